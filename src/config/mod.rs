@@ -1,0 +1,1 @@
+//! From the config file to what the planes run on: file → model → compile, and every problem at once.

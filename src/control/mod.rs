@@ -1,0 +1,1 @@
+//! The control plane: the one writer of snapshots, the timer, the admin API.

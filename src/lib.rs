@@ -1,0 +1,21 @@
+#![doc = include_str!("README.md")]
+
+pub mod addr;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod decide;
+pub mod digest;
+pub mod id;
+pub mod limit;
+pub mod pages;
+pub mod proxy;
+pub mod region;
+pub mod route;
+pub mod serve;
+pub mod snapshot;
+pub mod store;
+pub mod telemetry;
+pub mod vault;
+pub mod window;

@@ -1,0 +1,139 @@
+//! Every bound in the house: its name, unit, default, and what happens when it is met.
+//!
+//! The defaults follow the comparison of nginx, HAProxy, Envoy and the CIS benchmark in which each
+//! row was weighed; a value that an operator may set is marked with its config key.
+
+use std::time::Duration;
+
+// ---- heads ---------------------------------------------------------------------------------
+
+/// Bytes of one request head, request line included. Over it: 431, connection closed.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Header fields in one head. Over it: 431, connection closed.
+pub const HEAD_FIELDS_MAX: usize = 100;
+/// Bytes of one request target. Over it: 414.
+pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of extensions on one chunk-size line. Over it: 400, connection closed.
+pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// Bytes of one trailer section. Over it: 400, connection closed.
+pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
+
+// ---- time on a connection ------------------------------------------------------------------
+
+/// From a head's first byte to its last. Over it: 408, connection closed.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Between two requests of a connection. Over it: closed without an answer.
+pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+/// Between two pieces of a request body. Over it: 408, connection closed.
+pub const BODY_IDLE: Duration = Duration::from_secs(20);
+/// Without progress while writing an answer. Over it: connection closed.
+pub const WRITE_STALL: Duration = Duration::from_secs(30);
+/// A whole captured body. Over it: 503, nothing kept.
+pub const CAPTURE_DEADLINE: Duration = Duration::from_secs(60);
+/// A tunnel (WebSocket) without a byte either way. Over it: both sides closed.
+pub const TUNNEL_IDLE: Duration = Duration::from_secs(3600);
+/// How often deadlines are looked at: the precision of every bound above.
+pub const DEADLINE_SWEEP: Duration = Duration::from_millis(250);
+/// An unread request body after an answer of our own. Over it: connection closed.
+pub const LINGER: Duration = Duration::from_secs(2);
+/// Bytes of an unread request body that are drained after an answer of our own, so that the client
+/// sees the answer instead of a reset. Over it: connection closed.
+pub const LINGER_BYTES_MAX: u64 = 256 * 1024;
+/// From the signal to stop until connections are cut.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+// ---- upstream ------------------------------------------------------------------------------
+
+/// To connect to a server (`upstream.connect_timeout`). Over it: next server, then 502.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the request's last byte to the answer's head (`route.answer_timeout`). Over it: 504.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Between two pieces of an answer (`route.idle_timeout`). Over it: the answer is cut.
+pub const ANSWER_IDLE: Duration = Duration::from_secs(60);
+/// An idle pooled connection; below the keep-alive of common servers. Over it: closed.
+pub const POOL_IDLE: Duration = Duration::from_secs(30);
+/// Idle connections kept per worker and server. Over it: the connection closes after its answer.
+pub const POOL_IDLE_MAX: usize = 256;
+/// Attempts at one request, the first included; each further one only if nothing was sent.
+pub const ATTEMPTS_MAX: usize = 3;
+
+// ---- connections ---------------------------------------------------------------------------
+
+/// Client connections per node (`limits.connections`), never more than half of the file limit.
+/// Over it: accepted and closed at once.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+// ---- vault ---------------------------------------------------------------------------------
+
+/// A captured `application/x-www-form-urlencoded` or `text/plain` body (`forms.body_bytes_max`).
+/// Over it: 503, "not kept: too large".
+pub const FORM_BYTES_MAX: u64 = 1024 * 1024;
+/// A captured `multipart/form-data` body (`forms.upload_bytes_max`). Over it: as above.
+pub const UPLOAD_BYTES_MAX: u64 = 25 * 1024 * 1024;
+/// Fields, or parts, of one captured form. Over it: "not kept: too large".
+pub const FORM_FIELDS_MAX: usize = 1_000;
+/// Plaintext bytes of one sealed frame.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Live submissions of one browser. Over it: 503, "not kept: quota".
+pub const SUBMISSIONS_PER_BROWSER_MAX: u32 = 20;
+/// Sealed bytes of one browser. Over it: as above.
+pub const BYTES_PER_BROWSER_MAX: u64 = 50 * 1024 * 1024;
+/// Sealed bytes of one node (`store.bytes_max`). Over it: 503, "not kept: full".
+pub const BYTES_PER_NODE_MAX: u64 = 10 * 1024 * 1024 * 1024;
+/// Captures under way on one worker. Over it: 503, "not kept: busy".
+pub const CAPTURES_UNDER_WAY_MAX: usize = 4_096;
+/// From arming to the ticket's arrival. Over it: back to held; nothing was sent.
+pub const TICKET_LIFE: Duration = Duration::from_secs(120);
+/// Sends of one submission. Over it: only copy is offered.
+pub const SENDS_MAX: u32 = 5;
+/// A submission's life after it was captured (`forms.keep`), and the cookie's that opens it.
+pub const SUBMISSION_LIFE: Duration = Duration::from_secs(48 * 3600);
+/// How long an accepted submission can still be copied before it is erased.
+pub const ACCEPTED_GRACE: Duration = Duration::from_secs(15 * 60);
+/// A tombstone: id, times, state, size; no content.
+pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Two posts of the same bytes to the same place by one browser within this are one submission.
+pub const SAME_SUBMISSION: Duration = Duration::from_secs(600);
+/// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
+pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.
+pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
+
+// ---- store ---------------------------------------------------------------------------------
+
+/// Jobs waiting for the store's writer. Full: the producer waits, and with it the client's upload.
+pub const STORE_QUEUE_MAX: usize = 1_024;
+/// Jobs in one commit. More wait for the next.
+pub const STORE_BATCH_MAX: usize = 256;
+
+// ---- control -------------------------------------------------------------------------------
+
+/// Bytes of an admin request's body. Over it: 413.
+pub const ADMIN_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// An admin request's head. Over it: connection closed.
+pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Refused tokens of one address per minute. Over it: 429.
+pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
+/// Events waiting for the reconciler. Full: the admin API answers 503.
+pub const EVENTS_QUEUED_MAX: usize = 1_024;
+/// Windows in force at once. Over it: the switch is refused with 409.
+pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
+/// Default time for requests in flight to finish after a scope closes (`window.drain`).
+pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
+/// How often a draining window's requests in flight are counted.
+pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
+/// Quiet time after a change of a watched file before it is read.
+pub const WATCH_QUIET: Duration = Duration::from_millis(250);
+/// How often a watched file is read whether or not a change was told.
+pub const WATCH_POLL: Duration = Duration::from_secs(10);
+/// Characters of an operator's text (reason, message). Over it: 422.
+pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
+
+// ---- telemetry -----------------------------------------------------------------------------
+
+/// Bytes of access lines a worker gathers before it hands them to the writer.
+pub const ACCESS_BUFFER_BYTES: usize = 32 * 1024;
+/// How long an access line may wait in that buffer.
+pub const ACCESS_FLUSH_EVERY: Duration = Duration::from_millis(250);
+/// Buffers waiting for the access writer. Full: lines are dropped and counted.
+pub const ACCESS_QUEUE_MAX: usize = 256;

@@ -1,0 +1,3 @@
+//! The `intermission` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The composition root: builds in order, binds, spawns, waits, drains.

@@ -1,0 +1,84 @@
+//! The seam between the planes: the immutable view that requests are judged by, and its publisher.
+//!
+//! Control builds a [`Snapshot`] and publishes it; workers read it. This is the only place that
+//! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
+//! second writer cannot be written.
+
+mod cells;
+mod site;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use cells::{Cells, Closure};
+pub use site::{
+    AccessFormat, FormPolicy, LogTarget, Probe, ResumeMode, RouteRules, Site, Upstream, UpstreamIx,
+};
+
+use crate::pages::Pages;
+
+/// Everything a request is judged by, at one generation.
+pub struct Snapshot {
+    /// Counts publishes of this process, from 1.
+    pub generation: u64,
+    /// What the config says; shared by all generations between two reloads.
+    pub site: Arc<Site>,
+    /// What is closed, and the finished pages for it.
+    pub cells: Cells,
+    /// The templates, for pages that are made for one visitor.
+    pub pages: Arc<Pages>,
+}
+
+/// The writing end. There is one.
+pub struct Publisher {
+    live: Arc<ArcSwap<Snapshot>>,
+    generation: u64,
+}
+
+/// The reading end, one per worker.
+#[derive(Clone)]
+pub struct Live {
+    live: Arc<ArcSwap<Snapshot>>,
+}
+
+/// A reader that answers from its own memory until something is published.
+pub struct View {
+    cache: arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
+}
+
+/// A publisher and its readers, beginning with generation 1.
+pub fn seam(site: Arc<Site>, cells: Cells, pages: Arc<Pages>) -> (Publisher, Live) {
+    let first = Snapshot { generation: 1, site, cells, pages };
+    let live = Arc::new(ArcSwap::from_pointee(first));
+    (Publisher { live: Arc::clone(&live), generation: 1 }, Live { live })
+}
+
+impl Publisher {
+    /// Makes everyone see this from their next decision on; tells the new generation.
+    pub fn publish(&mut self, site: Arc<Site>, cells: Cells, pages: Arc<Pages>) -> u64 {
+        self.generation += 1;
+        let next = Snapshot { generation: self.generation, site, cells, pages };
+        self.live.store(Arc::new(next));
+        self.generation
+    }
+}
+
+impl Live {
+    /// A reader for one worker.
+    pub fn view(&self) -> View {
+        View { cache: arc_swap::Cache::new(Arc::clone(&self.live)) }
+    }
+
+    /// The snapshot now, for readers that are not in a hurry.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.live.load_full()
+    }
+}
+
+impl View {
+    /// The snapshot now.
+    pub fn snapshot(&mut self) -> &Arc<Snapshot> {
+        self.cache.load()
+    }
+}

@@ -1,0 +1,152 @@
+//! What a config compiles to: the part of a snapshot that changes only by a reload.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::addr::{Networks, ServerAddr};
+use crate::id::NodeTag;
+use crate::region::{RegionIx, RegionTable};
+use crate::route::{RouteIx, RouteTable};
+
+/// The compiled config.
+pub struct Site {
+    /// Of the config file's bytes: tells two configs apart in logs, status and metrics.
+    pub fingerprint: String,
+    /// This node's name.
+    pub node: String,
+    /// This node's tag in ids.
+    pub node_tag: NodeTag,
+    /// Host and path to route.
+    pub routes: RouteTable,
+    /// What each route wants, by [`RouteIx`].
+    pub rules: Vec<RouteRules>,
+    /// Route names to indexes.
+    pub route_names: HashMap<Arc<str>, RouteIx>,
+    /// Who belongs to which region.
+    pub regions: RegionTable,
+    /// Named pools, by [`UpstreamIx`].
+    pub upstreams: Vec<Upstream>,
+    /// Peers that are believed about client addresses, schemes, hosts and regions.
+    pub trusted: Networks,
+    /// Requests of load balancers, answered 200 while their scope is closed.
+    pub probes: Vec<Probe>,
+    /// Whether `Via` is added.
+    pub via: Option<http::HeaderValue>,
+    /// Client connections on this node.
+    pub connections_max: usize,
+    /// The page's name for the operator: "Example Ltd".
+    pub operator: String,
+}
+
+/// Which upstream, as an index into [`Site::upstreams`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct UpstreamIx(pub u32);
+
+/// What one route wants.
+pub struct RouteRules {
+    /// In scopes, logs and metrics.
+    pub name: Arc<str>,
+    /// For visitors: "Claims".
+    pub title: String,
+    /// The upstream of each region, by [`RegionIx`].
+    pub upstreams: Vec<UpstreamIx>,
+    /// From the request's last byte to the answer's head.
+    pub answer_timeout: Duration,
+    /// Between two pieces of an answer.
+    pub idle_timeout: Duration,
+    /// Whether `%2f` and `%5c` pass; they are refused unless the route says so, because an
+    /// application that decodes them could be reached around a closed route.
+    pub encoded_slashes: bool,
+    /// Whether `Upgrade: websocket` passes.
+    pub websocket: bool,
+    /// What is done with forms while the route is closed.
+    pub forms: FormPolicy,
+}
+
+/// What is done with forms while a route is closed.
+#[derive(Clone, Debug)]
+pub struct FormPolicy {
+    /// Whether forms are kept at all.
+    pub keep: bool,
+    /// How they are sent on.
+    pub resume: ResumeMode,
+    /// How long they are kept.
+    pub life: Duration,
+    /// Bytes of an urlencoded or plain body.
+    pub body_bytes_max: u64,
+    /// Bytes of a multipart body.
+    pub upload_bytes_max: u64,
+    /// Fields that are replaced by the live form's when a submission is confirmed.
+    pub csrf_fields: Arc<[String]>,
+    /// Fields that are never kept, besides passwords, codes and cards.
+    pub never_kept: Arc<[String]>,
+    /// Paths that mean "sign in first" when the application redirects there.
+    pub sign_in_paths: Arc<[String]>,
+}
+
+/// How a submission is sent on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum ResumeMode {
+    /// As it was captured, byte for byte.
+    Replay,
+    /// With CSRF fields taken from the live form in the same request.
+    Confirm,
+    /// Never; the visitor reads, copies or downloads it.
+    Copy,
+}
+
+/// A named pool.
+pub struct Upstream {
+    /// In logs and metrics.
+    pub name: Arc<str>,
+    /// Its members.
+    pub servers: Vec<ServerAddr>,
+    /// To connect to one.
+    pub connect_timeout: Duration,
+}
+
+/// A request that a load balancer sends to see whether this node lives.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The canonical path, exactly.
+    pub path: String,
+}
+
+/// How an access line looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccessFormat {
+    /// One JSON object a line.
+    Json,
+    /// `key=value` pairs.
+    Logfmt,
+}
+
+/// Where access lines go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogTarget {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// A file, opened again on SIGHUP.
+    File(std::path::PathBuf),
+}
+
+impl Site {
+    /// The rules of a route.
+    pub fn rules(&self, route: RouteIx) -> &RouteRules {
+        &self.rules[route.0 as usize]
+    }
+
+    /// The pool that serves a route in a region.
+    pub fn upstream(&self, route: RouteIx, region: RegionIx) -> &Upstream {
+        let ix = self.rules(route).upstreams[usize::from(region.0)];
+        &self.upstreams[ix.0 as usize]
+    }
+
+    /// The route of this name.
+    pub fn route_named(&self, name: &str) -> Option<RouteIx> {
+        self.route_names.get(name).copied()
+    }
+}

@@ -1,0 +1,108 @@
+//! What must survive: windows with their history, submissions with their sealed frames.
+//!
+//! One trait in domain words. A write that returned `Ok` is durable (committed and fsynced); one
+//! that returned an error may not be acknowledged to anybody, and is never retried into success.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::clock::Wall;
+use crate::digest::Hash;
+use crate::id::Id;
+use crate::vault::item::{Item, State};
+use crate::window::history::Entry;
+use crate::window::state::{Step, Window};
+
+/// What a store method gives: an answer later.
+pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// Why the store did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another version is stored than the one that was read.
+    #[error("changed meanwhile by somebody else")]
+    Conflict,
+    /// A quota would be exceeded.
+    #[error("over the quota: {0}")]
+    Quota(&'static str),
+    /// The medium is full.
+    #[error("the store's disk is full")]
+    Full,
+    /// Reading or writing failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// What [`Store::keep`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The submission is stored.
+    New,
+    /// The same bytes were kept for the same browser a moment ago; this is that submission, and
+    /// the frames of the new one were dropped.
+    Same(Id),
+}
+
+/// Bounds that [`Store::keep`] holds in the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Live submissions of one browser.
+    pub per_browser: u32,
+    /// Sealed bytes of one browser.
+    pub bytes_per_browser: u64,
+    /// Sealed bytes of all.
+    pub bytes: u64,
+    /// Equal fingerprints captured at or after this instant are the same submission.
+    pub same_since: Wall,
+}
+
+/// The state of the store for operators.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Submissions by state.
+    pub submissions: Vec<(State, u64)>,
+    /// Sealed bytes held.
+    pub bytes: u64,
+}
+
+/// The durable side of the proxy.
+pub trait Store: Send + Sync {
+    /// Windows in force.
+    fn windows(&self) -> Pending<Vec<Window>>;
+    /// Windows that ended, newest first.
+    fn ended_windows(&self, count: u32) -> Pending<Vec<Window>>;
+    /// One window.
+    fn window(&self, id: Id) -> Pending<Option<Window>>;
+    /// One window's history, oldest first.
+    fn history_of(&self, window: Id) -> Pending<Vec<Entry>>;
+    /// The newest entries of all windows, newest first.
+    fn history(&self, count: u32) -> Pending<Vec<Entry>>;
+    /// Stores a step of a window and its entry together; [`StoreError::Conflict`] unless the
+    /// stored version is the one before.
+    fn commit(&self, step: Step) -> Pending<()>;
+
+    /// Stores one sealed frame of a submission that is being received. It is not a submission
+    /// until [`Store::keep`]; frames without one are dropped when the store is opened.
+    fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()>;
+    /// Drops the frames of a submission that will not be kept.
+    fn drop_frames(&self, submission: Id) -> Pending<()>;
+    /// Makes a submission durable, with those of its frames that were not appended before.
+    fn keep(&self, item: Item, frames: Vec<(u32, Vec<u8>)>, quota: Quota) -> Pending<Kept>;
+    /// One submission.
+    fn item(&self, id: Id) -> Pending<Option<Item>>;
+    /// A browser's submissions, newest first.
+    fn items_of(&self, browser: Hash) -> Pending<Vec<Item>>;
+    /// Stores a changed submission; [`StoreError::Conflict`] unless the stored version is the one
+    /// before. In a state without content the frames are erased in the same transaction.
+    fn update(&self, item: Item) -> Pending<()>;
+    /// `count` sealed frames of a submission from `first` on.
+    fn frames(&self, submission: Id, first: u32, count: u32) -> Pending<Vec<Vec<u8>>>;
+    /// Submissions in this state, for recovery.
+    fn items_in(&self, state: State) -> Pending<Vec<Item>>;
+    /// Submissions whose `due` instant is at or before `now`.
+    fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>>;
+    /// Forgets a tombstone.
+    fn bury(&self, id: Id) -> Pending<()>;
+    /// Counts for operators.
+    fn census(&self) -> Pending<Census>;
+}

@@ -1,0 +1,26 @@
+//! One test binary; each line says what belongs there.
+
+/// Config files: accepted ones, and problems with their line, column and help.
+mod config;
+/// Reconciler, admin API, switches that survive.
+mod control;
+/// The whole story over the wire: capture, receipt, resume.
+mod forms;
+/// Templates, languages, answers in each format.
+mod pages;
+/// Requests over the wire: forwarding, refusing, faults, end codes.
+mod proxy;
+/// Route and region tables, canonical paths, decisions.
+mod rules;
+/// The contract that every store engine keeps.
+mod store;
+/// Origins, proxies and clients that the tests are told with.
+mod support;
+/// Access lines and metrics.
+mod telemetry;
+/// The house's own rules: imports, sizes, words, the map.
+mod tidy;
+/// The life of a submission.
+mod vault;
+/// The life of a window.
+mod window;
