@@ -13,6 +13,8 @@ pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 pub const HEAD_FIELDS_MAX: usize = 100;
 /// Bytes of one request target. Over it: 414.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a host without its port, as in the domain name system. Over it: 400.
+pub const HOST_BYTES_MAX: usize = 253;
 /// Bytes of extensions on one chunk-size line. Over it: 400, connection closed.
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// Bytes of one trailer section. Over it: 400, connection closed.
