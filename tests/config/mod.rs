@@ -1,1 +1,3 @@
+//! Config files: accepted ones, and problems with their line, column and help.
 
+mod examples;
