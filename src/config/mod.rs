@@ -94,7 +94,7 @@ impl fmt::Debug for Token {
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let bytes = read(path).map_err(|fault| {
-        let help = "name a readable file with --config";
+        let help = "is it there, and may this user read it?";
         Problems::unreadable(&name, format!("the file cannot be read: {fault}"), help)
     })?;
     if bytes.len() as u64 > limit::CONFIG_BYTES_MAX {
