@@ -141,3 +141,29 @@ pub const ACCESS_FLUSH_EVERY: Duration = Duration::from_millis(250);
 pub const ACCESS_QUEUE_MAX: usize = 256;
 /// How long stopping waits for the access writer. Over it: queued lines are lost, and it is said.
 pub const ACCESS_STOP_WAIT: Duration = Duration::from_secs(2);
+
+// ---- config --------------------------------------------------------------------------------
+
+/// Bytes of a config file. Over it: refused.
+pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Syntax errors of one config file that are told. More are counted by none: mend these first.
+pub const SYNTAX_PROBLEMS_MAX: usize = 20;
+/// Characters of a name (route, region, upstream, token, node). Over it: refused by `check`.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Regions of one config, the width of a region's index. Over it: refused by `check`.
+pub const REGIONS_MAX: usize = 1_000;
+/// Threads that look up server names while a config is compiled. More names wait.
+pub const RESOLVERS_MAX: usize = 16;
+/// The shortest timeout that a config may set. Under it: refused by `check`.
+pub const TIMEOUT_FLOOR: Duration = Duration::from_millis(10);
+/// The longest timeout that a config may set. Over it: refused by `check`.
+pub const TIMEOUT_CEILING: Duration = Duration::from_secs(24 * 3600);
+/// The shortest life of a submission that a config may set. Under it: refused by `check`.
+pub const SUBMISSION_LIFE_FLOOR: Duration = Duration::from_secs(60);
+/// The largest body that a config may promise to keep: with its seals it still fits into
+/// [`BYTES_PER_BROWSER_MAX`]. Over it: refused by `check`.
+pub const KEPT_BYTES_CEILING: u64 = 48 * 1024 * 1024;
+/// The most worker threads that a config may ask for. Over it: refused by `check`.
+pub const WORKERS_CEILING: u64 = 1_024;
+/// The most client connections that a config may allow. Over it: refused by `check`.
+pub const CONNECTIONS_CEILING: u64 = 1_000_000;
