@@ -107,6 +107,28 @@ pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
 pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit. More wait for the next.
 pub const STORE_BATCH_MAX: usize = 256;
+/// Free bytes of the store's file system, or an eighth of it where that is less. Below it nothing
+/// more is kept ("not kept: full"), so that windows can still be switched and content be erased.
+pub const STORE_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Pages in the write-ahead log. From here on the writer moves them into the main file.
+pub const STORE_WAL_PAGES: u64 = 1_000;
+/// Bytes the write-ahead log may keep on disk once its pages were moved.
+pub const STORE_WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Quiet time after which the writer empties the write-ahead log.
+pub const STORE_IDLE: Duration = Duration::from_secs(1);
+/// How long erased content may stay in the write-ahead log of a store that is never quiet.
+pub const STORE_WAL_EMPTIED_EVERY: Duration = Duration::from_secs(60);
+/// Waiting for another program that reads or writes the store's file. Over it: an error.
+pub const STORE_BUSY: Duration = Duration::from_secs(5);
+/// Waiting for readers before the write-ahead log is emptied. Over it: next time.
+pub const STORE_BUSY_IDLE: Duration = Duration::from_millis(100);
+/// KiB of pages that the writer holds in memory.
+pub const STORE_CACHE_KIB: i64 = 32 * 1024;
+/// Bytes of the main file up to which it is checked whole at the start; above, the sealed frames
+/// are left out, since each proves itself when it is opened.
+pub const STORE_CHECKED_WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Submissions in one browser's list, those with content first. Over it: the oldest are left out.
+pub const SUBMISSIONS_LISTED_MAX: u32 = 200;
 
 // ---- control -------------------------------------------------------------------------------
 
