@@ -153,6 +153,13 @@ pub const WATCH_POLL: Duration = Duration::from_secs(10);
 /// Characters of an operator's text (reason, message). Over it: 422.
 pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 
+// ---- pages ---------------------------------------------------------------------------------
+
+/// Instructions of the template engine for one page. Over it: the built-in page is sent.
+pub const TEMPLATE_STEPS_MAX: u64 = 500_000;
+/// Bytes of one of an operator's page files. Over it: `check` refuses it.
+pub const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
+
 // ---- telemetry -----------------------------------------------------------------------------
 
 /// Bytes of access lines a worker gathers before it hands them to the writer.
