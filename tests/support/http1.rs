@@ -3,24 +3,24 @@
 
 /// A message as it stood on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// The request or status line.
-    pub first_line: String,
+    pub(crate) first_line: String,
     /// Field names as they were sent, and values, in order.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
     /// The body without its framing.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Sizes of the chunks, if the body came in chunks.
-    pub chunks: Vec<usize>,
+    pub(crate) chunks: Vec<usize>,
     /// Fields after the last chunk.
-    pub trailers: Vec<(String, String)>,
+    pub(crate) trailers: Vec<(String, String)>,
     /// Every byte of it.
-    pub raw: Vec<u8>,
+    pub(crate) raw: Vec<u8>,
 }
 
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// A request without framing has no body.
     Request,
     /// A response without framing ends with its connection.
@@ -31,7 +31,7 @@ pub enum Side {
 
 /// Where reading a message stands.
 #[derive(Debug)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// It is there, and this many bytes long.
     Whole(Box<Message>, usize),
     /// More bytes are needed.
@@ -44,41 +44,41 @@ pub enum Progress {
 
 impl Message {
     /// The first value of a field.
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
     /// All values of a field.
-    pub fn field_values(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn field_values(&self, name: &str) -> Vec<&str> {
         let named = self.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The status of a response.
     #[track_caller]
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         let status = self.first_line.split(' ').nth(1).and_then(|status| status.parse().ok());
         status.unwrap_or_else(|| panic!("no status in {:?}", self.first_line))
     }
 
     /// The method of a request.
-    pub fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.first_line.split(' ').next().unwrap_or_default()
     }
 
     /// The target of a request.
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.first_line.split(' ').nth(1).unwrap_or_default()
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// Reads the message at the beginning of `bytes`.
-pub fn read(bytes: &[u8], side: Side) -> Progress {
+pub(crate) fn read(bytes: &[u8], side: Side) -> Progress {
     let Some(head_end) = find(bytes, b"\r\n\r\n") else { return Progress::Partial };
     let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
     let mut lines = head.split("\r\n");

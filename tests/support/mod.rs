@@ -1,29 +1,29 @@
 //! Origins and clients that the tests are told with: real sockets, port 0, every wait bounded.
 #![allow(dead_code, reason = "a common stock: not every build of the tests uses all of it")]
 
-pub mod http1;
-pub mod origin;
-pub mod raw;
+pub(crate) mod http1;
+pub(crate) mod origin;
+pub(crate) mod raw;
 
 use std::time::Duration;
 
 use intermission::clock::{Clock, Tick};
 
 /// No wait of a test is longer. Only a failing test waits so long.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The time left until a deadline.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Tick);
+pub(crate) struct Deadline(Tick);
 
 impl Deadline {
     /// A deadline this far ahead.
-    pub fn after(span: Duration) -> Self {
+    pub(crate) fn after(span: Duration) -> Self {
         Self(Clock::System.tick().plus(span))
     }
 
     /// What is left; none if it has passed.
-    pub fn left(self) -> Option<Duration> {
+    pub(crate) fn left(self) -> Option<Duration> {
         let left = self.0.since(Clock::System.tick());
         (!left.is_zero()).then_some(left)
     }
@@ -32,7 +32,7 @@ impl Deadline {
 /// Asks again and again until there is an answer, and fails the test after [`PATIENCE`]. For
 /// conditions that nothing announces.
 #[track_caller]
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Deadline::after(PATIENCE);
     while deadline.left().is_some() {
         if let Some(answer) = ask() {

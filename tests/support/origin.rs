@@ -12,7 +12,7 @@ use super::{Deadline, PATIENCE, raw};
 
 /// What an origin does with a request.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     /// Sends these bytes, and goes on with the connection.
     Send(Vec<u8>),
     /// Sends these bytes, and closes.
@@ -28,12 +28,12 @@ pub enum Act {
 }
 
 /// The bytes of an answer 200 with this body.
-pub fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     answer("200 OK", &[], body)
 }
 
 /// The bytes of an answer.
-pub fn answer(status: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn answer(status: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut bytes = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in fields {
@@ -45,7 +45,7 @@ pub fn answer(status: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> 
 
 /// An application. Ends when dropped.
 #[derive(Debug)]
-pub struct Origin {
+pub(crate) struct Origin {
     address: SocketAddr,
     seen: Arc<Seen>,
     accepting: Option<JoinHandle<()>>,
@@ -80,18 +80,18 @@ struct Ledger {
 
 impl Origin {
     /// Answers 200 with this body to everything.
-    pub fn replying(body: &str) -> Self {
+    pub(crate) fn replying(body: &str) -> Self {
         let body = body.to_owned();
         Self::acting(move |_| Act::Send(ok(&body)))
     }
 
     /// Does with each request what the script says.
-    pub fn acting(script: impl Fn(&Message) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) fn acting(script: impl Fn(&Message) -> Act + Send + Sync + 'static) -> Self {
         Self::start(Arc::new(script), Untouched::Whatever)
     }
 
     /// Fails the test, when dropped, if even a connection reached it.
-    pub fn untouched() -> Self {
+    pub(crate) fn untouched() -> Self {
         let script = |_: &Message| Act::SendAndReset(Vec::new());
         Self::start(Arc::new(script), Untouched::Required)
     }
@@ -108,25 +108,25 @@ impl Origin {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The requests that arrived whole so far.
-    pub fn requests(&self) -> Vec<Message> {
+    pub(crate) fn requests(&self) -> Vec<Message> {
         self.seen.ledger().requests.clone()
     }
 
     /// Waits until this many requests arrived whole.
     #[track_caller]
-    pub fn wait_for(&self, count: usize) -> Vec<Message> {
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Message> {
         let until = |ledger: &Ledger| ledger.requests.len() >= count;
         self.seen.wait(&format!("{count} requests"), until).requests.clone()
     }
 
     /// Waits until some connection has carried these bytes.
     #[track_caller]
-    pub fn wait_for_bytes(&self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn wait_for_bytes(&self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         let has = |wire: &Vec<u8>| wire.windows(bytes.len()).any(|window| window == bytes);
         let what = format!("the bytes {:?}", String::from_utf8_lossy(bytes));
@@ -134,17 +134,17 @@ impl Origin {
     }
 
     /// Every byte of each connection so far.
-    pub fn wire(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn wire(&self) -> Vec<Vec<u8>> {
         self.seen.ledger().wire.clone()
     }
 
     /// How many connections there have been.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.ledger().wire.len()
     }
 
     /// Lets what is held go on, now and later.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.seen.ledger().released = true;
         self.seen.changed.notify_all();
     }

@@ -9,7 +9,7 @@ use super::{Deadline, PATIENCE};
 
 /// One connection.
 #[derive(Debug)]
-pub struct Raw {
+pub(crate) struct Raw {
     stream: TcpStream,
     /// Read, but not yet part of a message.
     ahead: Vec<u8>,
@@ -17,7 +17,7 @@ pub struct Raw {
 
 /// Sends a request on a connection of its own and reads the answer.
 #[track_caller]
-pub fn exchange(to: SocketAddr, request: impl AsRef<[u8]>) -> Message {
+pub(crate) fn exchange(to: SocketAddr, request: impl AsRef<[u8]>) -> Message {
     let mut raw = Raw::connect(to);
     raw.send(request);
     raw.response()
@@ -26,7 +26,7 @@ pub fn exchange(to: SocketAddr, request: impl AsRef<[u8]>) -> Message {
 impl Raw {
     /// Connects.
     #[track_caller]
-    pub fn connect(to: SocketAddr) -> Self {
+    pub(crate) fn connect(to: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&to, PATIENCE).expect("the listener is bound");
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
@@ -34,24 +34,24 @@ impl Raw {
     }
 
     /// The address this client is seen under.
-    pub fn local(&self) -> SocketAddr {
+    pub(crate) fn local(&self) -> SocketAddr {
         self.stream.local_addr().expect("a connected socket")
     }
 
     /// Sends these bytes.
     #[track_caller]
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the peer takes what is sent");
     }
 
     /// Sends these bytes to a peer that may have closed already.
-    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
     }
 
     /// The next final response; interim ones (1xx other than 101) are passed over.
     #[track_caller]
-    pub fn response(&mut self) -> Message {
+    pub(crate) fn response(&mut self) -> Message {
         loop {
             let message = self.next(Side::Response);
             if message.status() == 101 || message.status() >= 200 {
@@ -62,19 +62,19 @@ impl Raw {
 
     /// The next response, interim ones included.
     #[track_caller]
-    pub fn any_response(&mut self) -> Message {
+    pub(crate) fn any_response(&mut self) -> Message {
         self.next(Side::Response)
     }
 
     /// The response to a HEAD request.
     #[track_caller]
-    pub fn response_to_head(&mut self) -> Message {
+    pub(crate) fn response_to_head(&mut self) -> Message {
         self.next(Side::Bodiless)
     }
 
     /// Everything until the peer closes or resets; fails if it does neither.
     #[track_caller]
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let deadline = Deadline::after(PATIENCE);
         while self.fill(deadline) == Filled::More {}
         std::mem::take(&mut self.ahead)
@@ -82,7 +82,7 @@ impl Raw {
 
     /// At least `count` bytes beyond what was read, as on an upgraded connection.
     #[track_caller]
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let deadline = Deadline::after(PATIENCE);
         while self.ahead.len() < count {
             assert_eq!(self.fill(deadline), Filled::More, "closed after {:?}", self.shown());
@@ -91,7 +91,7 @@ impl Raw {
     }
 
     /// Whether the peer sends nothing and stays for this long.
-    pub fn is_silent_for(&mut self, span: Duration) -> bool {
+    pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
         self.stream.set_read_timeout(Some(span)).expect("a timeout that is not zero");
         let mut byte = [0];
         match self.stream.read(&mut byte) {
@@ -105,13 +105,13 @@ impl Raw {
     }
 
     /// Ends this side; the other may still send.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         // The peer may have closed first.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Goes away with a reset.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         reset(self.stream);
     }
 
@@ -131,13 +131,11 @@ impl Raw {
             if filled == Filled::More {
                 continue;
             }
-            match progress {
-                Progress::UntilClose(message) if filled == Filled::Closed => {
-                    self.ahead.clear();
-                    return *message;
-                }
-                _ => panic!("{filled:?} before the end of a response: {:?}", self.shown()),
+            if let (Progress::UntilClose(message), Filled::Closed) = (progress, filled) {
+                self.ahead.clear();
+                return *message;
             }
+            panic!("{filled:?} before the end of a response: {:?}", self.shown());
         }
     }
 
@@ -171,7 +169,7 @@ enum Filled {
 }
 
 /// Closes a connection with a reset instead of an end.
-pub fn reset(stream: TcpStream) {
+pub(crate) fn reset(stream: TcpStream) {
     let socket = socket2::SockRef::from(&stream);
     socket.set_linger(Some(Duration::ZERO)).expect("a TCP socket");
 }
