@@ -113,11 +113,8 @@ pub enum Refused {
     #[error("{0} windows are in force, which is the bound; end some first")]
     TooMany(usize),
     /// A config without names that windows in force close.
-    #[error(
-        "windows in force close what this config does not have: {}; put it back, or reopen first",
-        super::scopes::list(.0)
-    )]
-    Uncovered(Vec<Unknown>),
+    #[error("{}", .0.join("; "))]
+    Uncovered(Vec<String>),
     /// The store did not take the change. What it did take, if the change touched several
     /// windows, is in force.
     #[error("not done: {0}")]

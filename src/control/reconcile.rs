@@ -16,10 +16,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::command::{self, Answer, Change, Command, Expected, Handle, Refused, Standing, Which};
-use super::scopes::{self, Unknown};
+use super::scopes;
 use super::timer::{self, Last};
 use super::traffic::{self, Traffic};
 use crate::clock::{Clock, Tick, Wall};
+use crate::config;
 use crate::id::Id;
 use crate::limit;
 use crate::pages::Pages;
@@ -63,12 +64,8 @@ pub enum BootError {
     #[error("windows in force cannot be read: {0}")]
     Store(#[from] StoreError),
     /// Windows in force need names that the config does not have.
-    #[error(
-        "windows in force close what the config does not have: {}. Their scope would come up open. \
-         Put the names back, or start with the config that had them and reopen first",
-        scopes::list(.0)
-    )]
-    Uncovered(Vec<Unknown>),
+    #[error("a closed scope would come up open: {}", .0.join("; "))]
+    Uncovered(Vec<String>),
 }
 
 /// Steps that are stored and published together.
@@ -88,12 +85,12 @@ impl Reconciler {
     /// that were closed when the process ended are closed in the first snapshot that anybody sees.
     pub async fn boot(parts: Parts) -> Result<(Self, Live, Handle), BootError> {
         let stored = parts.store.windows().await?;
-        let windows: BTreeMap<_, _> =
-            stored.into_iter().map(|window| (window.id, Arc::new(window))).collect();
-        let lost = scopes::uncovered(windows.values().map(AsRef::as_ref), &parts.site);
+        let lost = config::uncovered(&parts.site, &stored);
         if !lost.is_empty() {
             return Err(BootError::Uncovered(lost));
         }
+        let windows: BTreeMap<_, _> =
+            stored.into_iter().map(|window| (window.id, Arc::new(window))).collect();
         let cells = compute(&parts, &windows, None);
         let standing = Arc::new(Standing {
             generation: 1,
@@ -327,7 +324,8 @@ impl Reconciler {
 
     /// Puts another config in force. Pages are finished anew: templates may have changed.
     fn reload(&mut self, site: Arc<Site>, pages: Arc<Pages>) -> Result<u64, Refused> {
-        let lost = scopes::uncovered(self.windows.values().map(AsRef::as_ref), &site);
+        let windows: Vec<Window> = self.windows.values().map(|w| (**w).clone()).collect();
+        let lost = config::uncovered(&site, &windows);
         if !lost.is_empty() {
             return Err(Refused::Uncovered(lost));
         }

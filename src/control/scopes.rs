@@ -2,7 +2,6 @@
 
 use crate::snapshot::Site;
 use crate::window::scope::{Scope, Selection};
-use crate::window::state::Window;
 
 /// A name in a scope that the config does not have.
 #[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize)]
@@ -29,17 +28,6 @@ pub(super) fn unknown(scope: &Scope, site: &Site) -> Vec<Unknown> {
     regions.chain(routes).collect()
 }
 
-/// The names that windows in force close and that `site` does not have, each once.
-pub(super) fn uncovered<'a>(
-    windows: impl Iterator<Item = &'a Window>,
-    site: &Site,
-) -> Vec<Unknown> {
-    let mut all: Vec<_> = windows.flat_map(|window| unknown(&window.scope, site)).collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
 /// The names of a site's regions.
 pub(super) fn region_names(site: &Site) -> Vec<String> {
     let regions = 0..u16::try_from(site.regions.len()).unwrap_or(u16::MAX);
@@ -57,12 +45,6 @@ fn missing(kind: &'static str, name: &str, mut known: Vec<String>) -> Unknown {
     let meant = meant.filter(|other| distance(other) <= 1 + name.chars().count() / 4);
     known.truncate(KNOWN_NAMES_LISTED_MAX);
     Unknown { kind, name: name.to_owned(), meant, known }
-}
-
-/// `route "a", region "b"`.
-pub(super) fn list(unknown: &[Unknown]) -> String {
-    let each = unknown.iter().map(|one| format!("{} \"{}\"", one.kind, one.name));
-    each.collect::<Vec<_>>().join(", ")
 }
 
 /// A sentence on each unknown name, with what was perhaps meant and what there is.

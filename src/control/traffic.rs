@@ -1,22 +1,21 @@
 //! How many requests are under way, as far as the control plane asks.
 
+use crate::telemetry::metrics::Metrics;
 use crate::window::scope::Scope;
 
 /// Requests under way on one route in one region.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct InFlight {
-    /// The route's name.
-    pub route: String,
-    /// The region's name.
-    pub region: String,
-    /// How many.
-    pub count: u64,
-}
+pub use crate::telemetry::metrics::InFlightCount as InFlight;
 
 /// Who counts them.
 pub trait Traffic: Send + Sync {
     /// What is under way now, by route and region; places with none may be left out.
     fn in_flight(&self) -> Vec<InFlight>;
+}
+
+impl Traffic for Metrics {
+    fn in_flight(&self) -> Vec<InFlight> {
+        Metrics::in_flight(self)
+    }
 }
 
 /// Those of `all` that lie in `scope`.
