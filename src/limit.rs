@@ -155,3 +155,5 @@ pub const ACCESS_BUFFER_BYTES: usize = 32 * 1024;
 pub const ACCESS_FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// Buffers waiting for the access writer. Full: lines are dropped and counted.
 pub const ACCESS_QUEUE_MAX: usize = 256;
+/// How long stopping waits for the access writer. Over it: queued lines are lost, and it is said.
+pub const ACCESS_STOP_WAIT: Duration = Duration::from_secs(2);

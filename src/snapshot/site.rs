@@ -113,26 +113,6 @@ pub struct Probe {
     pub path: String,
 }
 
-/// How an access line looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AccessFormat {
-    /// One JSON object a line.
-    Json,
-    /// `key=value` pairs.
-    Logfmt,
-}
-
-/// Where access lines go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LogTarget {
-    /// Nowhere.
-    Off,
-    /// Standard output.
-    Stdout,
-    /// A file, opened again on SIGHUP.
-    File(std::path::PathBuf),
-}
-
 impl Site {
     /// The rules of a route.
     pub fn rules(&self, route: RouteIx) -> &RouteRules {
