@@ -3,13 +3,13 @@
 //! It runs on a thread and a runtime of its own. The data plane reads what it publishes and never
 //! waits for it; when it is gone, the last snapshot stays in force.
 
-// pub mod admin;
+pub mod admin;
 pub mod command;
 pub mod reconcile;
-// pub mod reload;
+pub mod reload;
 mod scopes;
 mod timer;
 pub mod traffic;
 
-pub use command::{Change, Handle, Refused, Standing, Which};
+pub use command::{Change, Expected, Handle, Refused, Standing, Which};
 pub use reconcile::{BootError, Parts, Reconciler};

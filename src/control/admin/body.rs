@@ -88,7 +88,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let span: jiff::Span = text.parse().map_err(|_| {
-            serde::de::Error::custom(format!("\"{text}\" is no duration; write 90s, 15m, 1h 30m, 2d"))
+            serde::de::Error::custom(format!(
+                "\"{text}\" is no duration; write 90s, 15m, 1h 30m, 2d"
+            ))
         })?;
         let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
         let duration = duration.ok().and_then(|duration| Duration::try_from(duration).ok());
@@ -213,11 +215,7 @@ fn scope(regions: Option<Selection>, routes: Option<Selection>) -> Result<Scope,
     Ok(Scope { regions: regions.unwrap_or_default(), routes: routes.unwrap_or_default() })
 }
 
-fn promise(
-    back_in: Option<Span>,
-    until: Option<Wall>,
-    now: Wall,
-) -> Result<Option<Wall>, Problem> {
+fn promise(back_in: Option<Span>, until: Option<Wall>, now: Wall) -> Result<Option<Wall>, Problem> {
     match (back_in, until) {
         (Some(_), Some(_)) => Err(Problem::field("back_in", "give back_in or until, not both")),
         (Some(back_in), None) => Ok(Some(now.plus(back_in.0))),

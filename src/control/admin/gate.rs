@@ -27,7 +27,7 @@ pub(super) struct Operator(pub(super) String);
 
 /// How often each address was refused in the current minute.
 #[derive(Default)]
-pub(super) struct Refusals(Mutex<HashMap<IpAddr, Refusal>>);
+pub struct Refusals(Mutex<HashMap<IpAddr, Refusal>>);
 
 #[derive(Clone, Copy)]
 struct Refusal {
@@ -90,9 +90,12 @@ fn bearer<'a>(headers: &HeaderMap, tokens: &'a [Token]) -> Option<&'a Token> {
         return None;
     }
     let hash = digest::sha256(presented.trim_ascii());
-    tokens.iter().fold(None, |found, token| {
-        if digest::same(&hash, &token.sha256) { Some(token) } else { found }
-    })
+    tokens.iter().fold(
+        None,
+        |found, token| {
+            if digest::same(&hash, &token.sha256) { Some(token) } else { found }
+        },
+    )
 }
 
 /// The Host is one of ours (a name that an attacker let point here is not), and a page of another

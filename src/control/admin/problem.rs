@@ -80,7 +80,9 @@ impl From<Refused> for Problem {
                     .with("unknown", json!(names))
             }
             Refused::NoWindow(_) => Self::new(StatusCode::NOT_FOUND, "no_such_window", &detail),
-            Refused::Illegal(illegal) => conflict("wrong_state").with("state", illegal.state.name()),
+            Refused::Illegal(illegal) => {
+                conflict("wrong_state").with("state", illegal.state.name())
+            }
             Refused::NothingClosed(_) => conflict("nothing_closed"),
             Refused::Broader { window, scope } => conflict("broader_window")
                 .with("window", window.to_string())

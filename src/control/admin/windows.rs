@@ -31,14 +31,28 @@ type Answer = Result<Response, Problem>;
 pub(super) struct WindowView<'a> {
     #[serde(flatten)]
     window: &'a Window,
-    in_flight: Vec<&'a InFlight>,
+    in_flight: Vec<PlaceView<'a>>,
     in_flight_total: u64,
+}
+
+/// Requests under way on one route in one region.
+#[derive(Serialize)]
+pub(super) struct PlaceView<'a> {
+    route: &'a str,
+    region: &'a str,
+    count: u64,
+}
+
+impl<'a> PlaceView<'a> {
+    pub(super) fn of(place: &'a InFlight) -> Self {
+        Self { route: &place.route, region: &place.region, count: place.count }
+    }
 }
 
 impl<'a> WindowView<'a> {
     pub(super) fn of(window: &'a Window, all: &'a [InFlight]) -> Self {
         let all = if window.state.in_force() { all } else { &[] };
-        let in_flight: Vec<_> = traffic::within(all, &window.scope).collect();
+        let in_flight: Vec<_> = traffic::within(all, &window.scope).map(PlaceView::of).collect();
         let in_flight_total = traffic::count_within(all, &window.scope);
         Self { window, in_flight, in_flight_total }
     }
@@ -223,8 +237,9 @@ fn id(text: &str) -> Result<Id, Problem> {
 }
 
 fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let refused =
-        |error: QueryRejection| Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text());
+    let refused = |error: QueryRejection| {
+        Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text())
+    };
     query.map(|Query(value)| value).map_err(refused)
 }
 
