@@ -140,6 +140,24 @@ pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
 /// Events waiting for the reconciler. Full: the admin API answers 503.
 pub const EVENTS_QUEUED_MAX: usize = 1_024;
+/// Commands the reconciler takes from its queue at once: one publish for all of them.
+pub const COMMANDS_PER_BATCH_MAX: usize = 256;
+/// How long the reconciler sleeps at most: within this it notices a jump of the wall clock.
+pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Connections to the admin listener. Over it: a new one waits to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// An admin request's body, whole. Over it: 408.
+pub const ADMIN_BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// Addresses whose refused tokens are counted. Over it: the longest silent one is forgotten.
+pub const ADMIN_REFUSED_ADDRESSES_MAX: usize = 1_024;
+/// Rows of one page of windows or history. Over it: 422.
+pub const ADMIN_ROWS_MAX: u32 = 1_000;
+/// The longest drain that can be ordered. Over it: 422.
+pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How often the store's census is taken for metrics.
+pub const CENSUS_EVERY: Duration = Duration::from_secs(5);
+/// How often the vault's retention runs.
+pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows in force at once. Over it: the switch is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
