@@ -203,6 +203,7 @@ impl Iterator for Tags<'_> {
         loop {
             self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
             if self.rest.is_empty() || self.rest.starts_with('>') {
+                self.rest = self.rest.strip_prefix('>').unwrap_or_default();
                 return Some(Tag { name, attributes });
             }
             let key = self.take(self.rest.find(|c| end(c) || c == '=')?).to_ascii_lowercase();
