@@ -85,24 +85,39 @@ pub(super) async fn run(
     conn: &Rc<Conn>,
     judged: &Judged,
     mut story: Box<Story>,
-    request: Request<Incoming>,
+    mut parts: request::Parts,
+    upload: Upload,
 ) -> Response<Body> {
     story.in_flight();
-    let asker = Asker::of(request.headers());
-    let (mut parts, incoming) = request.into_parts();
+    let asker = Asker::of(&parts.headers);
     let switch = upgrade::wanted(judged.rules(), &parts);
     if hop::up(&mut parts.headers, conn, judged, switch).is_err() {
         conn.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
-        return reply.finish(conn, story, incoming).await;
+        return reply.finish(conn, story, upload).await;
     }
     let exchange = Exchange::of(conn, judged);
-    let upload = exchange.upload(incoming, &mut story);
     let request = Request::from_parts(origin_form(parts), upload);
     match exchange.send(request, &mut story).await {
         Ok((response, lease)) => answered(conn, judged, story, response, lease),
         Err(error) => failed(conn, judged, story, &error, &asker),
     }
+}
+
+/// The client's body as it goes up. `answer_timeout` begins when it is whole.
+pub(super) fn upload(
+    conn: &Conn,
+    answer_timeout: Duration,
+    incoming: Incoming,
+    story: &mut Story,
+) -> Upload {
+    if incoming.is_end_stream() {
+        return Upload::Bytes(Bytes::new());
+    }
+    let progress = Rc::<Progress>::default();
+    story.progress = Some(Rc::clone(&progress));
+    let clockwork = conn.clockwork.clone();
+    Upload::Client(FromClient { incoming, clockwork, progress, answer_timeout })
 }
 
 impl<'a> Exchange<'a> {
@@ -111,21 +126,6 @@ impl<'a> Exchange<'a> {
         let upstream = judged.upstream();
         let turn = judged.current.turn(judged.upstream_ix(), upstream.servers.len());
         Self { conn, upstream, answer_timeout: judged.rules().answer_timeout, turn }
-    }
-
-    /// The client's body as it goes up.
-    fn upload(&self, incoming: Incoming, story: &mut Story) -> Upload {
-        if incoming.is_end_stream() {
-            return Upload::Bytes(Bytes::new());
-        }
-        let progress = Rc::<Progress>::default();
-        story.progress = Some(Rc::clone(&progress));
-        Upload::Client(FromClient {
-            incoming,
-            clockwork: self.conn.clockwork.clone(),
-            progress,
-            answer_timeout: self.answer_timeout,
-        })
     }
 
     /// Sends a request and waits for the answer's head. Another attempt is made only if not a byte

@@ -6,6 +6,8 @@
 
 mod answer;
 mod body;
+mod capture;
+mod confirm;
 mod conn;
 mod deadline;
 mod ending;
@@ -14,9 +16,12 @@ mod guard;
 mod head;
 mod hop;
 mod listen;
+mod own;
 mod request;
+mod resume;
 mod upgrade;
 mod upstream;
+mod visitor;
 mod wire;
 mod worker;
 
@@ -30,6 +35,7 @@ use crate::clock::Clock;
 use crate::snapshot::Live;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
+use crate::vault::Vault;
 
 /// What workers are made of.
 #[derive(Clone)]
@@ -40,6 +46,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// What is told.
     pub access: AccessLog,
+    /// Where submissions live.
+    pub vault: Vault,
     /// What time it is.
     pub clock: Clock,
 }
