@@ -79,7 +79,8 @@ fn precedence() {
     let ticket: &[&str] = &[FORM, COOKIE, SITE, NAVIGATE, "content-length: 80"];
     let socket: &[&str] = &["upgrade: websocket", "connection: upgrade"];
     let html = V::Page(Wants::Html, None);
-    let rows: &[(Option<Mode>, &str, &str, &[&str], Verdict)] = &[
+    type Row<'a> = (Option<Mode>, &'a str, &'a str, &'a [&'a str], Verdict);
+    let rows: &[Row] = &[
         (None, "GET", "/.intermission", &[], V::Own),
         (PAGE, "POST", "/.intermission/s/x/resume", ticket, V::Own),
         (PAGE, "CONNECT", "/.intermission/s", &[], V::Own),
@@ -154,7 +155,12 @@ fn kept(case: &Case) -> Result<FormKind, NotKept> {
     match case.verdict() {
         Verdict::Capture(kind) => Ok(kind),
         Verdict::Page(_, Some(why)) => Err(why),
-        other => panic!("{other:?} for {:?}", case.fields),
+        Verdict::Page(_, None)
+        | Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Resume
+        | Verdict::Refuse(_) => panic!("nothing was said of the form in {:?}", case.fields),
     }
 }
 
