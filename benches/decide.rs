@@ -82,10 +82,24 @@ fn main() {
         });
     }
     group.finish();
+    publish(&mut criterion, &worlds);
     for world in worlds.iter().filter(|world| STEPS.contains(&world.site.rules.len())) {
         steps(&mut criterion, world);
     }
     criterion.final_summary();
+}
+
+/// What a publish costs that changes none of the windows: the floor under every switch.
+fn publish(criterion: &mut Criterion, worlds: &[World]) {
+    let mut group = criterion.benchmark_group("publish");
+    let pages = Pages::builtin();
+    for world in worlds {
+        let in_force: Vec<&Window> = world.windows.iter().collect();
+        group.bench_function(BenchmarkId::from_parameter(world.site.rules.len()), |bench| {
+            bench.iter(|| Cells::compute(&world.site, &in_force, &pages, Some(&world.cells)));
+        });
+    }
+    group.finish();
 }
 
 /// Each step of a judgement alone, to see where the time goes.
@@ -144,7 +158,7 @@ struct World {
     site: Site,
     cells: Cells,
     probes: Vec<String>,
-    windows: usize,
+    windows: Vec<Window>,
     heads: Vec<Head>,
     /// Fields that heads share. A head that is judged has just been parsed and lies in the cache;
     /// a set of its own for each of thousands of heads would measure the memory instead.
@@ -162,7 +176,7 @@ impl World {
         let heads = (0..HEADS).map(|_| head(&mut dice, routes)).collect();
         let fields = (0..SHARED_FIELDS).map(fields).collect();
         let probes = vec!["/healthz".into()];
-        Self { site, cells, probes, windows: windows.len(), heads, fields }
+        Self { site, cells, probes, windows, heads, fields }
     }
 
     /// The judgement of a request, as `proxy::request` makes it.
@@ -210,7 +224,7 @@ impl World {
              {verdicts:?}; allocations per judgement: {}",
             self.site.rules.len(),
             self.site.regions.len(),
-            self.windows,
+            self.windows.len(),
             self.cells.closed_count(),
             allocations as f64 / f64::from(HEADS),
         );
@@ -284,7 +298,7 @@ fn site(routes: u32) -> Site {
         fingerprint: String::new(),
         node: "bench".to_owned(),
         node_tag: NodeTag(1),
-        routes: RouteTable::build(&rows).ok().expect("no conflicts"),
+        routes: RouteTable::build(&rows).expect("no conflicts"),
         route_names: rules.iter().zip(0..).map(named).collect(),
         rules,
         regions: RegionTable::new((0..REGIONS).map(region_rule).collect(), RegionIx(0)),
@@ -328,7 +342,7 @@ fn window(n: u32, routes: u32) -> Window {
     let regions = (0..10).map(|at| format!("region{}", (n + 2 * at) % u32::from(REGIONS)));
     let order = Order {
         scope: Scope { regions: Selection::of(regions), routes: Selection::of(named) },
-        mode: if n % 3 == 0 { Mode::ReadOnly } else { Mode::Page },
+        mode: if n.is_multiple_of(3) { Mode::ReadOnly } else { Mode::Page },
         texts: Texts::default(),
         promised_end: Some(Wall::from_millis(900_000)),
         drain: Duration::from_secs(30),
@@ -372,7 +386,7 @@ fn fields(n: u32) -> HeaderMap {
     add("x-region", &format!("region{}", n / 3 % u32::from(REGIONS)));
     if n % 3 < 2 {
         let form = "application/x-www-form-urlencoded";
-        add("content-type", if n % 3 == 0 { form } else { "application/json" });
+        add("content-type", if n.is_multiple_of(3) { form } else { "application/json" });
         add("content-length", "2048");
     }
     headers
