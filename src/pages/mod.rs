@@ -281,8 +281,9 @@ impl<'a> Receipt<'a> {
             keeps: view.state.keeps_answers(),
             sendable: view.sendable(),
             title: if waiting { "waiting" } else { view.state.key() },
-            // What an expired token refused cannot be mended by sending the same bytes.
-            send_mode: if stale { Mode::Confirm } else { view.mode },
+            // What was refused once is refused again if the very same bytes are sent: after an
+            // expired token or a sign-in, only fresh tokens can help.
+            send_mode: if refused { Mode::Confirm } else { view.mode },
             stale,
             sign_in: view.sign_in.as_deref().filter(|path| refused && is_local(path)),
             view,
