@@ -218,7 +218,7 @@ impl Pages {
     /// A small page that says one thing.
     pub fn plain(&self, lang: Lang, kind: PlainKind) -> Page {
         let made = || {
-            let view = Value::from(Serde(Plain { key: kind.key(), next: kind.next() }));
+            let view = Value::from(Serde(Plain::of(kind)));
             let minimal = || minimal::plain(lang, self.texts(lang), kind);
             self.page(Sheet::Plain, lang, &view, minimal)
         };
@@ -304,6 +304,14 @@ struct Unkept<'a> {
 struct Plain {
     key: &'static str,
     next: &'static str,
+    /// Nobody: whose site it is may be just what is not known.
+    operator: &'static str,
+}
+
+impl Plain {
+    const fn of(kind: PlainKind) -> Self {
+        Self { key: kind.key(), next: kind.next(), operator: "" }
+    }
 }
 
 /// The catalog's key for a `NotKept`; none for a name that is not known here.
