@@ -241,7 +241,7 @@ impl Pages {
         for templates in self.theirs.iter().chain([&self.ours]) {
             match templates.render(sheet, lang, view) {
                 Ok(html) => {
-                    return Page { html: Bytes::from(html), csp: templates.csp.clone(), language };
+                    return Page { html: Bytes::from(html), csp: templates.csp(sheet), language };
                 }
                 Err(fault) if !self.told.swap(true, Ordering::Relaxed) => {
                     tracing::error!(page = sheet.file(), %fault, "a page cannot be rendered");
@@ -249,7 +249,7 @@ impl Pages {
                 Err(_) => {}
             }
         }
-        Page { html: Bytes::from(minimal()), csp: self.ours.csp.clone(), language }
+        Page { html: Bytes::from(minimal()), csp: self.ours.csp(sheet), language }
     }
 }
 

@@ -94,6 +94,9 @@ fn the_policy_lets_exactly_the_pages_own_style_and_script_run() {
             }
         }
         assert!(csp.starts_with("default-src 'none'") && !csp.contains("unsafe"), "{csp}");
+        let receipt = name.starts_with("receipt");
+        let forms = if receipt { "'self' https: http:" } else { "'self'" };
+        assert!(csp.contains(&format!("form-action {forms}; ")), "{name}: {csp}");
         assert_eq!(inline(&html, "style").len(), 1, "{name}");
         assert_eq!(html.matches("<script").count(), inline(&html, "script").len(), "{name}");
     }
