@@ -113,26 +113,6 @@ pub struct Probe {
     pub path: String,
 }
 
-/// How an access line looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AccessFormat {
-    /// One JSON object a line.
-    Json,
-    /// `key=value` pairs.
-    Logfmt,
-}
-
-/// Where access lines go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LogTarget {
-    /// Nowhere.
-    Off,
-    /// Standard output.
-    Stdout,
-    /// A file, opened again on SIGHUP.
-    File(std::path::PathBuf),
-}
-
 impl Site {
     /// The rules of a route.
     pub fn rules(&self, route: RouteIx) -> &RouteRules {
@@ -140,9 +120,8 @@ impl Site {
     }
 
     /// The pool that serves a route in a region.
-    pub fn upstream(&self, route: RouteIx, region: RegionIx) -> &Upstream {
-        let ix = self.rules(route).upstreams[usize::from(region.0)];
-        &self.upstreams[ix.0 as usize]
+    pub fn upstream_ix(&self, route: RouteIx, region: RegionIx) -> UpstreamIx {
+        self.rules(route).upstreams[usize::from(region.0)]
     }
 
     /// The route of this name.
