@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
-use crate::addr::Networks;
+use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{AccessFormat, LogTarget, Probe};
 use crate::{digest, limit, route};
 
@@ -183,12 +183,18 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
     }
     let hosts = admin.texts("hosts", found).unwrap_or_default();
     let hosts = hosts.into_iter().filter_map(|text| {
-        let fault = super::routes::host(&text).err().filter(|_| text.get_ref() != "*");
-        if let Some(fault) = fault {
-            found.add(text.span(), fault, format!("write {}", admin.example("hosts")));
-            return None;
+        match HostPattern::parse(text.get_ref()) {
+            Ok(HostPattern::Exact(host)) => return Some(host),
+            Ok(HostPattern::Any | HostPattern::Below(_)) => {
+                let what = "the admin API's hosts are named one by one, without `*`";
+                found.add(text.span(), what, format!("write {}", admin.example("hosts")));
+            }
+            Err(fault) => {
+                let what = format!("`{}` is not a host", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
+            }
         }
-        Some(text.into_inner().to_ascii_lowercase())
+        None
     });
     AdminRules { listen, tokens, hosts: hosts.collect() }
 }
