@@ -203,7 +203,7 @@ fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut unique = names::Unique::new("token");
     for section in admin.sections("token", &keys::TOKEN, found) {
-        let name = names::required(&section, "name", found);
+        let name = token_name(&section, found);
         if let Some(name) = &name {
             unique.check(name, found);
         }
@@ -228,6 +228,29 @@ fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
         }
     }
     tokens
+}
+
+/// The name of a person or a machine, so freer than other names.
+fn token_name(token: &Section<'_>, found: &mut Found) -> Option<Text> {
+    if !token.has("name") {
+        return names::required(token, "name", found);
+    }
+    let typed = token.text("name", found)?;
+    let name = typed.get_ref();
+    let fault = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.chars().count() > limit::NAME_CHARS_MAX {
+        "it is too long: 64 characters are possible"
+    } else if name.chars().any(char::is_control) {
+        "it holds a control character"
+    } else if name == "intermission" {
+        "the proxy calls itself so in the history"
+    } else {
+        return Some(typed);
+    };
+    let what = format!("{name:?} cannot be the name of a token: {fault}");
+    found.add(typed.span(), what, format!("choose another: {}", token.example("name")));
+    None
 }
 
 fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {
