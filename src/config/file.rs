@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Key, Keys, Times};
+use super::keys::{ALL, Key, Keys, Times};
 use super::problem::Found;
 
 /// A text and its place.
@@ -241,9 +241,17 @@ fn unknown_key(keys: &'static Keys, name: &str, span: Range<usize>, found: &mut 
         }
     };
     let names = || keys.keys.iter().map(|key| key.name);
-    let help = match nearest(name, names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("{of} {}", names().collect::<Vec<_>>().join(", ")),
+    let homes = ALL.iter().filter(|other| other.keys.iter().any(|key| key.name == name));
+    let homes: Vec<String> = homes.map(|home| bracketed(home)).collect();
+    let help = match (homes.as_slice(), nearest(name, names())) {
+        ([home], _) if home == "[]" => {
+            format!("[{name}] is a section of its own: write it outside of this one")
+        }
+        ([home], _) => {
+            format!("it belongs to {home}: write it there, above the next line in brackets")
+        }
+        (_, Some(near)) => format!("did you mean `{near}`?"),
+        (_, None) => format!("{of} {}", names().collect::<Vec<_>>().join(", ")),
     };
     found.add(span, what, help);
 }
