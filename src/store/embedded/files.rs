@@ -108,8 +108,14 @@ impl Files {
 
     /// A connection that only reads.
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
-        self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY, limit::STORE_BUSY)
-            .map_err(|error| self.explain(&error))
+        let open = || {
+            let conn = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY, limit::STORE_BUSY)?;
+            // A first read, since SQLite opens the log no sooner: from here on this connection
+            // keeps its shared index, which the writer relies on when a commit fails.
+            conn.query_row("SELECT count FROM repairs", [], |_| Ok(()))?;
+            Ok(conn)
+        };
+        open().map_err(|error| self.explain(&error))
     }
 
     /// What is free on the file system. Where it cannot be told, the writes will tell.

@@ -81,7 +81,7 @@ impl Writer {
             job.answer(outcome.as_ref().err());
         }
         match outcome {
-            Ok(()) => self.move_log(),
+            Ok(()) => self.move_log(room),
             Err(error) => self.let_go(&error),
         }
     }
@@ -106,9 +106,14 @@ impl Writer {
     }
 
     /// Moves the log's pages into the main file once there are many. After the answers, so that
-    /// nobody waits for it who need not.
-    fn move_log(&mut self) {
-        if self.meter.wal_pages.load(Relaxed) < limit::STORE_WAL_PAGES {
+    /// nobody waits for it who need not. On the reserve at once, so that the log gives its space
+    /// back.
+    fn move_log(&mut self, room: Room) {
+        let pages = self.meter.wal_pages.load(Relaxed);
+        if room == Room::Reserve && pages > 0 {
+            return self.empty_log();
+        }
+        if pages < limit::STORE_WAL_PAGES {
             return;
         }
         if self.clock.tick().since(self.emptied) >= limit::STORE_WAL_EMPTIED_EVERY {
@@ -121,23 +126,29 @@ impl Writer {
     /// Empties the log, so that nothing erased stays in it.
     fn empty_log(&mut self) {
         let Some(conn) = &self.conn else { return };
-        if conn.busy_timeout(limit::STORE_BUSY_IDLE).is_ok() {
-            self.checkpoint(conn, "TRUNCATE");
+        // A connection whose patience cannot be changed is only more or less patient.
+        let _ = conn.busy_timeout(limit::STORE_BUSY_IDLE);
+        if let Some(left) = self.checkpoint(conn, "TRUNCATE") {
+            self.meter.wal_pages.store(left, Relaxed);
         }
-        // A connection whose patience cannot be restored is only less patient.
         let _ = conn.busy_timeout(limit::STORE_BUSY);
-        self.meter.wal_pages.store(0, Relaxed);
         self.emptied = self.clock.tick();
     }
 
-    /// A checkpoint that fails has lost nothing: the log still holds every page, and the next one
-    /// writes them all again before it syncs.
-    fn checkpoint(&self, conn: &Connection, how: &str) {
+    /// Gives the pages that are left in the log. A checkpoint that fails has lost nothing: the log
+    /// still holds every page, and the next one writes them all again before it syncs.
+    fn checkpoint(&self, conn: &Connection, how: &str) -> Option<u64> {
         let sql = format!("PRAGMA wal_checkpoint({how})");
-        let moved = conn.prepare_cached(&sql).and_then(|mut go| go.query_row([], |_| Ok(())));
-        if let Err(error) = moved {
-            self.meter.failed();
-            tracing::error!(%error, "the store's log could not be moved into its file");
+        let left = conn
+            .prepare_cached(&sql)
+            .and_then(|mut go| go.query_row([], |row| row.get::<_, i64>("log")));
+        match left {
+            Ok(left) => u64::try_from(left).ok(),
+            Err(error) => {
+                self.meter.failed();
+                tracing::error!(%error, "the store's log could not be moved into its file");
+                None
+            }
         }
     }
 }
