@@ -223,8 +223,11 @@ async fn a_flipped_bit_is_an_error_or_one_damaged_frame_never_a_panic() {
     store.shutdown();
     let whole = fs::read(sound.join("intermission.db")).expect("read");
     let (mut refused, mut read) = (0, 0);
-    for _ in 0..150 {
-        let place = u64::from_be_bytes(digest::random()) as usize % (whole.len() * 8);
+    for round in 0..200 {
+        // Half of them anywhere, half in the head of a page, which holds its tree together.
+        let anywhere = u64::from_be_bytes(digest::random()) as usize % (whole.len() * 8);
+        let in_page = anywhere % (8 * 8192);
+        let place = if round % 2 == 0 { anywhere } else { anywhere - in_page + in_page % 128 };
         let mut bytes = whole.clone();
         bytes[place / 8] ^= 1 << (place % 8);
         fs::create_dir_all(&copy).expect("made");

@@ -118,12 +118,22 @@ impl Files {
         open().map_err(|error| self.explain(&error))
     }
 
-    /// What is free on the file system. Where it cannot be told, the writes will tell.
+    /// Whether more than the reserve is free on the file system.
     pub(super) fn room(&self) -> Room {
-        let Ok(disk) = rustix::fs::statvfs(&self.directory) else { return Room::Ample };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let whole = disk.f_blocks.saturating_mul(disk.f_frsize);
+        let (free, whole) = self.disk();
         if free < limit::STORE_RESERVE_BYTES.min(whole / 8) { Room::Reserve } else { Room::Ample }
+    }
+
+    /// How many pages the main file could grow by.
+    pub(super) fn free_pages(&self) -> u64 {
+        self.disk().0 / u64::from(PAGE_BYTES)
+    }
+
+    /// Bytes free and bytes in all. Where it cannot be told, the writes will tell.
+    fn disk(&self) -> (u64, u64) {
+        let Ok(disk) = rustix::fs::statvfs(&self.directory) else { return (u64::MAX, u64::MAX) };
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        (bytes(disk.f_bavail), bytes(disk.f_blocks))
     }
 
     fn connect(&self, flags: OpenFlags, busy: Duration) -> rusqlite::Result<Connection> {

@@ -70,7 +70,7 @@ impl Writer {
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let began = self.clock.tick();
         let jobs = batch.len();
-        let room = self.files.room();
+        let room = self.room();
         let outcome = self.connection().and_then(|conn| transact(conn, batch, room));
         if outcome.is_ok() {
             self.meter.committed(jobs, self.clock.tick().since(began));
@@ -81,7 +81,7 @@ impl Writer {
             job.answer(outcome.as_ref().err());
         }
         match outcome {
-            Ok(()) => self.move_log(room),
+            Ok(()) => self.move_log(),
             Err(error) => self.let_go(&error),
         }
     }
@@ -105,15 +105,21 @@ impl Writer {
         }
     }
 
-    /// Moves the log's pages into the main file once there are many. After the answers, so that
-    /// nobody waits for it who need not. On the reserve at once, so that the log gives its space
-    /// back.
-    fn move_log(&mut self, room: Room) {
-        let pages = self.meter.wal_pages.load(Relaxed);
-        if room == Room::Reserve && pages > 0 {
-            return self.empty_log();
+    /// What is free. Where it is little, what the log holds is given back before anybody is
+    /// refused.
+    fn room(&mut self) -> Room {
+        if self.files.room() == Room::Reserve && self.meter.wal_pages.load(Relaxed) > 0 {
+            self.empty_log();
         }
-        if pages < limit::STORE_WAL_PAGES {
+        self.files.room()
+    }
+
+    /// Moves the log's pages into the main file once there are many. After the answers, so that
+    /// nobody waits for it who need not.
+    fn move_log(&mut self) {
+        // The main file grows by what is moved, so the log may not outgrow what is free.
+        let most = limit::STORE_WAL_PAGES.min(self.files.free_pages() / 2).max(1);
+        if self.meter.wal_pages.load(Relaxed) < most {
             return;
         }
         if self.clock.tick().since(self.emptied) >= limit::STORE_WAL_EMPTIED_EVERY {
