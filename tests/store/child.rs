@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use intermission::clock::Clock;
 use intermission::id::Id;
@@ -21,6 +22,8 @@ pub(super) enum Role {
     Keep,
     /// Tells the id before the answer: a store that lies, to see that a test can tell.
     Boast,
+    /// Keeps until a first failure, waits until the store has mended itself, and does no more.
+    Rest,
     /// Fills its small disk, see [`disk`].
     FillDisk,
 }
@@ -30,6 +33,7 @@ impl Role {
         match self {
             Self::Keep => "keep",
             Self::Boast => "boast",
+            Self::Rest => "rest",
             Self::FillDisk => "fill-disk",
         }
     }
@@ -52,6 +56,7 @@ pub(super) struct Keeper {
 pub(super) enum Said {
     Kept(Id),
     NotKept(Id, String),
+    Mended,
 }
 
 impl Keeper {
@@ -68,7 +73,11 @@ impl Keeper {
     pub(super) fn hear(&mut self) -> Option<Said> {
         self.says.by_ref().map_while(Result::ok).find_map(|line| {
             let mut words = line.splitn(3, ' ');
-            let (word, id) = (words.next()?, words.next()?.parse().ok()?);
+            let word = words.next()?;
+            if word == "mended" {
+                return Some(Said::Mended);
+            }
+            let id = words.next()?.parse().ok()?;
             match word {
                 "kept" => Some(Said::Kept(id)),
                 "not-kept" => Some(Said::NotKept(id, words.next().unwrap_or("").to_owned())),
@@ -94,6 +103,7 @@ fn plays_its_role() {
     match role.as_str() {
         "keep" => keep_for_ever(&place, Role::Keep),
         "boast" => keep_for_ever(&place, Role::Boast),
+        "rest" => keep_then_rest(&place),
         "fill-disk" => disk::fill(&place),
         other => panic!("no role {other}"),
     }
@@ -109,6 +119,30 @@ fn keep_for_ever(place: &Path, role: Role) {
             client.await.expect("no panic");
         }
     });
+}
+
+fn keep_then_rest(place: &Path) {
+    let store = open(place, Clock::System).expect("it opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for round in 0..100_000 {
+        let kept = item(&format!("client {round}"), NOON, 1);
+        let id = kept.id;
+        match runtime.block_on(store.keep(kept, sealed(1, 1_500), quota())) {
+            Ok(_) => say(&format!("kept {id}")),
+            Err(error) => {
+                say(&format!("not-kept {id} {error}"));
+                break;
+            }
+        }
+    }
+    for _ in 0..3_000 {
+        if store.latency().repairs > 0 {
+            say("mended now");
+            std::thread::park_timeout(Duration::from_secs(60));
+        }
+        // A gauge cannot be awaited.
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Small forms in one piece, and uploads whose frames come first. Bounded, should nobody kill it.

@@ -69,6 +69,32 @@ async fn a_failed_sync_is_never_acknowledged_and_passes() {
     }
 }
 
+#[tokio::test]
+async fn what_was_refused_does_not_come_back_though_nothing_follows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let test = "what_was_refused_does_not_come_back_though_nothing_follows";
+    let Some(library) = library(directory.path(), test) else { return };
+    let (place, fails) = (directory.path().join("store"), directory.path().join("fails"));
+    let env = [("LD_PRELOAD", library.as_path()), (FAILS, fails.as_path())];
+    let mut child = Keeper::start(Role::Rest, &place, &env);
+    let mut said = vec![child.hear().expect("it keeps")];
+    fs::write(&fails, b"").expect("written");
+    while !matches!(said.last(), Some(Said::NotKept(..))) {
+        said.push(child.hear().expect("it fails at last"));
+    }
+    fs::remove_file(&fails).expect("removed");
+    assert_eq!(child.hear(), Some(Said::Mended));
+    child.kill();
+    let store = open(&place, Clock::System).expect("it opens");
+    for said in said {
+        match said {
+            Said::Kept(id) => assert_whole(&store, id).await,
+            Said::NotKept(id, _) => assert_eq!(store.item(id).await, Ok(None), "it came back"),
+            Said::Mended => {}
+        }
+    }
+}
+
 /// Listens until 40 things that `wanted` names were said in a row of at most 20,000.
 fn hear_until(
     child: &mut Keeper,
@@ -92,6 +118,7 @@ fn sort(said: Said, kept: &mut Vec<Id>, not_kept: &mut Vec<(Id, String)>) {
     match said {
         Said::Kept(id) => kept.push(id),
         Said::NotKept(id, error) => not_kept.push((id, error)),
+        Said::Mended => {}
     }
 }
 
