@@ -22,8 +22,7 @@ const TOP: [&str; 9] = [
 /// Also there: this folder, and what cargo makes.
 const ALSO: [&str; 2] = ["tests", "target"];
 
-static CODE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"`([^`\n]+)`").expect("a code span"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"`([^`\n]+)`").expect("a code span"));
 static SYMBOL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?-u)^\w+(::\w+)+$").expect("a path"));
 static FILE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?-u)^[\w/]+\.rs$").expect("a file"));
