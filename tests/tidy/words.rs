@@ -19,7 +19,7 @@ static UNFINISHED_MACRO: LazyLock<Regex> =
 static EMPTY_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?-u)\b\w*(Manager|Helper|Util)s?\b").expect("words"));
 static TAG: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?-u)//[/!]?\s*([A-Za-z]+)( ?):").expect("a tag"));
+    LazyLock::new(|| Regex::new(r"(?-u)//[/!]?( ?)([A-Za-z]+)( ?):").expect("a tag"));
 static SLEEP: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?-u)\bsleep(_until)?\(").expect("a call"));
 
@@ -62,18 +62,20 @@ fn explained(above: &[&str]) -> bool {
     comment.into_iter().any(|line| line.contains("// SLEEP: "))
 }
 
-/// A comment's tag, if it is none of ours: of another word in capitals, or one of ours written
-/// otherwise.
+/// A comment's tag, if it is one of ours written otherwise.
 fn misspelled_tag<'a>(text: &'a str, code: &str) -> Option<&'a str> {
     let found = TAG.captures(text)?;
     let comment = found.get(0)?;
     // What stands in a text is no comment: the slashes would have been blanked with it.
     let is_comment = code.get(comment.start()..).is_none_or(|rest| rest.trim().is_empty());
-    let tag = found.get(1)?.as_str();
-    let loud = tag.len() > 3 && tag.chars().all(char::is_uppercase);
-    let ours = TAGS.iter().any(|known| known.eq_ignore_ascii_case(tag));
-    let right = TAGS.contains(&tag) && found.get(2)?.is_empty() && comment.as_str().contains("// ");
-    (is_comment && (loud || ours) && !right).then_some(tag)
+    let tag = found.get(2)?.as_str();
+    let loud = tag.chars().all(|letter| letter.is_ascii_uppercase());
+    let near = |known: &&str| {
+        known.eq_ignore_ascii_case(tag) || loud && strsim::levenshtein(known, tag) <= 2
+    };
+    let ours = TAGS.iter().any(|known| near(known));
+    let right = TAGS.contains(&tag) && &found[1] == " " && found[3].is_empty();
+    (is_comment && ours && !right).then_some(tag)
 }
 
 #[test]
@@ -116,7 +118,9 @@ fn other_words_are_not_found() {
         "use hyper_util::rt::TokioIo;",
         "// SLEEP: nothing announces it.\nstd::thread::sleep(a);",
         "let text = \"todo!() WindowManager\";",
-        "// RFC: not ours",
+        "// FULL: not ours",
+        "//! INVARIANT: one writer.",
+        "/// CANCEL: nothing is lost.",
         "let url = \"http://CANCEL: x\";",
     ] {
         assert_eq!(complaints_of(check, "tests/a/mod.rs", fine), [], "{fine}");
