@@ -111,15 +111,7 @@ impl Table {
         InFlight { table: Rc::clone(self), route, region }
     }
 
-    /// Counts how a request on this route went.
-    pub fn count(&self, route: usize, ended: &Ended) {
-        self.cells.row(route).counts.count(ended);
-        bump(&self.worker.ends[ended.end as usize], 1);
-    }
-}
-
-impl Table {
-    /// Counts a request that was never in flight: answered by ourselves.
+    /// Counts how a request on this route went, whether or not it was in flight.
     pub fn count(&self, route: usize, ended: &Ended) {
         self.cells.row(route).counts.count(ended);
         bump(&self.worker.ends[ended.end as usize], 1);
