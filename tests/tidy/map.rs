@@ -34,7 +34,9 @@ fn check_prose(path: &str, text: &str, sources: &[Source]) -> Vec<Complaint> {
         for span in CODE.captures_iter(line) {
             let name = span[1].trim_end_matches("()");
             let known = if FILE.is_match(name) {
-                sources.iter().any(|source| source.path.ends_with(&format!("/{name}")))
+                sources
+                    .iter()
+                    .any(|source| format!("/{}", source.path).ends_with(&format!("/{name}")))
             } else {
                 !SYMBOL.is_match(name) || is_known(name.trim_start_matches("crate::"), sources)
             };
@@ -107,7 +109,7 @@ fn a_stranger_at_the_top_is_found() {
 
 #[test]
 fn pages_beside_the_code_name_what_exists() {
-    let sources = source::of_crate();
+    let sources = source::all();
     let pages = source::files_below(&source::root().join("src"));
     let pages = pages.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
     let found = pages.flat_map(|path| {
