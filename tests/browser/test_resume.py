@@ -34,13 +34,14 @@ def save_while_closed(visitor, proxy, group):
 
 def test_a_group_saved_during_a_window_exists_once_after_it(visitor, proxy, django, group):
     session = visitor.driver.get_cookie("sessionid")
-    assert session is None, "the session cookie is not visible outside /admin"
+    assert (session["path"], session["sameSite"]) == ("/admin", "Strict")
     receipt = save_while_closed(visitor, proxy, group)
 
     assert "Your answers are saved, but not sent yet" in visitor.words
     assert group in visitor.words
     assert "Expected back" in visitor.words
     assert not visitor.all("form[action$='/resume']"), "nothing can be sent while it is closed"
+    assert visitor.driver.get_cookie("sessionid") is None, "it does not reach the receipt"
     assert django.groups(group) == 0
     visitor.picture("receipt-waiting")
 

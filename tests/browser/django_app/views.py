@@ -15,11 +15,11 @@ ARRIVED = settings.FOLDER / "papers.jsonl"
 def papers(request):
     """Shows the form; takes a paper and notes its hash."""
     if request.method == "POST":
-        paper = request.FILES["paper"]
+        paper = request.FILES.get("paper")
         arrived = {
             "note": request.POST["note"],
-            "name": paper.name,
-            "sha256": hashlib.sha256(paper.read()).hexdigest(),
+            "name": paper.name if paper else None,
+            "sha256": hashlib.sha256(paper.read()).hexdigest() if paper else None,
         }
         with ARRIVED.open("a") as file:
             file.write(json.dumps(arrived) + "\n")
