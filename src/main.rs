@@ -1,3 +1,5 @@
 //! The `intermission` binary.
 
+#![forbid(unsafe_code)]
+
 fn main() {}
