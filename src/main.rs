@@ -1,3 +1,7 @@
 //! The `intermission` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    intermission::cli::run(std::env::args_os())
+}
