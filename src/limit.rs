@@ -13,6 +13,8 @@ pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 pub const HEAD_FIELDS_MAX: usize = 100;
 /// Bytes of one request target. Over it: 414.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a host without its port, as in the domain name system. Over it: 400.
+pub const HOST_BYTES_MAX: usize = 253;
 /// Bytes of extensions on one chunk-size line. Over it: 400, connection closed.
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// Bytes of one trailer section. Over it: 400, connection closed.
@@ -105,6 +107,28 @@ pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
 pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit. More wait for the next.
 pub const STORE_BATCH_MAX: usize = 256;
+/// Free bytes of the store's file system, or an eighth of it where that is less. Below it nothing
+/// more is kept ("not kept: full"), so that windows can still be switched and content be erased.
+pub const STORE_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Pages in the write-ahead log. From here on the writer moves them into the main file.
+pub const STORE_WAL_PAGES: u64 = 1_000;
+/// Bytes the write-ahead log may keep on disk once its pages were moved.
+pub const STORE_WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Quiet time after which the writer empties the write-ahead log.
+pub const STORE_IDLE: Duration = Duration::from_secs(1);
+/// How long erased content may stay in the write-ahead log of a store that is never quiet.
+pub const STORE_WAL_EMPTIED_EVERY: Duration = Duration::from_secs(60);
+/// Waiting for another program that reads or writes the store's file. Over it: an error.
+pub const STORE_BUSY: Duration = Duration::from_secs(5);
+/// Waiting for readers before the write-ahead log is emptied. Over it: next time.
+pub const STORE_BUSY_IDLE: Duration = Duration::from_millis(100);
+/// KiB of pages that the writer holds in memory.
+pub const STORE_CACHE_KIB: i64 = 32 * 1024;
+/// Bytes of the main file up to which it is checked whole at the start; above, the sealed frames
+/// are left out, since each proves itself when it is opened.
+pub const STORE_CHECKED_WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Submissions in one browser's list, those with content first. Over it: the oldest are left out.
+pub const SUBMISSIONS_LISTED_MAX: u32 = 200;
 
 // ---- control -------------------------------------------------------------------------------
 
@@ -147,6 +171,13 @@ pub const WATCH_POLL: Duration = Duration::from_secs(10);
 /// Characters of an operator's text (reason, message). Over it: 422.
 pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 
+// ---- pages ---------------------------------------------------------------------------------
+
+/// Instructions of the template engine for one page. Over it: the built-in page is sent.
+pub const TEMPLATE_STEPS_MAX: u64 = 500_000;
+/// Bytes of one of an operator's page files. Over it: `check` refuses it.
+pub const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
+
 // ---- telemetry -----------------------------------------------------------------------------
 
 /// Bytes of access lines a worker gathers before it hands them to the writer.
@@ -157,3 +188,29 @@ pub const ACCESS_FLUSH_EVERY: Duration = Duration::from_millis(250);
 pub const ACCESS_QUEUE_MAX: usize = 256;
 /// How long stopping waits for the access writer. Over it: queued lines are lost, and it is said.
 pub const ACCESS_STOP_WAIT: Duration = Duration::from_secs(2);
+
+// ---- config --------------------------------------------------------------------------------
+
+/// Bytes of a config file. Over it: refused.
+pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Syntax errors of one config file that are told. More are counted by none: mend these first.
+pub const SYNTAX_PROBLEMS_MAX: usize = 20;
+/// Characters of a name (route, region, upstream, token, node). Over it: refused by `check`.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Regions of one config, the width of a region's index. Over it: refused by `check`.
+pub const REGIONS_MAX: usize = 1_000;
+/// Threads that look up server names while a config is compiled. More names wait.
+pub const RESOLVERS_MAX: usize = 16;
+/// The shortest timeout that a config may set. Under it: refused by `check`.
+pub const TIMEOUT_FLOOR: Duration = Duration::from_millis(10);
+/// The longest timeout that a config may set. Over it: refused by `check`.
+pub const TIMEOUT_CEILING: Duration = Duration::from_secs(24 * 3600);
+/// The shortest life of a submission that a config may set. Under it: refused by `check`.
+pub const SUBMISSION_LIFE_FLOOR: Duration = Duration::from_secs(60);
+/// The largest body that a config may promise to keep: with its seals it still fits into
+/// [`BYTES_PER_BROWSER_MAX`]. Over it: refused by `check`.
+pub const KEPT_BYTES_CEILING: u64 = 48 * 1024 * 1024;
+/// The most worker threads that a config may ask for. Over it: refused by `check`.
+pub const WORKERS_CEILING: u64 = 1_024;
+/// The most client connections that a config may allow. Over it: refused by `check`.
+pub const CONNECTIONS_CEILING: u64 = 1_000_000;

@@ -4,6 +4,8 @@
 mod config;
 /// Reconciler, admin API, switches that survive.
 mod control;
+/// The demo's application and its walk.
+mod demo;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
 /// Templates, languages, answers in each format.

@@ -56,7 +56,7 @@ impl History {
 
 fn render(entries: &[Entry], now: Wall, zone: &TimeZone) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["when", "who", "what", "back", "why", "window"]);
     for entry in entries {

@@ -1,7 +1,9 @@
 //! The command line: `serve` and `demo` run the proxy, the rest asks its admin API.
 
+pub mod check;
 mod client;
 mod completions;
+pub mod demo;
 mod extend;
 mod history;
 mod off;
@@ -41,6 +43,10 @@ struct Intermission {
 enum Command {
     /// Run the proxy.
     Serve(serve::Serve),
+    /// Tell everything that is wrong with a config file.
+    Check(check::Check),
+    /// Show the whole story with an application of its own.
+    Demo(demo::Args),
     /// Close regions × routes now.
     On(on::On),
     /// Reopen what was closed.
@@ -116,6 +122,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done = match command {
         Command::Serve(command) => command.run(),
+        Command::Check(command) => return command.run(),
+        Command::Demo(command) => return demo::run(command),
         Command::On(command) => command.run(),
         Command::Off(command) => command.run(),
         Command::Extend(command) => command.run(),

@@ -198,7 +198,7 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
 
 fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(width) = width {
         table.set_width(width);

@@ -120,9 +120,8 @@ impl Site {
     }
 
     /// The pool that serves a route in a region.
-    pub fn upstream(&self, route: RouteIx, region: RegionIx) -> &Upstream {
-        let ix = self.rules(route).upstreams[usize::from(region.0)];
-        &self.upstreams[ix.0 as usize]
+    pub fn upstream_ix(&self, route: RouteIx, region: RegionIx) -> UpstreamIx {
+        self.rules(route).upstreams[usize::from(region.0)]
     }
 
     /// The route of this name.

@@ -2,6 +2,8 @@
 //!
 //! Workers only write memory of their own: lines go into a buffer that a writer thread takes over,
 //! and counters are cells with one writer each. Nothing here can make a request wait.
+//!
+#![doc = include_str!("README.md")]
 
 pub mod access;
 pub mod end;

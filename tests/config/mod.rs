@@ -1,1 +1,4 @@
+//! Config files: accepted ones, and problems with their line, column and help.
 
+mod examples;
+mod fixtures;

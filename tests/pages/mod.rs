@@ -1,1 +1,3 @@
+//! Templates, languages, answers in each format.
 
+mod render;
