@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::file::Text;
-use super::node::Node;
+use super::node::{Node, unspanned};
 use super::problem::Found;
 use super::resolve::Addresses;
 use super::routes::{Pool, Region, Route};
@@ -102,8 +102,8 @@ fn region_rule(region: Region) -> RegionRule {
     RegionRule {
         name: region.name.into_inner(),
         header: region.header,
-        hosts: region.hosts.into_iter().map(Spanned::into_inner).collect(),
-        networks: Networks::new(region.networks),
+        hosts: unspanned(region.hosts),
+        networks: Networks::new(unspanned(region.networks)),
     }
 }
 
@@ -134,8 +134,9 @@ fn twice_claimed(regions: &[Region], found: &mut Found) {
         let hosts =
             region.hosts.iter().map(|host| (format!("host {:?}", host.get_ref()), host.span()));
         let name = region.name.span();
+        let networks = region.networks.iter();
         let networks =
-            region.networks.iter().map(|network| (format!("network {network}"), name.clone()));
+            networks.map(|network| (format!("network {}", network.get_ref()), network.span()));
         let header = region.header.iter();
         let header = header.map(|(key, value)| (format!("header {key}: {value}"), name.clone()));
         for (claim, span) in hosts.chain(networks).chain(header) {
@@ -174,7 +175,10 @@ impl Pools<'_> {
         if ix.is_none() {
             let mut known: Vec<&str> = self.names.keys().map(String::as_str).collect();
             known.sort_unstable();
-            names::unknown("upstream", name, known.into_iter(), found);
+            // Without any upstream that was said already, once and not for every route.
+            if !known.is_empty() {
+                names::unknown("upstream", name, known.into_iter(), found);
+            }
         }
         ix
     }

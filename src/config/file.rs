@@ -53,10 +53,7 @@ impl<'a> Section<'a> {
 
     /// The section in brackets, as it is written.
     pub(super) fn title(&self) -> String {
-        match self.keys.times {
-            Times::Once => format!("[{}]", self.keys.section),
-            Times::Many => format!("[[{}]]", self.keys.section),
-        }
+        bracketed(self.keys)
     }
 
     /// Where a key's value stands, else where the section does.
@@ -81,6 +78,23 @@ impl<'a> Section<'a> {
                 Section::absent(keys)
             }
         }
+    }
+
+    /// The sections of a kind of which there must be one at least; `missing` says what is wrong
+    /// without, and how to mend it.
+    pub(super) fn some_sections(
+        &self,
+        name: &'static str,
+        keys: &'static Keys,
+        missing: (&str, &str),
+        found: &mut Found,
+    ) -> Vec<Section<'a>> {
+        let before = found.len();
+        let sections = self.sections(name, keys, found);
+        if sections.is_empty() && found.len() == before {
+            found.add(self.place(name), missing.0, missing.1);
+        }
+        sections
     }
 
     /// The sections of a kind that may stand there many times.
@@ -231,7 +245,10 @@ fn wrong_type(
 fn unknown_key(keys: &'static Keys, name: &str, span: Range<usize>, found: &mut Found) {
     let (what, of) = match keys.section {
         "" => (format!("there is no section `{name}`"), "the sections are".to_owned()),
-        section => (format!("[{section}] has no key `{name}`"), format!("[{section}] has")),
+        _ => {
+            let title = bracketed(keys);
+            (format!("{title} has no key `{name}`"), format!("{title} has"))
+        }
     };
     let names = || keys.keys.iter().map(|key| key.name);
     let help = match nearest(name, names()) {
@@ -239,6 +256,13 @@ fn unknown_key(keys: &'static Keys, name: &str, span: Range<usize>, found: &mut 
         None => format!("{of} {}", names().collect::<Vec<_>>().join(", ")),
     };
     found.add(span, what, help);
+}
+
+fn bracketed(keys: &Keys) -> String {
+    match keys.times {
+        Times::Once => format!("[{}]", keys.section),
+        Times::Many => format!("[[{}]]", keys.section),
+    }
 }
 
 /// The known name that a wrong one was most likely meant to be.

@@ -130,10 +130,7 @@ pub(super) fn unknown<'n>(
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let few: Vec<_> = known.take(10).collect();
-            match few.is_empty() {
-                true => format!("declare it: [[{kind}]] with name = {:?}", name.get_ref()),
-                false => format!("declare it as [[{kind}]], or use one of: {}", few.join(", ")),
-            }
+            format!("declare it as [[{kind}]], or use one of: {}", few.join(", "))
         }
     };
     found.add(name.span(), what, help);

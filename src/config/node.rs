@@ -56,10 +56,10 @@ impl Node {
             name: names::required_or(&node, "name", machine_name, found),
             region: names::optional(&node, "region", found),
             workers: workers(&node, found),
-            trusted: Networks::new(networks(&listen, "trusted", found)),
+            trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
             via: via(&listen, found),
             admin: admin(file, &listeners, found),
-            listeners: listeners.into_iter().map(Spanned::into_inner).collect(),
+            listeners: unspanned(listeners),
             store_dir: store(file, base, found),
             access_target,
             access_format,
@@ -72,6 +72,11 @@ impl Node {
             probes: probes(file, found),
         }
     }
+}
+
+/// The values without their places.
+pub(super) fn unspanned<T>(typed: Vec<Spanned<T>>) -> Vec<T> {
+    typed.into_iter().map(Spanned::into_inner).collect()
 }
 
 /// The name of the machine, as its kernel knows it.
@@ -127,13 +132,17 @@ fn socket(text: &Text, example: &str, found: &mut Found) -> Option<SocketAddr> {
 }
 
 /// Networks, or single addresses.
-pub(super) fn networks(section: &Section<'_>, key: &'static str, found: &mut Found) -> Vec<IpNet> {
+pub(super) fn networks(
+    section: &Section<'_>,
+    key: &'static str,
+    found: &mut Found,
+) -> Vec<Spanned<IpNet>> {
     let mut networks = Vec::new();
     for text in section.texts(key, found).unwrap_or_default() {
         let typed = text.get_ref();
         let network = typed.parse::<IpNet>().ok();
         match network.or_else(|| typed.parse::<std::net::IpAddr>().ok().map(IpNet::from)) {
-            Some(network) => networks.push(network.trunc()),
+            Some(network) => networks.push(Spanned::new(text.span(), network.trunc())),
             None => {
                 let what = format!("`{typed}` is not a network");
                 let help =
@@ -166,8 +175,11 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
     }
     if let Some(same) = listeners.iter().find(|known| clash(*known.get_ref(), listen)) {
         let what = format!("the admin API and a listener for visitors both want {listen}");
-        let beside = (same.span(), "visitors");
-        found.add_beside(place, beside, what, "give one of them another port");
+        let help = "give one of them another port";
+        match admin.has("listen") {
+            true => found.add_beside(place, (same.span(), "visitors"), what, help),
+            false => found.add(same.span(), what, help),
+        }
     }
     let hosts = admin.texts("hosts", found).unwrap_or_default();
     let hosts = hosts.into_iter().filter_map(|text| {

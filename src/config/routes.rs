@@ -52,7 +52,7 @@ pub(super) struct Region {
     pub(super) name: Text,
     pub(super) header: Option<(HeaderName, String)>,
     pub(super) hosts: Vec<Spanned<HostPattern>>,
-    pub(super) networks: Vec<IpNet>,
+    pub(super) networks: Vec<Spanned<IpNet>>,
 }
 
 /// One upstream as it was declared.
@@ -131,7 +131,11 @@ fn region_header(region: &Section<'_>, found: &mut Found) -> Option<(HeaderName,
 pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
     let mut unique = names::Unique::new("upstream");
     let mut pools = Vec::new();
-    for section in file.sections("upstream", &keys::UPSTREAM, found) {
+    let missing = (
+        "there is no [[upstream]]: nothing to forward to",
+        "add [[upstream]] with a name and servers = [\"127.0.0.1:9000\"]",
+    );
+    for section in file.some_sections("upstream", &keys::UPSTREAM, missing, found) {
         let name = names::required(&section, "name", found);
         let servers = section.texts("servers", found);
         if servers.as_ref().is_some_and(Vec::is_empty) || !section.has("servers") {
@@ -147,10 +151,6 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
         unique.check(&name, found);
         pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout });
     }
-    if pools.is_empty() && !file.has("upstream") {
-        let help = format!("declare at least one: {}", file.example("upstream"));
-        found.add(0..0, "there is no [[upstream]]: nothing to forward to", help);
-    }
     pools
 }
 
@@ -158,15 +158,15 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
 pub(super) fn routes(file: &Section<'_>, found: &mut Found) -> Vec<Route> {
     let mut unique = names::Unique::new("route");
     let mut routes = Vec::new();
-    for section in file.sections("route", &keys::ROUTE, found) {
+    let missing = (
+        "there is no [[route]]: no request would be served",
+        "add [[route]] with a name, paths = [\"/*\"] and an upstream",
+    );
+    for section in file.some_sections("route", &keys::ROUTE, missing, found) {
         if let Some(route) = route(&section, found) {
             unique.check(&route.name, found);
             routes.push(route);
         }
-    }
-    if !file.has("route") {
-        let help = format!("declare at least one: {}", file.example("route"));
-        found.add(0..0, "there is no [[route]]: no request would be served", help);
     }
     routes
 }

@@ -80,7 +80,8 @@ pub fn watch_at(pace: Pace, path: &Path, tx: mpsc::Sender<()>) -> io::Result<Wat
         })
         .ok();
     let file = std::path::absolute(path)?;
-    let mut looking = Looking { pace, file, pages: None, watcher, armed: BTreeSet::new(), seen: None };
+    let mut looking =
+        Looking { pace, file, pages: None, watcher, armed: BTreeSet::new(), seen: None };
     // ORDER: armed before the first look, so that no change falls between the two.
     looking.arm();
     looking.seen = looking.content();
