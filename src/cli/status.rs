@@ -110,14 +110,21 @@ struct TextsShown {
 #[derive(Deserialize, Debug)]
 #[serde(untagged)]
 enum Names {
-    All(String),
+    All(Word),
     Listed(Vec<String>),
+}
+
+/// The one word that may stand in place of a list.
+#[derive(Deserialize, Debug)]
+enum Word {
+    #[serde(rename = "all")]
+    All,
 }
 
 impl Names {
     fn text(&self, kind: &str) -> String {
         match self {
-            Self::All(_) => format!("all {kind}"),
+            Self::All(Word::All) => format!("all {kind}"),
             Self::Listed(names) => names.join(", "),
         }
     }
