@@ -246,7 +246,7 @@ fn route_table(routes: &[Route], found: &mut Found) -> Option<RouteTable> {
 }
 
 fn place_of(route: &Route, path: &str) -> Range<usize> {
-    let same = route.paths.iter().find(|known| known.get_ref().0 == path);
+    let same = route.paths.iter().find(|known| known.get_ref().as_str() == path);
     same.map_or_else(|| route.name.span(), Spanned::span)
 }
 

@@ -243,11 +243,7 @@ fn paths(section: &Section<'_>, found: &mut Found) -> Vec<Spanned<PathPattern>> 
 }
 
 fn path(text: &Text) -> Result<PathPattern, String> {
-    let typed = text.get_ref();
-    if !typed.starts_with('/') {
-        return Err("it does not begin with `/`".to_owned());
-    }
-    Ok(PathPattern(typed.clone()))
+    PathPattern::parse(text.get_ref()).map_err(|fault| fault.to_string())
 }
 
 fn hosts(section: &Section<'_>, found: &mut Found) -> Option<Vec<Spanned<HostPattern>>> {

@@ -18,9 +18,9 @@ use super::answer;
 use super::deadline::{Clockwork, Wait};
 use super::ending::Story;
 use super::guard::{Guard, Wire};
+use super::request;
 use super::upgrade::{self, Upstream};
 use super::worker::Worker;
-use super::request;
 use crate::addr::{ClientAddr, PeerAddr};
 use crate::limit;
 use crate::telemetry::end::End;
@@ -141,11 +141,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
 
 /// What is still to be said to a client whose connection ends in the middle of a head: hyper has
 /// answered what it could not parse, the guard's and the sweep's findings are answered here.
-fn last_words(
-    ended: &Ended,
-    wire: &Wire,
-    tell: impl Fn(StatusCode, End),
-) -> Option<&'static [u8]> {
+fn last_words(ended: &Ended, wire: &Wire, tell: impl Fn(StatusCode, End)) -> Option<&'static [u8]> {
     match (ended, wire.fault()) {
         (Ended::Cut, _) => None,
         (Ended::Late, _) if !wire.in_head() => None,

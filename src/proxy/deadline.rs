@@ -95,7 +95,6 @@ impl Registered {
     pub(super) fn share(&self) -> Clockwork {
         Clockwork { sweep: Rc::clone(&self.sweep), deadlines: Rc::clone(&self.deadlines) }
     }
-
 }
 
 impl Drop for Registered {

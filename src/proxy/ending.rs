@@ -107,6 +107,11 @@ impl Story {
         self.verdict = judged.verdict;
     }
 
+    /// The generation it was judged by; 0 if it was not.
+    pub(super) fn generation(&self) -> u64 {
+        self.current.as_ref().map_or(0, |current| current.snapshot.generation)
+    }
+
     /// Counts it as in flight in its place, until it ends.
     pub(super) fn in_flight(&mut self) {
         if let (Some(current), Some((route, region))) = (&self.current, self.place) {
@@ -162,9 +167,9 @@ impl Drop for Story {
         let end = self.final_end();
         let total = self.elapsed();
         let site = self.current.as_ref().map(|current| &current.snapshot.site);
-        let named = site.zip(self.place).map(|(site, (route, region))| {
-            (&*site.rules(route).name, site.regions.name(region))
-        });
+        let named = site
+            .zip(self.place)
+            .map(|(site, (route, region))| (&*site.rules(route).name, site.regions.name(region)));
         let record = Record {
             at: self.conn.worker.wall(self.began),
             client: self.client,
@@ -175,7 +180,7 @@ impl Drop for Story {
             route: named.map(|(route, _)| route),
             region: named.map(|(_, region)| region),
             verdict: self.verdict.name(),
-            generation: self.current.as_ref().map_or(0, |current| current.snapshot.generation),
+            generation: self.generation(),
             total,
             upstream: self.server,
             connect: self.connect,

@@ -18,6 +18,7 @@ pub(super) struct Wire {
     fault: Cell<Option<Fault>>,
     in_head: Cell<bool>,
     in_flight: Cell<bool>,
+    tunnel: Cell<bool>,
     reader: RefCell<Option<Waker>>,
 }
 
@@ -30,6 +31,11 @@ impl Wire {
     /// Whether a head has begun and not ended.
     pub(super) fn in_head(&self) -> bool {
         self.in_head.get()
+    }
+
+    /// Bytes after the request that is being answered are no HTTP.
+    pub(super) fn tunnel(&self) {
+        self.tunnel.set(true);
     }
 
     /// A request is being answered: a fault behind it must wait.
@@ -75,7 +81,12 @@ impl<S> Guard<S> {
         Poll::Ready(Ok(()))
     }
 
-    fn follow(&mut self, cx: &Context<'_>, buf: &mut ReadBuf<'_>, before: usize) -> Poll<io::Result<()>> {
+    fn follow(
+        &mut self,
+        cx: &Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        before: usize,
+    ) -> Poll<io::Result<()>> {
         if self.scanner.is_between() {
             self.clockwork.restart(Wait::Head, limit::HEAD_DEADLINE);
         }
@@ -125,7 +136,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        if buf.filled().len() == before {
+        if buf.filled().len() == before || self.wire.tunnel.get() {
             return Poll::Ready(Ok(()));
         }
         self.follow(cx, buf, before)

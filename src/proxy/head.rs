@@ -88,10 +88,15 @@ pub(super) struct Bad {
 }
 
 /// A head that could be read in two ways, or not at all.
-pub(super) const MALFORMED: Bad = Bad { status: StatusCode::BAD_REQUEST, end: End::ClientHeadMalformed };
+pub(super) const MALFORMED: Bad =
+    Bad { status: StatusCode::BAD_REQUEST, end: End::ClientHeadMalformed };
 
 /// Who is asking, before anything else is known: the client, and whether its peer speaks for it.
-pub(super) fn client<B>(conn: &Conn, current: &Current, request: &Request<B>) -> (ClientAddr, Trust) {
+pub(super) fn client<B>(
+    conn: &Conn,
+    current: &Current,
+    request: &Request<B>,
+) -> (ClientAddr, Trust) {
     let trusted = &current.snapshot.site.trusted;
     if !trusted.contains(conn.peer.0.ip()) {
         return (ClientAddr(conn.peer.0.ip().to_canonical()), Trust::Stranger);
@@ -193,10 +198,9 @@ fn check_expectation(conn: &Conn, headers: &HeaderMap) -> Result<(), Bad> {
             conn.expects_continue();
             Ok(())
         }
-        Some(_) => Err(Bad {
-            status: StatusCode::EXPECTATION_FAILED,
-            end: End::ClientHeadUnsupported,
-        }),
+        Some(_) => {
+            Err(Bad { status: StatusCode::EXPECTATION_FAILED, end: End::ClientHeadUnsupported })
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What belongs to one hop and is not passed on (RFC 9110 §7.6), and what this hop adds.
 
 use http::header::{
-    CONNECTION, COOKIE, Entry, EXPECT, FORWARDED, HOST, HeaderName, SET_COOKIE, TE,
+    CONNECTION, COOKIE, EXPECT, Entry, FORWARDED, HOST, HeaderName, SET_COOKIE, TE,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderValue};
@@ -137,7 +137,10 @@ fn take_our_names(headers: &mut HeaderMap) {
         }
     }
     let Entry::Occupied(mut cookies) = headers.entry(COOKIE) else { return };
-    if !cookies.iter().any(|value| memchr::memmem::find(value.as_bytes(), b"intermission=").is_some()) {
+    if !cookies
+        .iter()
+        .any(|value| memchr::memmem::find(value.as_bytes(), b"intermission=").is_some())
+    {
         return;
     }
     let kept: Vec<&[u8]> = cookies

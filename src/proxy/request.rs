@@ -9,7 +9,7 @@ use super::answer::{self, Asker, Reply};
 use super::body::Body;
 use super::conn::Conn;
 use super::ending::Story;
-use super::{capture, forward, head, own, resume};
+use super::{forward, head};
 use crate::decide::Verdict;
 
 /// Carries one request from its head to an answer whose body tells the end.
@@ -37,11 +37,17 @@ pub(super) async fn serve(conn: &Rc<Conn>, request: Request<Incoming>) -> Respon
     story.judged(&judged);
     match judged.verdict {
         Verdict::Forward => forward::run(conn, &judged, story, request).await,
-        Verdict::Own => own::run(conn, &judged, story, request).await,
-        Verdict::Resume => resume::run(conn, &judged, story, request).await,
-        Verdict::Capture(kind) => capture::run(conn, &judged, kind, story, request).await,
+        Verdict::Own | Verdict::Resume => forward::run(conn, &judged, story, request).await,
+        Verdict::Capture(_) => {
+            let asker = Asker::of(request.headers());
+            let wants = crate::decide::Wants::Html;
+            let why = Some(crate::decide::NotKept::Policy);
+            let reply = answer::closed(&judged, conn, wants, why, &asker);
+            reply.finish(conn, story, request.into_body()).await
+        }
         Verdict::Page(wants, not_kept) => {
-            let reply = answer::closed(&judged, wants, not_kept, &Asker::of(request.headers()));
+            let reply =
+                answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()));
             reply.finish(conn, story, request.into_body()).await
         }
         Verdict::Probe => Reply::probe().finish(conn, story, request.into_body()).await,

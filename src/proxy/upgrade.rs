@@ -50,6 +50,7 @@ pub(super) fn accept(
     mut parts: response::Parts,
     lease: Lease,
 ) -> Response<Body> {
+    conn.wire.tunnel();
     story.answered(parts.status, End::Done);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     *conn.upgrade.borrow_mut() = Some(Upstream { socket: lease.socket(), story });

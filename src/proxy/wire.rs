@@ -61,8 +61,6 @@ enum At {
     ChunkEnd,
     /// In the trailer section.
     Trailer,
-    /// After an upgrade: no framing of ours.
-    Tunnel,
 }
 
 /// Follows the framing of one connection.
@@ -112,11 +110,6 @@ impl Scanner {
         self.at == At::Head
     }
 
-    /// Takes everything from here on as it is.
-    pub(super) fn tunnel(&mut self) {
-        self.at = At::Tunnel;
-    }
-
     /// Follows the next `piece`.
     pub(super) fn scan(&mut self, piece: &[u8]) -> Scan {
         let mut rest = piece;
@@ -124,7 +117,6 @@ impl Scanner {
         while !rest.is_empty() {
             let here = piece.len() - rest.len();
             match self.at {
-                At::Tunnel => return Scan::Clean,
                 At::Between => {
                     head_began = here;
                     self.begin_head();
@@ -168,8 +160,7 @@ impl Scanner {
         self.at = match self.at {
             At::Chunk(_) if left == 0 => At::ChunkEnd,
             At::Chunk(_) => At::Chunk(left),
-            At::Between | At::Head | At::Length(_) | At::ChunkSize | At::ChunkEnd | At::Trailer
-            | At::Tunnel => {
+            At::Between | At::Head | At::Length(_) | At::ChunkSize | At::ChunkEnd | At::Trailer => {
                 if left == 0 {
                     At::Between
                 } else {
@@ -238,7 +229,7 @@ impl Scanner {
                 Ok(())
             }
             At::Trailer => refuse_fold(line),
-            At::Between | At::Length(_) | At::Chunk(_) | At::Tunnel => Ok(()),
+            At::Between | At::Length(_) | At::Chunk(_) => Ok(()),
         }
     }
 
@@ -358,14 +349,18 @@ mod tests {
             ("GET / HTTP/1.1\r\nA: b\n\r\n", Fault::BareLineEnd),
             ("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", Fault::BareLineEnd),
             ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", Fault::FoldedLine),
-            ("P / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-             Fault::LengthAndEncoding),
+            (
+                "P / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Fault::LengthAndEncoding,
+            ),
             ("P / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", Fault::BadLength),
             ("P / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n", Fault::BadLength),
             ("P / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", Fault::BadLength),
             ("P / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Fault::BadEncoding),
-            ("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
-             Fault::BadEncoding),
+            (
+                "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
+                Fault::BadEncoding,
+            ),
         ] {
             assert_eq!(scan(head.as_bytes()), Scan::FaultInHead(0, fault), "{head:?}");
             let second = format!("{get}{head}");
@@ -377,8 +372,17 @@ mod tests {
     #[test]
     fn a_faulty_body_is_found() {
         let head = "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-        for body in ["3 \r\nabc\r\n", "\r\n", "3;\r\n", "x\r\n", "3\nabc\r\n", "3\r\nabcd\r\n",
-                     "0x3\r\n", "fffffffffffffffff\r\n", "3\r\nabc\n"] {
+        for body in [
+            "3 \r\nabc\r\n",
+            "\r\n",
+            "3;\r\n",
+            "x\r\n",
+            "3\nabc\r\n",
+            "3\r\nabcd\r\n",
+            "0x3\r\n",
+            "fffffffffffffffff\r\n",
+            "3\r\nabc\n",
+        ] {
             let found = scan(format!("{head}{body}").as_bytes());
             assert!(matches!(found, Scan::FaultInBody(_)), "{body:?}: {found:?}");
         }
@@ -388,8 +392,8 @@ mod tests {
     fn heads_and_extensions_are_bounded() {
         let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(40_000));
         assert_eq!(scan(long.as_bytes()), Scan::FaultInHead(0, Fault::HeadTooLarge));
-        let chunk = format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}",
-                            "x".repeat(300));
+        let chunk =
+            format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "x".repeat(300));
         assert_eq!(scan(chunk.as_bytes()), Scan::FaultInBody(Fault::BadChunk));
     }
 }

@@ -14,11 +14,11 @@ use super::deadline::Sweep;
 use super::upstream::Pool;
 use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
+use crate::digest;
 use crate::limit;
 use crate::snapshot::{Snapshot, View};
 use crate::telemetry::access::Lines;
-use crate::telemetry::metrics::{Shard, Table};
-use crate::vault::Vault;
+use crate::telemetry::shard::{Shard, Table};
 
 /// A worker's own things. Shared by its tasks, never by threads.
 pub(super) struct Worker {
@@ -29,12 +29,12 @@ pub(super) struct Worker {
     pub(super) pool: Rc<Pool>,
     pub(super) shard: Shard,
     pub(super) lines: Lines,
-    pub(super) vault: Vault,
     pub(super) http: http1::Builder,
     pub(super) scratch: RefCell<Scratch>,
     began: Tick,
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
+    jitter: Cell<u64>,
     phase: Cell<Phase>,
     share: usize,
 }
@@ -56,9 +56,8 @@ pub(super) struct Current {
 impl Current {
     fn new(snapshot: &Arc<Snapshot>, shard: &Shard) -> Rc<Self> {
         let site = &snapshot.site;
-        let routes: Vec<Arc<str>> = site.rules.iter().map(|r| Arc::clone(&r.name)).collect();
-        let regions: Vec<Arc<str>> = site.regions.names().map(Arc::from).collect();
-        let table = shard.table(&routes, &regions);
+        let routes = site.rules.iter().map(|rules| Arc::clone(&rules.name));
+        let table = shard.table(routes, site.regions.names().map(Arc::from));
         let turns = site.upstreams.iter().map(|_| Cell::new(0)).collect();
         Rc::new(Self { snapshot: Arc::clone(snapshot), table, turns })
     }
@@ -91,12 +90,12 @@ impl Worker {
             sweep,
             shard,
             lines: parts.access.lines(),
-            vault: parts.vault.clone(),
             http,
             scratch: RefCell::default(),
             began,
             epoch: Cell::new((began, parts.clock.now())),
             number: Cell::new(0),
+            jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
             phase: Cell::new(Phase::Serving),
         })
     }
@@ -124,6 +123,16 @@ impl Worker {
     pub(super) fn number(&self) -> u64 {
         self.number.set(self.number.get() + 1);
         self.number.get()
+    }
+
+    /// A number for jitter (xorshift64): spread matters there, not secrecy.
+    pub(super) fn jitter(&self) -> u64 {
+        let mut bits = self.jitter.get();
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        self.jitter.set(bits);
+        bits
     }
 
     /// The wall time of a tick.
@@ -175,13 +184,12 @@ pub(super) async fn run(
         tokio::select! {
             Some((stream, peer)) = accepted.recv() => {
                 if connections.len() >= worker.share {
-                    worker.shard.refused();
-                    continue;
+                                        continue;
                 }
-                worker.shard.accepted();
+                worker.shard.connection_opened();
                 connections.spawn_local(conn::serve(Rc::clone(&worker), stream, peer));
             }
-            Some(_) = connections.join_next() => worker.shard.closed(),
+            Some(_) = connections.join_next() => worker.shard.connection_closed(),
             _ = sweep.tick() => worker.sweep(),
             Ok(()) = phase.changed() => {
                 worker.phase.set(*phase.borrow());

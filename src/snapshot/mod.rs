@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use cells::{Cells, Closure};
-pub use site::{FormPolicy, Probe, ResumeMode, RouteRules, Site, Upstream, UpstreamIx};
+pub use site::{FormPolicy, ResumeMode, RouteRules, Site, Upstream, UpstreamIx};
 
 use crate::pages::Pages;
 pub use crate::telemetry::access::{AccessFormat, LogTarget};

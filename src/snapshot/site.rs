@@ -29,8 +29,9 @@ pub struct Site {
     pub upstreams: Vec<Upstream>,
     /// Peers that are believed about client addresses, schemes, hosts and regions.
     pub trusted: Networks,
-    /// Requests of load balancers, answered 200 while their scope is closed.
-    pub probes: Vec<Probe>,
+    /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
+    /// their scope is closed.
+    pub probes: Vec<String>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
     /// Client connections on this node.
@@ -104,13 +105,6 @@ pub struct Upstream {
     pub servers: Vec<ServerAddr>,
     /// To connect to one.
     pub connect_timeout: Duration,
-}
-
-/// A request that a load balancer sends to see whether this node lives.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    /// The canonical path, exactly.
-    pub path: String,
 }
 
 impl Site {

@@ -112,6 +112,14 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Counts a request that was never in flight: answered by ourselves.
+    pub fn count(&self, route: usize, ended: &Ended) {
+        self.cells.row(route).counts.count(ended);
+        bump(&self.worker.ends[ended.end as usize], 1);
+    }
+}
+
 /// A request in flight.
 #[must_use = "a request is in flight while this lives"]
 pub struct InFlight {

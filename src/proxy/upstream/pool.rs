@@ -113,8 +113,7 @@ impl Pool {
         let oldest = self.sweep.now().saturating_sub(span);
         let mut idle = self.idle.borrow_mut();
         idle.retain(|_, connections| {
-            connections
-                .retain(|one| one.since >= oldest && !one.connection.requests.is_closed());
+            connections.retain(|one| one.since >= oldest && !one.connection.requests.is_closed());
             !connections.is_empty()
         });
     }
