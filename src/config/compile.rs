@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -132,7 +133,7 @@ fn twice_claimed(regions: &[Region], found: &mut Found) {
     let mut claims: HashMap<String, (usize, Range<usize>)> = HashMap::new();
     for (at, region) in regions.iter().enumerate() {
         let hosts =
-            region.hosts.iter().map(|host| (format!("host {:?}", host.get_ref()), host.span()));
+            region.hosts.iter().map(|host| (format!("host {}", host.get_ref()), host.span()));
         let name = region.name.span();
         let networks = region.networks.iter();
         let networks =
@@ -230,26 +231,50 @@ fn route_table(routes: &[Route], found: &mut Found) -> Option<RouteTable> {
             for conflict in conflicts {
                 let (first, second) =
                     (&routes[conflict.first.0 as usize], &routes[conflict.second.0 as usize]);
-                let what = format!(
-                    "the routes `{}` and `{}` both claim `{}` on the same host",
-                    first.name.get_ref(),
-                    second.name.get_ref(),
-                    conflict.path
-                );
-                let beside = (place_of(first, &conflict.path), "first here");
-                let help = "give one of them another path, or other hosts";
-                found.add_beside(place_of(second, &conflict.path), beside, what, help);
+                told_conflict(first, second, &conflict.path, found);
             }
             None
         }
     }
 }
 
+/// Says that `second` repeats a path of `first`.
+fn told_conflict(first: &Route, second: &Route, path: &str, found: &mut Found) {
+    let names = (first.name.get_ref(), second.name.get_ref());
+    let what =
+        format!("the routes `{}` and `{}` both claim `{path}` on the same host", names.0, names.1);
+    let beside = (place_of(first, path), "first here");
+    let help = "give one of them another path, or other hosts";
+    found.add_beside(place_of(second, path), beside, what, help);
+}
+
 fn place_of(route: &Route, path: &str) -> Range<usize> {
-    let same = route.paths.iter().find(|known| known.get_ref().as_str() == path);
+    let same = route.paths.iter().find(|known| shape(known.get_ref().as_str()) == shape(path));
     same.map_or_else(|| route.name.span(), Spanned::span)
 }
 
-fn pages(_dir: Option<&Spanned<std::path::PathBuf>>, _found: &mut Found) -> Option<Pages> {
-    Some(Pages::builtin())
+/// A pattern without the names in its braces, which mean nothing.
+fn shape(path: &str) -> Vec<&str> {
+    path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect()
+}
+
+/// The built-in pages, or an operator's over them.
+fn pages(dir: Option<&Spanned<PathBuf>>, found: &mut Found) -> Option<Pages> {
+    let Some(typed) = dir else { return Some(Pages::builtin()) };
+    let dir = typed.get_ref();
+    if !dir.is_dir() {
+        let what = format!("there is no directory {}", dir.display());
+        let help = "make it, or leave the key out to use the built-in pages";
+        found.add(typed.span(), what, help);
+        return None;
+    }
+    let faults = match Pages::with_overrides(dir) {
+        Ok(pages) => return Some(pages),
+        Err(faults) => faults,
+    };
+    for fault in faults {
+        let help = "mend the file, or remove it to use the built-in one";
+        found.add(typed.span(), fault.to_string(), help);
+    }
+    None
 }

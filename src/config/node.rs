@@ -11,8 +11,8 @@ use toml::Spanned;
 use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
-use crate::addr::Networks;
-use crate::snapshot::{AccessFormat, LogTarget};
+use crate::addr::{HostPattern, Networks};
+use crate::snapshot::{AccessFormat, LogTarget, Probe};
 use crate::{digest, limit, route};
 
 /// The node-wide part of a config.
@@ -31,7 +31,7 @@ pub(super) struct Node {
     pub(super) drain: Duration,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
-    pub(super) probes: Vec<String>,
+    pub(super) probes: Vec<Probe>,
 }
 
 impl Node {
@@ -183,12 +183,18 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
     }
     let hosts = admin.texts("hosts", found).unwrap_or_default();
     let hosts = hosts.into_iter().filter_map(|text| {
-        let fault = super::routes::host(&text).err().filter(|_| text.get_ref() != "*");
-        if let Some(fault) = fault {
-            found.add(text.span(), fault, format!("write {}", admin.example("hosts")));
-            return None;
+        match HostPattern::parse(text.get_ref()) {
+            Ok(HostPattern::Exact(host)) => return Some(host),
+            Ok(HostPattern::Any | HostPattern::Below(_)) => {
+                let what = "the admin API's hosts are named one by one, without `*`";
+                found.add(text.span(), what, format!("write {}", admin.example("hosts")));
+            }
+            Err(fault) => {
+                let what = format!("`{}` is not a host", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
+            }
         }
-        Some(text.into_inner().to_ascii_lowercase())
+        None
     });
     AdminRules { listen, tokens, hosts: hosts.collect() }
 }
@@ -270,7 +276,7 @@ fn operator(pages: &Section<'_>, found: &mut Found) -> String {
     names::for_visitors("operator", typed, found)
 }
 
-fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {
+fn probes(file: &Section<'_>, found: &mut Found) -> Vec<Probe> {
     let mut probes = Vec::new();
     let mut seen = std::collections::HashMap::new();
     for section in file.sections("probe", &keys::PROBE, found) {
@@ -298,7 +304,7 @@ fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {
             let what = format!("the probe `{}` is named twice", typed.get_ref());
             found.add_beside(typed.span(), (first, "first here"), what, "remove one of the two");
         }
-        probes.push(typed.into_inner());
+        probes.push(Probe { path: typed.into_inner() });
     }
     probes
 }

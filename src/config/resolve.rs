@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::file::Text;
+use super::names;
 use super::problem::Found;
 use super::routes::Pool;
 use crate::addr::ServerAddr;
@@ -32,14 +33,9 @@ impl Addresses {
 
     /// The addresses of a pool in the order they were written; what has none is a problem.
     pub(super) fn servers(&self, pool: &Pool, found: &mut Found) -> Vec<ServerAddr> {
-        let mut typed: HashMap<&str, &Text> = HashMap::new();
+        names::each_once(&pool.servers, found);
         let mut servers: Vec<ServerAddr> = Vec::new();
         for text in &pool.servers {
-            if let Some(first) = typed.insert(text.get_ref(), text) {
-                let what = format!("`{}` is in this upstream twice", text.get_ref());
-                let beside = (first.span(), "first here");
-                found.add_beside(text.span(), beside, what, "remove one of the two");
-            }
             for address in self.server(text, found) {
                 // Two names may well lead to one server.
                 if !servers.contains(&ServerAddr(address)) {

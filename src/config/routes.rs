@@ -228,55 +228,34 @@ fn paths(section: &Section<'_>, found: &mut Found) -> Vec<Spanned<PathPattern>> 
         found.add(section.place("paths"), "this route has no paths", help);
     }
     let mut paths: Vec<Spanned<PathPattern>> = Vec::new();
-    for text in typed.unwrap_or_default() {
-        match path(&text) {
+    let typed = typed.unwrap_or_default();
+    names::each_once(&typed, found);
+    for text in typed {
+        match PathPattern::parse(text.get_ref()) {
             Ok(path) => paths.push(Spanned::new(text.span(), path)),
             Err(fault) => {
-                let what = format!("`{}` is not a path pattern: {fault}", text.get_ref());
-                let help = "write \"/claims\" for this path alone, \"/claims/*\" for it and \
-                            everything below, \"/claims/{id}/edit\" for any one segment";
-                found.add(text.span(), what, help);
+                let what = format!("`{}` is not a path pattern", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
             }
         }
     }
     paths
 }
 
-fn path(text: &Text) -> Result<PathPattern, String> {
-    PathPattern::parse(text.get_ref()).map_err(|fault| fault.to_string())
-}
-
 fn hosts(section: &Section<'_>, found: &mut Found) -> Option<Vec<Spanned<HostPattern>>> {
     let mut hosts = Vec::new();
-    for text in section.texts("hosts", found)? {
-        match host(&text) {
+    let typed = section.texts("hosts", found)?;
+    names::each_once(&typed, found);
+    for text in typed {
+        match HostPattern::parse(text.get_ref()) {
             Ok(host) => hosts.push(Spanned::new(text.span(), host)),
-            Err(what) => {
-                let help = "write \"www.example.com\", \"*.example.com\" for every host below, \
-                            or \"*\" for every host; no scheme, no port, no path";
-                found.add(text.span(), what, help);
+            Err(fault) => {
+                let what = format!("`{}` is not a host", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
             }
         }
     }
     Some(hosts)
-}
-
-/// Reads one host pattern.
-pub(super) fn host(text: &Text) -> Result<HostPattern, String> {
-    let typed = text.get_ref().to_ascii_lowercase();
-    let (below, name) = match typed.strip_prefix("*.") {
-        Some(domain) => (true, domain),
-        None => (false, typed.as_str()),
-    };
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    match name {
-        "*" if !below => Ok(HostPattern::Any),
-        _ if name.is_empty() || !name.chars().all(fits) => {
-            Err(format!("`{}` is not a host", text.get_ref()))
-        }
-        _ if below => Ok(HostPattern::Below(name.to_owned())),
-        _ => Ok(HostPattern::Exact(name.to_owned())),
-    }
 }
 
 fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {
