@@ -243,7 +243,7 @@ impl Item {
                 S::Held | S::Armed | S::Accepted | S::Refused | S::Unknown | S::Unreadable,
                 E::Discard,
             ) => self.erased(S::Discarded),
-            (S::Held | S::Armed | S::Accepted | S::Refused | S::Unknown, E::Spoil) => {
+            (S::Held | S::Armed | S::Refused | S::Unknown, E::Spoil) => {
                 self.without_ticket().into_state(S::Unreadable)
             }
             (S::Unreadable, E::Mend) => self.into_rest(),

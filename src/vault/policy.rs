@@ -235,7 +235,7 @@ enum Stands {
 impl Run {
     fn digit(&mut self, digit: u8) {
         if std::mem::take(&mut self.separated) {
-            self.group += 1;
+            self.group = (self.group + 1).min(self.groups.len());
         }
         if self.len == DIGITS_MAX || self.group == self.groups.len() {
             self.spoilt = true;

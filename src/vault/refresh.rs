@@ -138,12 +138,12 @@ impl Seen {
             };
             same_place(&place, &wanted.target)
         };
-        let by_place = posts().filter(goes_there).find_map(|form| self.values(form, wanted));
-        by_place.or_else(|| {
-            let mut by_fields = posts().filter_map(|form| form.values(&wanted.fields));
-            let only = by_fields.next();
-            if by_fields.next().is_some() { None } else { only }
-        })
+        if posts().any(|form| goes_there(&form)) {
+            return posts().filter(goes_there).find_map(|form| self.values(form, wanted));
+        }
+        let mut by_fields = posts().filter_map(|form| form.values(&wanted.fields));
+        let only = by_fields.next();
+        if by_fields.next().is_some() { None } else { only }
     }
 
     /// All wanted values of a form; what it lacks may stand in the page's head.
