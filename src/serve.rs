@@ -143,23 +143,22 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     let vault = Vault::new(Arc::clone(&store), key, clock.clone(), loaded.site.node_tag);
     let (phase, phases) = watch::channel(Phase::Starting);
     let (tell, told) = sync_channel(1);
-    let (vault_in_control, access_in_control) = (vault.clone(), access.clone());
     let plane = ControlPlane {
         loaded,
         file,
         clock: clock.clone(),
         signals,
         store,
-        vault: vault_in_control,
+        vault,
         metrics: metrics.clone(),
-        access: access_in_control,
+        access: access.clone(),
         listener,
         phase: phases,
         tell,
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
-    let workers = proxy::Parts { live, vault, metrics, access, clock };
+    let workers = proxy::Parts { live, metrics, access, clock };
     let workers = proxy::Workers::spawn(sockets, &workers);
     let workers = workers.map_err(|source| ServeError::System { what: "the workers", source })?;
     let proxy = workers.addresses().to_vec();

@@ -12,7 +12,7 @@ use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, LogTarget, Probe};
+use crate::snapshot::{AccessFormat, LogTarget};
 use crate::{digest, limit, route};
 
 /// The node-wide part of a config.
@@ -31,7 +31,7 @@ pub(super) struct Node {
     pub(super) drain: Duration,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
-    pub(super) probes: Vec<Probe>,
+    pub(super) probes: Vec<String>,
 }
 
 impl Node {
@@ -276,7 +276,7 @@ fn operator(pages: &Section<'_>, found: &mut Found) -> String {
     names::for_visitors("operator", typed, found)
 }
 
-fn probes(file: &Section<'_>, found: &mut Found) -> Vec<Probe> {
+fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {
     let mut probes = Vec::new();
     let mut seen = std::collections::HashMap::new();
     for section in file.sections("probe", &keys::PROBE, found) {
@@ -304,7 +304,7 @@ fn probes(file: &Section<'_>, found: &mut Found) -> Vec<Probe> {
             let what = format!("the probe `{}` is named twice", typed.get_ref());
             found.add_beside(typed.span(), (first, "first here"), what, "remove one of the two");
         }
-        probes.push(Probe { path: typed.into_inner() });
+        probes.push(typed.into_inner());
     }
     probes
 }
