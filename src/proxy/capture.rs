@@ -32,23 +32,23 @@ enum Failed {
 
 /// Keeps a form and leads its visitor to the receipt, or says honestly that it is not kept.
 pub(super) async fn run(
-    conn: &Rc<Conn>,
-    judged: &Judged,
+    conn: Rc<Conn>,
+    judged: Judged,
     story: Box<Story>,
     parts: request::Parts,
     mut upload: Upload,
     kind: FormKind,
 ) -> Response<Body> {
     let asker = Asker::of(&parts.headers);
-    match keep(conn, judged, &parts, &mut upload, kind).await {
-        Ok((owner, receipt)) => kept(judged, &owner, receipt).send(conn, story),
+    match keep(&conn, &judged, &parts, &mut upload, kind).await {
+        Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&conn, story),
         Err(Failed::NotKept(why)) => {
-            let reply = answer::closed(judged, conn, Wants::Html, Some(why), &asker);
-            reply.finish(conn, story, upload).await
+            let reply = answer::closed(&judged, &conn, Wants::Html, Some(why), &asker);
+            reply.finish_upload(&conn, story, upload).await
         }
         Err(Failed::Client(end)) => {
             conn.close_after_answer();
-            answer::failed(&judged.current.snapshot, end, &asker).send(conn, story)
+            answer::failed(&judged.current.snapshot, end, &asker).send(&conn, story)
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{
@@ -19,7 +20,7 @@ use super::forward::Exchange;
 use super::head::{self, Judged};
 use super::resume::is_sign_in;
 use super::upstream::Lease;
-use crate::snapshot::Upstream;
+use crate::snapshot::UpstreamIx;
 use crate::vault::capture::Head;
 use crate::vault::refresh::{LiveForm, Wanted, resolve};
 use crate::vault::resume::Claim;
@@ -53,7 +54,7 @@ pub(super) enum NoFresh {
 ///
 /// `parts` are made fit for the server already.
 pub(super) async fn refresh(
-    conn: &Conn,
+    conn: &Rc<Conn>,
     judged: &Judged,
     parts: &request::Parts,
     claim: &Claim,
@@ -74,8 +75,8 @@ pub(super) async fn refresh(
     let path = path_of(&page, &record.head);
     let upstream = upstream_of(conn, judged, parts, path)?;
     let request = get(parts, path).ok_or(NoFresh::NoForm)?;
-    let exchange = Exchange { upstream, ..Exchange::of(conn, judged) };
-    let answer_timeout = exchange.answer_timeout;
+    let exchange = Exchange::of(conn, judged).to(upstream);
+    let answer_timeout = exchange.answer_timeout();
     let fetched = tokio::time::timeout(answer_timeout, exchange.send(request, story)).await;
     let Ok(Ok((response, lease))) = fetched else { return Err(NoFresh::Unreachable) };
     let sign_in =
@@ -113,20 +114,17 @@ fn path_of<'a>(page: &'a str, head: &Head) -> &'a str {
 }
 
 /// Who serves the page: it may belong to another route than the form's target.
-fn upstream_of<'a>(
+fn upstream_of(
     conn: &Conn,
-    judged: &'a Judged,
+    judged: &Judged,
     parts: &request::Parts,
     path: &str,
-) -> Result<&'a Upstream, NoFresh> {
+) -> Result<UpstreamIx, NoFresh> {
     let path = path.split('?').next().unwrap_or_default();
     let place = head::place_of(conn, judged, parts, path).ok_or(NoFresh::NoForm)?;
     match judged.current.snapshot.cells.closure(place.0, place.1) {
         Some(_) => Err(NoFresh::Closed),
-        None => {
-            let site = judged.site();
-            Ok(&site.upstreams[site.upstream_ix(place.0, place.1).0 as usize])
-        }
+        None => Ok(judged.site().upstream_ix(place.0, place.1)),
     }
 }
 

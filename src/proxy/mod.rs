@@ -11,6 +11,7 @@ mod confirm;
 mod conn;
 mod deadline;
 mod ending;
+mod fields;
 mod forward;
 mod guard;
 mod head;
@@ -42,12 +43,12 @@ use crate::vault::Vault;
 pub struct Parts {
     /// What requests are judged by.
     pub live: Live,
+    /// Where forms are kept.
+    pub vault: Vault,
     /// What is counted.
     pub metrics: Metrics,
     /// What is told.
     pub access: AccessLog,
-    /// Where submissions live.
-    pub vault: Vault,
     /// What time it is.
     pub clock: Clock,
 }

@@ -1,5 +1,8 @@
-//! The life of a request: every branch it can take is in [`serve`].
+//! The life of a request: every branch it can take is in [`act`].
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use http::{Request, Response};
@@ -9,10 +12,20 @@ use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
 use super::conn::Conn;
 use super::ending::Story;
+use super::head::Judged;
 use super::resume::Looked;
 use super::{capture, forward, head, own, resume};
 use crate::decide::Verdict;
-use crate::limit;
+
+/// An act on a request that is under way.
+pub(super) type Acting = Pin<Box<dyn Future<Output = Response<Body>>>>;
+
+/// What is done with a request: forwarding stays on the connection's stack, because it is what
+/// nearly every request is; the other acts are boxed, so that their size costs it nothing.
+enum Act<F> {
+    Forward(F),
+    Other(Acting),
+}
 
 /// Carries one request from its head to an answer whose body tells the end.
 ///
@@ -21,51 +34,96 @@ use crate::limit;
 /// | 1 | view   | takes one snapshot                                | -                     |
 /// | 2 | head   | `head::judge`: shape, host, path, route, region   | client/head, proxy/route |
 /// | 3 | decide | `decide::decide`, pure                            | -                     |
-/// | 4 | look   | `resume::look`: a ticket, or judged on            | client/body           |
-/// | 5 | act    | own, forward, capture, page, probe, refuse        | any                   |
-/// | 6 | end    | the answer's body drops the [`Story`]             | -                     |
-pub(super) async fn serve(conn: &Rc<Conn>, request: Request<Incoming>) -> Response<Body> {
+/// | 4 | act    | own, forward, resume, capture, page, refuse       | any                   |
+/// | 5 | end    | the answer's body drops the [`Story`]             | -                     |
+pub(super) fn serve(
+    conn: &Rc<Conn>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
+    let act = act(conn, request);
+    async move {
+        Ok(match act {
+            Act::Forward(forwarding) => forwarding.await,
+            Act::Other(acting) => acting.await,
+        })
+    }
+}
+
+fn act(
+    conn: &Rc<Conn>,
+    request: Request<Incoming>,
+) -> Act<impl Future<Output = Response<Body>> + use<>> {
     conn.begin();
     let current = conn.worker.current();
     let from = head::client(conn, &current, &request);
     let mut story = Story::begin(conn, from.0, &request);
-    let judged = head::judge(conn, Rc::clone(&current), from, &request);
-    let (parts, incoming) = request.into_parts();
-    let mut judged = match judged {
+    let judged = match head::judge(conn, Rc::clone(&current), from, &request) {
         Ok(judged) => judged,
         Err(bad) => {
             conn.close_after_answer();
-            let reply = answer::bad(&current.snapshot, bad, &Asker::of(&parts.headers));
-            let unread = forward::upload(conn, limit::ANSWER_TIMEOUT, incoming, &mut story);
-            return reply.finish(conn, story, unread).await;
+            let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
+            return Act::Other(reply.finish(conn, story, request.into_body()));
         }
     };
     story.judged(&judged);
-    let answer_timeout = judged.answer_timeout();
-    let mut upload = forward::upload(conn, answer_timeout, incoming, &mut story);
-    if judged.verdict == Verdict::Resume {
-        match resume::look(conn, upload).await {
-            Looked::Ticket(form) => return resume::run(conn, judged, story, parts, form).await,
-            Looked::Other(bytes) => upload = Upload::Bytes(bytes),
-            Looked::Broken(end) => return resume::broken(conn, &judged, story, &parts, end),
+    let reply = match judged.verdict {
+        Verdict::Forward => {
+            return match forward::start(conn, judged, story, request) {
+                Ok(forwarding) => Act::Forward(forwarding),
+                Err(acting) => Act::Other(acting),
+            };
         }
-        judged.verdict = judged.otherwise;
-        story.judged(&judged);
-    }
-    let asker = Asker::of(&parts.headers);
-    match judged.verdict {
-        Verdict::Forward => forward::run(conn, &judged, story, parts, upload).await,
-        Verdict::Capture(kind) => capture::run(conn, &judged, story, parts, upload, kind).await,
         Verdict::Page(wants, not_kept) => {
-            let reply = answer::closed(&judged, conn, wants, not_kept, &asker);
-            reply.finish(conn, story, upload).await
+            answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()))
         }
-        Verdict::Own => own::run(conn, &judged, story, &parts, upload).await,
-        Verdict::Probe => Reply::probe().finish(conn, story, upload).await,
-        Verdict::Resume => answer::fault(&current.snapshot, &asker).send(conn, story),
+        Verdict::Own => {
+            return Act::Other(Box::pin(own::run(Rc::clone(conn), judged, story, request)));
+        }
+        Verdict::Resume => {
+            return Act::Other(Box::pin(look(Rc::clone(conn), judged, story, request)));
+        }
+        Verdict::Capture(kind) => {
+            let (parts, incoming) = request.into_parts();
+            let upload = forward::upload(conn, &judged, incoming, &mut story);
+            let conn = Rc::clone(conn);
+            return Act::Other(Box::pin(capture::run(conn, judged, story, parts, upload, kind)));
+        }
+        Verdict::Probe => Reply::probe(),
         Verdict::Refuse(refusal) => {
-            let reply = answer::refused(&judged, refusal, &asker);
-            reply.finish(conn, story, upload).await
+            answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
-    }
+    };
+    Act::Other(reply.finish(conn, story, request.into_body()))
+}
+
+/// Looks into a small post: a ticket of ours is acted on, anything else is judged on as if it had
+/// not been looked into.
+async fn look(
+    conn: Rc<Conn>,
+    judged: Judged,
+    mut story: Box<Story>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (parts, incoming) = request.into_parts();
+    let upload = forward::upload(&conn, &judged, incoming, &mut story);
+    let bytes = match resume::look(&conn, upload).await {
+        Looked::Ticket(form) => return resume::run(conn, judged, story, parts, form).await,
+        Looked::Broken(end) => return resume::broken(&conn, &judged, story, &parts, end),
+        Looked::Other(bytes) => bytes,
+    };
+    let judged = Judged { verdict: judged.otherwise, ..judged };
+    story.judged(&judged);
+    let asker = Asker::of(&parts.headers);
+    let reply = match judged.verdict {
+        Verdict::Forward => return forward::looked_into(&conn, &judged, story, parts, bytes).await,
+        Verdict::Capture(kind) => {
+            return capture::run(conn, judged, story, parts, Upload::Bytes(bytes), kind).await;
+        }
+        Verdict::Page(wants, not_kept) => answer::closed(&judged, &conn, wants, not_kept, &asker),
+        Verdict::Refuse(refusal) => answer::refused(&judged, refusal, &asker),
+        Verdict::Own | Verdict::Probe | Verdict::Resume => {
+            answer::fault(&judged.current.snapshot, &asker)
+        }
+    };
+    reply.send(&conn, story)
 }

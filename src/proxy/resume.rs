@@ -81,24 +81,24 @@ pub(super) fn broken(
 
 /// Sends what a ticket stands for, or leads back to the receipt.
 pub(super) async fn run(
-    conn: &Rc<Conn>,
+    conn: Rc<Conn>,
     judged: Judged,
     story: Box<Story>,
     parts: request::Parts,
     form: Bytes,
 ) -> Response<Body> {
-    let claim = match claim(conn, &judged, &parts, &form).await {
+    let claim = match claim(&conn, &judged, &parts, &form).await {
         Ok(claim) => claim,
-        Err(reply) => return reply.send(conn, story),
+        Err(reply) => return reply.send(&conn, story),
     };
     if judged.closure.is_some() {
         let id = claim.id();
         call_back(claim).await;
-        return to_receipt(id, None).send(conn, story);
+        return to_receipt(id, None).send(&conn, story);
     }
     // From here the outcome counts, whether or not the visitor waits for it.
     let worker = Rc::clone(&conn.worker);
-    let delivery = Delivery { conn: Rc::clone(conn), judged, parts };
+    let delivery = Delivery { conn, judged, parts };
     worker.outlive(delivery.run(story, claim)).await.unwrap_or_else(|| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -210,7 +210,7 @@ impl Delivery {
     ) -> Result<(Response<hyper::body::Incoming>, Lease), Outcome> {
         let Ok(request) = self.request(sending, jar) else { return Err(Outcome::NeverSent) };
         let exchange = Exchange::of(&self.conn, &self.judged);
-        let patience = limit::CAPTURE_DEADLINE + exchange.answer_timeout;
+        let patience = limit::CAPTURE_DEADLINE + exchange.answer_timeout();
         let sent = tokio::time::timeout(patience, exchange.send(request, story)).await;
         match sent.unwrap_or(Err(ForwardError::TimedOut)) {
             Ok(answer) => Ok(answer),

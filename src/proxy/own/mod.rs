@@ -19,14 +19,15 @@ mod state;
 use std::rc::Rc;
 
 use http::header::ALLOW;
-use http::{HeaderValue, Method, Response, StatusCode, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
-use super::body::{Body, Upload};
+use super::body::Body;
 use super::conn::Conn;
 use super::ending::Story;
 use super::head::{self, Judged};
-use super::visitor;
+use super::{forward, visitor};
 use crate::id::Id;
 use crate::pages::PlainKind;
 use crate::telemetry::end::End;
@@ -60,13 +61,15 @@ struct Asked<'a> {
 
 /// Answers a request to one of our own endpoints.
 pub(super) async fn run(
-    conn: &Rc<Conn>,
-    judged: &Judged,
-    story: Box<Story>,
-    parts: &request::Parts,
-    mut upload: Upload,
+    conn: Rc<Conn>,
+    judged: Judged,
+    mut story: Box<Story>,
+    request: Request<Incoming>,
 ) -> Response<Body> {
-    let asked = Asked { conn, judged, parts, asker: Asker::of(&parts.headers) };
+    let (parts, incoming) = request.into_parts();
+    let mut upload = forward::upload(&conn, &judged, incoming, &mut story);
+    let asked =
+        Asked { conn: &conn, judged: &judged, parts: &parts, asker: Asker::of(&parts.headers) };
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
     let posts = parts.method == Method::POST;
     let reply = match endpoint(parts.uri.path()) {
@@ -78,14 +81,14 @@ pub(super) async fn run(
         // Whoever comes back to the address of a form by GET is shown what became of it.
         Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
         Some(Endpoint::Act(id, action)) if posts => {
-            if head::is_from_here(parts, judged) {
-                match visitor::small_body(conn, &mut upload).await {
+            if head::is_from_here(&parts, &judged) {
+                match visitor::small_body(&conn, &mut upload).await {
                     Ok(form) => act::act(&asked, id, action, &form).await,
                     Err(End::ClientBodyMalformed) => asked.plain(PlainKind::BadRequest),
                     Err(end) => {
                         conn.close_after_answer();
                         let snapshot = &judged.current.snapshot;
-                        return answer::failed(snapshot, end, &asked.asker).send(conn, story);
+                        return answer::failed(snapshot, end, &asked.asker).send(&conn, story);
                     }
                 }
             } else {
@@ -94,7 +97,7 @@ pub(super) async fn run(
         }
         Some(endpoint) => asked.wrong_method(endpoint),
     };
-    reply.finish(conn, story, upload).await
+    reply.finish_upload(&conn, story, upload).await
 }
 
 /// The address of a receipt.
