@@ -19,8 +19,8 @@ use crate::window::state::{Step, Window};
 /// What a store method gives: an answer later. It asks for nothing before it is first polled, and
 /// may be awaited on any runtime.
 ///
-/// CANCEL: dropped while it waits for a place in the queue, it has done nothing. Dropped later, only
-/// the answer is lost: the work is done all the same.
+/// CANCEL: dropped while it waits for a place in the queue, it has done nothing. Dropped later,
+/// only the answer is lost: the work is done all the same.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// Why the store did not do as asked.
