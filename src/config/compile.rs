@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use toml::Spanned;
 
 use super::file::Text;
-use super::node::Node;
+use super::node::{Node, unspanned};
 use super::problem::Found;
 use super::resolve::Addresses;
 use super::routes::{Pool, Region, Route};
@@ -62,6 +63,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
+        connections_max: node.connections_max,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };
     let site = Site {
@@ -102,8 +104,8 @@ fn region_rule(region: Region) -> RegionRule {
     RegionRule {
         name: region.name.into_inner(),
         header: region.header,
-        hosts: region.hosts.into_iter().map(Spanned::into_inner).collect(),
-        networks: Networks::new(region.networks),
+        hosts: unspanned(region.hosts),
+        networks: Networks::new(unspanned(region.networks)),
     }
 }
 
@@ -132,10 +134,11 @@ fn twice_claimed(regions: &[Region], found: &mut Found) {
     let mut claims: HashMap<String, (usize, Range<usize>)> = HashMap::new();
     for (at, region) in regions.iter().enumerate() {
         let hosts =
-            region.hosts.iter().map(|host| (format!("host {:?}", host.get_ref()), host.span()));
+            region.hosts.iter().map(|host| (format!("host {}", host.get_ref()), host.span()));
         let name = region.name.span();
+        let networks = region.networks.iter();
         let networks =
-            region.networks.iter().map(|network| (format!("network {network}"), name.clone()));
+            networks.map(|network| (format!("network {}", network.get_ref()), network.span()));
         let header = region.header.iter();
         let header = header.map(|(key, value)| (format!("header {key}: {value}"), name.clone()));
         for (claim, span) in hosts.chain(networks).chain(header) {
@@ -174,7 +177,10 @@ impl Pools<'_> {
         if ix.is_none() {
             let mut known: Vec<&str> = self.names.keys().map(String::as_str).collect();
             known.sort_unstable();
-            names::unknown("upstream", name, known.into_iter(), found);
+            // Without any upstream that was said already, once and not for every route.
+            if !known.is_empty() {
+                names::unknown("upstream", name, known.into_iter(), found);
+            }
         }
         ix
     }
@@ -226,26 +232,53 @@ fn route_table(routes: &[Route], found: &mut Found) -> Option<RouteTable> {
             for conflict in conflicts {
                 let (first, second) =
                     (&routes[conflict.first.0 as usize], &routes[conflict.second.0 as usize]);
-                let what = format!(
-                    "the routes `{}` and `{}` both claim `{}` on the same host",
-                    first.name.get_ref(),
-                    second.name.get_ref(),
-                    conflict.path
-                );
-                let beside = (place_of(first, &conflict.path), "first here");
-                let help = "give one of them another path, or other hosts";
-                found.add_beside(place_of(second, &conflict.path), beside, what, help);
+                told_conflict(first, second, &conflict.path, found);
             }
             None
         }
     }
 }
 
+/// Says that `second` repeats a path of `first`.
+fn told_conflict(first: &Route, second: &Route, path: &str, found: &mut Found) {
+    let names = (first.name.get_ref(), second.name.get_ref());
+    let what =
+        format!("the routes `{}` and `{}` both claim `{path}` on the same host", names.0, names.1);
+    let beside = (place_of(first, path), "first here");
+    let help = "give one of them another path, or other hosts";
+    found.add_beside(place_of(second, path), beside, what, help);
+}
+
 fn place_of(route: &Route, path: &str) -> Range<usize> {
-    let same = route.paths.iter().find(|known| known.get_ref().as_str() == path);
+    let same = route.paths.iter().find(|known| shape(known.get_ref().as_str()) == shape(path));
     same.map_or_else(|| route.name.span(), Spanned::span)
 }
 
-fn pages(_dir: Option<&Spanned<std::path::PathBuf>>, _found: &mut Found) -> Option<Pages> {
-    Some(Pages::builtin())
+/// A pattern without the names in its braces, which mean nothing.
+fn shape(path: &str) -> Vec<&str> {
+    path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect()
+}
+
+/// The built-in pages, or an operator's over them.
+fn pages(dir: Option<&Spanned<PathBuf>>, found: &mut Found) -> Option<Pages> {
+    let Some(typed) = dir else {
+        // Our own cannot be at fault, and are of no use to a config that is.
+        return found.is_empty().then(Pages::builtin);
+    };
+    let dir = typed.get_ref();
+    if !dir.is_dir() {
+        let what = format!("there is no directory {}", dir.display());
+        let help = "make it, or leave the key out to use the built-in pages";
+        found.add(typed.span(), what, help);
+        return None;
+    }
+    let faults = match Pages::with_overrides(dir) {
+        Ok(pages) => return Some(pages),
+        Err(faults) => faults,
+    };
+    for fault in faults {
+        let help = "mend the file, or remove it to use the built-in one";
+        found.add(typed.span(), fault.to_string(), help);
+    }
+    None
 }

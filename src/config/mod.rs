@@ -60,6 +60,8 @@ pub struct Process {
     /// How long requests in flight may take to finish after a scope closes, unless the switch
     /// says otherwise.
     pub drain: Duration,
+    /// Client connections at once; the site has it too, but workers take their share at the start.
+    pub connections_max: usize,
     /// The directory of the operator's templates, to be watched together with the file.
     pub pages_dir: Option<PathBuf>,
 }
@@ -128,6 +130,7 @@ pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Loaded, Problems
             let help = "this is the syntax of TOML: https://toml.io/en/v1.1.0";
             found.add(fault.span().unwrap_or(0..0), what, help);
         }
+        hide_secrets(text, &mut found);
         // What a recovering parser makes of broken text is a guess: its meaning is not judged.
         return Err(problems(found, name, text));
     }
@@ -143,6 +146,16 @@ pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Loaded, Problems
     match loaded {
         Some(loaded) if found.is_empty() => Ok(loaded),
         Some(_) | None => Err(problems(found, name, text)),
+    }
+}
+
+/// In a file that cannot be parsed a secret is known by the name of its key alone.
+fn hide_secrets(text: &str, found: &mut problem::Found) {
+    for (at, key) in text.match_indices("sha256") {
+        let start = at + key.len();
+        let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+        let value = text[start..end].find(['"', '\'']).map_or(end, |quote| start + quote);
+        found.hide(value..end);
     }
 }
 

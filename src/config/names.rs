@@ -94,6 +94,17 @@ pub(super) fn for_visitors(key: &str, typed: Text, found: &mut Found) -> String 
     typed.into_inner()
 }
 
+/// Says which texts of a list are there twice.
+pub(super) fn each_once(list: &[Text], found: &mut Found) {
+    let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
+    for text in list {
+        if let Some(first) = seen.insert(text.get_ref(), text.span()) {
+            let what = format!("`{}` is in this list twice", text.get_ref());
+            found.add_beside(text.span(), (first, "first here"), what, "remove one of the two");
+        }
+    }
+}
+
 /// The names of one kind, each of which may be given once.
 pub(super) struct Unique {
     kind: &'static str,
@@ -130,10 +141,7 @@ pub(super) fn unknown<'n>(
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let few: Vec<_> = known.take(10).collect();
-            match few.is_empty() {
-                true => format!("declare it: [[{kind}]] with name = {:?}", name.get_ref()),
-                false => format!("declare it as [[{kind}]], or use one of: {}", few.join(", ")),
-            }
+            format!("declare it as [[{kind}]], or use one of: {}", few.join(", "))
         }
     };
     found.add(name.span(), what, help);

@@ -1,5 +1,6 @@
 //! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use toml::Spanned;
 use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
-use crate::addr::Networks;
+use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{AccessFormat, LogTarget};
 use crate::{digest, limit, route};
 
@@ -56,10 +57,10 @@ impl Node {
             name: names::required_or(&node, "name", machine_name, found),
             region: names::optional(&node, "region", found),
             workers: workers(&node, found),
-            trusted: Networks::new(networks(&listen, "trusted", found)),
+            trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
             via: via(&listen, found),
             admin: admin(file, &listeners, found),
-            listeners: listeners.into_iter().map(Spanned::into_inner).collect(),
+            listeners: unspanned(listeners),
             store_dir: store(file, base, found),
             access_target,
             access_format,
@@ -72,6 +73,11 @@ impl Node {
             probes: probes(file, found),
         }
     }
+}
+
+/// The values without their places.
+pub(super) fn unspanned<T>(typed: Vec<Spanned<T>>) -> Vec<T> {
+    typed.into_iter().map(Spanned::into_inner).collect()
 }
 
 /// The name of the machine, as its kernel knows it.
@@ -127,13 +133,17 @@ fn socket(text: &Text, example: &str, found: &mut Found) -> Option<SocketAddr> {
 }
 
 /// Networks, or single addresses.
-pub(super) fn networks(section: &Section<'_>, key: &'static str, found: &mut Found) -> Vec<IpNet> {
+pub(super) fn networks(
+    section: &Section<'_>,
+    key: &'static str,
+    found: &mut Found,
+) -> Vec<Spanned<IpNet>> {
     let mut networks = Vec::new();
     for text in section.texts(key, found).unwrap_or_default() {
         let typed = text.get_ref();
         let network = typed.parse::<IpNet>().ok();
         match network.or_else(|| typed.parse::<std::net::IpAddr>().ok().map(IpNet::from)) {
-            Some(network) => networks.push(network.trunc()),
+            Some(network) => networks.push(Spanned::new(text.span(), network.trunc())),
             None => {
                 let what = format!("`{typed}` is not a network");
                 let help =
@@ -166,17 +176,26 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
     }
     if let Some(same) = listeners.iter().find(|known| clash(*known.get_ref(), listen)) {
         let what = format!("the admin API and a listener for visitors both want {listen}");
-        let beside = (same.span(), "visitors");
-        found.add_beside(place, beside, what, "give one of them another port");
+        let help = "give one of them another port";
+        match admin.has("listen") {
+            true => found.add_beside(place, (same.span(), "visitors"), what, help),
+            false => found.add(same.span(), what, help),
+        }
     }
     let hosts = admin.texts("hosts", found).unwrap_or_default();
     let hosts = hosts.into_iter().filter_map(|text| {
-        let fault = super::routes::host(&text).err().filter(|_| text.get_ref() != "*");
-        if let Some(fault) = fault {
-            found.add(text.span(), fault, format!("write {}", admin.example("hosts")));
-            return None;
+        match HostPattern::parse(text.get_ref()) {
+            Ok(HostPattern::Exact(host)) => return Some(host),
+            Ok(HostPattern::Any | HostPattern::Below(_)) => {
+                let what = "the admin API's hosts are named one by one, without `*`";
+                found.add(text.span(), what, format!("write {}", admin.example("hosts")));
+            }
+            Err(fault) => {
+                let what = format!("`{}` is not a host", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
+            }
         }
-        Some(text.into_inner().to_ascii_lowercase())
+        None
     });
     AdminRules { listen, tokens, hosts: hosts.collect() }
 }
@@ -184,8 +203,9 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
 fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut unique = names::Unique::new("token");
+    let mut seen = HashMap::new();
     for section in admin.sections("token", &keys::TOKEN, found) {
-        let name = names::required(&section, "name", found);
+        let name = token_name(&section, found);
         if let Some(name) = &name {
             unique.check(name, found);
         }
@@ -198,6 +218,9 @@ fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
         };
         found.hide(typed.span());
         let hash = digest::unhex(typed.get_ref()).and_then(|bytes| bytes.try_into().ok());
+        if hash.is_some() {
+            one_hash_each(&typed, &mut seen, found);
+        }
         match (name, hash) {
             (Some(name), Some(sha256)) => tokens.push(Token { name: name.into_inner(), sha256 }),
             (None, Some(_)) => {}
@@ -210,6 +233,42 @@ fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
         }
     }
     tokens
+}
+
+/// One token under two names would leave the history without a name to tell.
+fn one_hash_each(
+    typed: &Text,
+    seen: &mut HashMap<String, std::ops::Range<usize>>,
+    found: &mut Found,
+) {
+    if let Some(first) = seen.insert(typed.get_ref().to_ascii_lowercase(), typed.span()) {
+        let what = "two names have the same token";
+        let help = "make a token for each: `intermission token`";
+        found.add_beside(typed.span(), (first, "first here"), what, help);
+    }
+}
+
+/// The name of a person or a machine, so freer than other names.
+fn token_name(token: &Section<'_>, found: &mut Found) -> Option<Text> {
+    if !token.has("name") {
+        return names::required(token, "name", found);
+    }
+    let typed = token.text("name", found)?;
+    let name = typed.get_ref();
+    let fault = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.chars().count() > limit::NAME_CHARS_MAX {
+        "it is too long: 64 characters are possible"
+    } else if name.chars().any(char::is_control) {
+        "it holds a control character"
+    } else if name == "intermission" {
+        "the proxy calls itself so in the history"
+    } else {
+        return Some(typed);
+    };
+    let what = format!("{name:?} cannot be the name of a token: {fault}");
+    found.add(typed.span(), what, format!("choose another: {}", token.example("name")));
+    None
 }
 
 fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {
@@ -260,7 +319,7 @@ fn operator(pages: &Section<'_>, found: &mut Found) -> String {
 
 fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {
     let mut probes = Vec::new();
-    let mut seen = std::collections::HashMap::new();
+    let mut seen = HashMap::new();
     for section in file.sections("probe", &keys::PROBE, found) {
         let Some(typed) = section.text("path", found) else {
             if !section.has("path") {

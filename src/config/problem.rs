@@ -85,6 +85,11 @@ impl Found {
         self.list.is_empty()
     }
 
+    /// How much is wrong so far.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The problems of the file `name` with the text `text`; `None` if there are none.
     pub(super) fn into_problems(mut self, name: &str, text: &str) -> Option<Problems> {
         if self.list.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::file::Text;
+use super::names;
 use super::problem::Found;
 use super::routes::Pool;
 use crate::addr::ServerAddr;
@@ -32,21 +33,17 @@ impl Addresses {
 
     /// The addresses of a pool in the order they were written; what has none is a problem.
     pub(super) fn servers(&self, pool: &Pool, found: &mut Found) -> Vec<ServerAddr> {
-        let mut servers: Vec<(ServerAddr, &Text)> = Vec::new();
+        names::each_once(&pool.servers, found);
+        let mut servers: Vec<ServerAddr> = Vec::new();
         for text in &pool.servers {
             for address in self.server(text, found) {
-                let server = ServerAddr(address);
-                match servers.iter().find(|(known, by)| *known == server && *by != text) {
-                    Some((_, first)) => {
-                        let what = format!("the server {address} is in this upstream twice");
-                        let beside = (first.span(), "first here");
-                        found.add_beside(text.span(), beside, what, "remove one of the two");
-                    }
-                    None => servers.push((server, text)),
+                // Two names may well lead to one server.
+                if !servers.contains(&ServerAddr(address)) {
+                    servers.push(ServerAddr(address));
                 }
             }
         }
-        servers.into_iter().map(|(server, _)| server).collect()
+        servers
     }
 
     fn server(&self, text: &Text, found: &mut Found) -> Vec<SocketAddr> {

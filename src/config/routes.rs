@@ -52,7 +52,7 @@ pub(super) struct Region {
     pub(super) name: Text,
     pub(super) header: Option<(HeaderName, String)>,
     pub(super) hosts: Vec<Spanned<HostPattern>>,
-    pub(super) networks: Vec<IpNet>,
+    pub(super) networks: Vec<Spanned<IpNet>>,
 }
 
 /// One upstream as it was declared.
@@ -111,7 +111,9 @@ fn region_header(region: &Section<'_>, found: &mut Found) -> Option<(HeaderName,
         }
         section.text(key, found)
     };
-    let (name, value) = (wanted("name")?, wanted("value")?);
+    // Both are looked at before either is missed.
+    let (name, value) = (wanted("name"), wanted("value"));
+    let (name, value) = (name?, value?);
     let Ok(header) = HeaderName::from_bytes(name.get_ref().as_bytes()) else {
         let what = format!("{:?} is not a name of a header", name.get_ref());
         found.add(name.span(), what, "letters, digits and `-` are possible: \"x-region\"");
@@ -131,7 +133,11 @@ fn region_header(region: &Section<'_>, found: &mut Found) -> Option<(HeaderName,
 pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
     let mut unique = names::Unique::new("upstream");
     let mut pools = Vec::new();
-    for section in file.sections("upstream", &keys::UPSTREAM, found) {
+    let missing = (
+        "there is no [[upstream]]: nothing to forward to",
+        "add [[upstream]] with a name and servers = [\"127.0.0.1:9000\"]",
+    );
+    for section in file.some_sections("upstream", &keys::UPSTREAM, missing, found) {
         let name = names::required(&section, "name", found);
         let servers = section.texts("servers", found);
         if servers.as_ref().is_some_and(Vec::is_empty) || !section.has("servers") {
@@ -147,10 +153,6 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
         unique.check(&name, found);
         pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout });
     }
-    if pools.is_empty() && !file.has("upstream") {
-        let help = format!("declare at least one: {}", file.example("upstream"));
-        found.add(0..0, "there is no [[upstream]]: nothing to forward to", help);
-    }
     pools
 }
 
@@ -158,15 +160,15 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
 pub(super) fn routes(file: &Section<'_>, found: &mut Found) -> Vec<Route> {
     let mut unique = names::Unique::new("route");
     let mut routes = Vec::new();
-    for section in file.sections("route", &keys::ROUTE, found) {
+    let missing = (
+        "there is no [[route]]: no request would be served",
+        "add [[route]] with a name, paths = [\"/*\"] and an upstream",
+    );
+    for section in file.some_sections("route", &keys::ROUTE, missing, found) {
         if let Some(route) = route(&section, found) {
             unique.check(&route.name, found);
             routes.push(route);
         }
-    }
-    if !file.has("route") {
-        let help = format!("declare at least one: {}", file.example("route"));
-        found.add(0..0, "there is no [[route]]: no request would be served", help);
     }
     routes
 }
@@ -228,55 +230,34 @@ fn paths(section: &Section<'_>, found: &mut Found) -> Vec<Spanned<PathPattern>> 
         found.add(section.place("paths"), "this route has no paths", help);
     }
     let mut paths: Vec<Spanned<PathPattern>> = Vec::new();
-    for text in typed.unwrap_or_default() {
-        match path(&text) {
+    let typed = typed.unwrap_or_default();
+    names::each_once(&typed, found);
+    for text in typed {
+        match PathPattern::parse(text.get_ref()) {
             Ok(path) => paths.push(Spanned::new(text.span(), path)),
             Err(fault) => {
-                let what = format!("`{}` is not a path pattern: {fault}", text.get_ref());
-                let help = "write \"/claims\" for this path alone, \"/claims/*\" for it and \
-                            everything below, \"/claims/{id}/edit\" for any one segment";
-                found.add(text.span(), what, help);
+                let what = format!("`{}` is not a path pattern", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
             }
         }
     }
     paths
 }
 
-fn path(text: &Text) -> Result<PathPattern, String> {
-    PathPattern::parse(text.get_ref()).map_err(|fault| fault.to_string())
-}
-
 fn hosts(section: &Section<'_>, found: &mut Found) -> Option<Vec<Spanned<HostPattern>>> {
     let mut hosts = Vec::new();
-    for text in section.texts("hosts", found)? {
-        match host(&text) {
+    let typed = section.texts("hosts", found)?;
+    names::each_once(&typed, found);
+    for text in typed {
+        match HostPattern::parse(text.get_ref()) {
             Ok(host) => hosts.push(Spanned::new(text.span(), host)),
-            Err(what) => {
-                let help = "write \"www.example.com\", \"*.example.com\" for every host below, \
-                            or \"*\" for every host; no scheme, no port, no path";
-                found.add(text.span(), what, help);
+            Err(fault) => {
+                let what = format!("`{}` is not a host", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
             }
         }
     }
     Some(hosts)
-}
-
-/// Reads one host pattern.
-pub(super) fn host(text: &Text) -> Result<HostPattern, String> {
-    let typed = text.get_ref().to_ascii_lowercase();
-    let (below, name) = match typed.strip_prefix("*.") {
-        Some(domain) => (true, domain),
-        None => (false, typed.as_str()),
-    };
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    match name {
-        "*" if !below => Ok(HostPattern::Any),
-        _ if name.is_empty() || !name.chars().all(fits) => {
-            Err(format!("`{}` is not a host", text.get_ref()))
-        }
-        _ if below => Ok(HostPattern::Below(name.to_owned())),
-        _ => Ok(HostPattern::Exact(name.to_owned())),
-    }
 }
 
 fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {

@@ -5,6 +5,8 @@
 
 pub mod admin;
 pub mod command;
+pub mod gauges;
+pub mod measured;
 pub mod reconcile;
 pub mod reload;
 mod scopes;

@@ -15,7 +15,7 @@ use crate::limit;
 use crate::region::{RegionIx, Trust};
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
-use crate::snapshot::{Closure, RouteRules, Site, Upstream};
+use crate::snapshot::{Closure, RouteRules, Site, UpstreamIx};
 use crate::telemetry::end::End;
 
 /// `http` or `https`, as the visitor's browser sees it.
@@ -69,14 +69,9 @@ impl Judged {
     }
 
     /// The index of its upstream. Only for verdicts that need a place.
-    pub(super) fn upstream_ix(&self) -> usize {
+    pub(super) fn upstream_ix(&self) -> UpstreamIx {
         let (route, region) = self.placed();
-        self.site().upstream_ix(route, region).0 as usize
-    }
-
-    /// Its upstream. Only for verdicts that need a place.
-    pub(super) fn upstream(&self) -> &Upstream {
-        &self.site().upstreams[self.upstream_ix()]
+        self.site().upstream_ix(route, region)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
 use crate::limit;
-use crate::snapshot::{Snapshot, View};
+use crate::snapshot::{Snapshot, UpstreamIx, View};
 use crate::telemetry::access::Lines;
 use crate::telemetry::shard::{Shard, Table};
 
@@ -62,11 +62,10 @@ impl Current {
         Rc::new(Self { snapshot: Arc::clone(snapshot), table, turns })
     }
 
-    /// Whose turn it is among `count` servers of the upstream with this index.
-    pub(super) fn turn(&self, upstream: usize, count: usize) -> usize {
-        let turn = self.turns[upstream].get();
-        self.turns[upstream].set(turn.wrapping_add(1));
-        turn % count.max(1)
+    /// Whose turn it is among the servers of an upstream.
+    pub(super) fn turn(&self, upstream: UpstreamIx) -> usize {
+        let turn = &self.turns[upstream.0 as usize];
+        turn.replace(turn.get().wrapping_add(1))
     }
 }
 

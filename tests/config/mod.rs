@@ -2,3 +2,6 @@
 
 mod examples;
 mod fixtures;
+mod hostile;
+mod reload;
+mod watch;
