@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use prometheus::TextEncoder;
 use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
-    Summary,
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 
 use super::{Metrics, Reload, Spread, Sums, Told, read};
