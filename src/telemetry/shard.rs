@@ -220,21 +220,10 @@ pub(super) struct Histogram {
 
 impl Histogram {
     fn observe(&self, time: Duration) {
-        let micros = micros(time);
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         bump(&self.buckets[bucket_of(micros)], 1);
         bump(&self.sum_us, micros);
     }
-
-    /// For a histogram that several threads write.
-    pub(super) fn observe_shared(&self, time: Duration) {
-        let micros = micros(time);
-        self.buckets[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
-        self.sum_us.fetch_add(micros, Ordering::Relaxed);
-    }
-}
-
-fn micros(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
 }
 
 /// Which bucket a time belongs to.

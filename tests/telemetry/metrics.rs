@@ -7,7 +7,7 @@ use std::time::Duration;
 use intermission::clock::Wall;
 use intermission::decide::verdict::{NotKept, Verdict, Wants};
 use intermission::telemetry::end::End;
-use intermission::telemetry::metrics::{InFlightCount, Metrics, NAMES, Reload};
+use intermission::telemetry::metrics::{InFlightCount, Metrics, NAMES, Reload, StoreFigures};
 use intermission::telemetry::shard::{Ended, Shard, Table, VERDICTS};
 
 fn table(shard: &Shard, routes: &[&str], regions: &[&str]) -> Rc<Table> {
@@ -157,9 +157,14 @@ fn every_metric_is_exposed_once_something_happened() {
     metrics.reload(Reload::Failed, Wall::from_millis(1_000));
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
     metrics.windows(vec![("closed", 1)], 4);
-    metrics.store_holds(vec![("held", 5)], 6);
-    metrics.store_committed(Duration::from_millis(1));
-    metrics.store_failed();
+    metrics.store(StoreFigures {
+        submissions: vec![("held", 5)],
+        bytes: 6,
+        commits: 1,
+        commit_sum: Duration::from_millis(1),
+        failures: 1,
+        ..StoreFigures::default()
+    });
     let off = intermission::telemetry::access::LogTarget::Off;
     let format = intermission::telemetry::access::AccessFormat::Json;
     let started = intermission::telemetry::access::AccessLog::start(off, format);

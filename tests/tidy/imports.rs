@@ -40,11 +40,7 @@ const TABLE: &[Row] = &[
     row(&["pages"], &[WORDS], &[]),
     row(&["telemetry"], &[WORDS, "decide::verdict"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),
-    row(
-        &["config"],
-        &[WORDS, "window", "route", "region", "decide", "snapshot", "pages", "telemetry::access"],
-        &[],
-    ),
+    row(&["config"], &[WORDS, "window", "route", "region", "decide", "snapshot", "pages"], &[]),
     row(
         &["proxy"],
         &[WORDS, "window", "route", "region", "decide", "snapshot", "pages", "vault", "telemetry"],

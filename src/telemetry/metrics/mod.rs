@@ -25,8 +25,6 @@ struct Shared {
     /// Totals of tables that nothing counts in any more, by route.
     retired: Mutex<HashMap<Arc<str>, Sums>>,
     told: Mutex<Told>,
-    store_commits: Histogram,
-    store_failures: AtomicU64,
 }
 
 /// What control tells.
@@ -37,8 +35,7 @@ struct Told {
     closed_cells: u64,
     reloads: [u64; 2],
     reloaded_at: Option<Wall>,
-    submissions: Vec<(&'static str, u64)>,
-    store_bytes: u64,
+    store: StoreFigures,
     access: Option<AccessLog>,
 }
 
@@ -53,6 +50,25 @@ pub enum Reload {
 
 impl Reload {
     const NAMES: [&str; 2] = ["done", "failed"];
+}
+
+/// What a store says of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreFigures {
+    /// Submissions by the name of their state.
+    pub submissions: Vec<(&'static str, u64)>,
+    /// Sealed bytes held.
+    pub bytes: u64,
+    /// Commits.
+    pub commits: u64,
+    /// How long all commits took together.
+    pub commit_sum: Duration,
+    /// What half of the commits did not exceed.
+    pub commit_p50: Duration,
+    /// What 99 of 100 commits did not exceed.
+    pub commit_p99: Duration,
+    /// Reads and writes that failed.
+    pub failures: u64,
 }
 
 /// Requests in flight in one place.
@@ -131,21 +147,9 @@ impl Metrics {
         told.closed_cells = closed_cells;
     }
 
-    /// What the store holds: submissions by the name of their state, sealed bytes.
-    pub fn store_holds(&self, submissions: Vec<(&'static str, u64)>, bytes: u64) {
-        let mut told = lock(&self.0.told);
-        told.submissions = submissions;
-        told.store_bytes = bytes;
-    }
-
-    /// The store made something durable, and it took this long. From any thread.
-    pub fn store_committed(&self, took: Duration) {
-        self.0.store_commits.observe_shared(took);
-    }
-
-    /// The store could not read or write. From any thread.
-    pub fn store_failed(&self) {
-        self.0.store_failures.fetch_add(1, Ordering::Relaxed);
+    /// What the store says of itself. Its counts may only rise.
+    pub fn store(&self, figures: StoreFigures) {
+        lock(&self.0.told).store = figures;
     }
 
     /// The access log whose losses are told.
