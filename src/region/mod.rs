@@ -107,6 +107,11 @@ impl RegionTable {
         self.by_name.get(name).copied()
     }
 
+    /// All names, in the order of the indexes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// A region's name.
     pub fn name(&self, region: RegionIx) -> &str {
         &self.names[usize::from(region.0)]

@@ -38,6 +38,8 @@ pub struct Closure {
     pub overrun: Overrun,
     /// The finished answers.
     pub pages: Arc<ClosedPages>,
+    /// What they were made of, for pages that are made for one visitor.
+    pub notice: Notice,
     key: Key,
 }
 
@@ -166,6 +168,7 @@ impl Closure {
             until,
             overrun,
             pages: Arc::new(pages.closed(&notice)),
+            notice,
             key,
         }
     }

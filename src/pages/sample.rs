@@ -1,0 +1,126 @@
+//! Views to render templates with before a visitor asks: what `check` tries an operator's files on.
+
+use std::time::Duration;
+
+use super::Notice;
+use super::view::{Field, FieldKind, ListItem, ListView, Mode, ReceiptState, ReceiptView};
+use crate::clock::Wall;
+use crate::id::Id;
+
+/// 2026-11-21 14:02 UTC.
+const NOON: Wall = Wall::from_millis(1_795_269_720_000);
+const ID: Id = Id::from_bytes([7; 20]);
+
+/// Closures of each kind: with an end, without one, overdue, and only for writing. The first is complete.
+pub fn notices() -> Vec<Notice> {
+    let first = Notice {
+        window: ID,
+        service: "Claims".to_owned(),
+        operator: "Example Insurance".to_owned(),
+        read_only: false,
+        since: NOON,
+        until: Some(NOON.plus(Duration::from_secs(7_080))),
+        overrun: false,
+        reason: "We are moving claims to a faster database.".to_owned(),
+        message: "Claims that were filed before today are not affected.".to_owned(),
+        contact: "Call 0800 555 0100 or write to help@example.com.".to_owned(),
+        alternative: "For a roadside emergency, go to https://example.com/roadside".to_owned(),
+    };
+    let bare = Notice {
+        operator: String::new(),
+        until: None,
+        reason: String::new(),
+        message: String::new(),
+        contact: String::new(),
+        alternative: String::new(),
+        ..first.clone()
+    };
+    vec![
+        first.clone(),
+        bare.clone(),
+        Notice { overrun: true, ..bare },
+        Notice { read_only: true, ..first },
+    ]
+}
+
+/// A submission in this state, with a field of each kind, after the reopening.
+pub fn receipt(state: ReceiptState) -> ReceiptView {
+    let refused = state == ReceiptState::Refused;
+    ReceiptView {
+        id: ID,
+        reference: "7K3Q-92MD".to_owned(),
+        state,
+        service: "Claims".to_owned(),
+        path: "/claims/new".to_owned(),
+        captured: NOON,
+        expires: NOON.plus(Duration::from_secs(48 * 3600)),
+        window_closed: false,
+        until: None,
+        answer: refused.then_some(403),
+        sign_in: None,
+        fields: fields(),
+        more_fields: 3,
+        mode: Mode::Confirm,
+        page_token: "page-token".to_owned(),
+        ticket: "ticket".to_owned(),
+        operator: "Example Insurance".to_owned(),
+        contact: "help@example.com".to_owned(),
+    }
+}
+
+/// Every receipt that looks different: each state with the place open and closed, and what depends on the
+/// mode or on the application's answer. The first waits for a reopening whose time is known.
+pub fn receipts() -> Vec<ReceiptView> {
+    let held = receipt(ReceiptState::Held);
+    let refused = receipt(ReceiptState::Refused);
+    let (until, sign_in) = (Some(NOON.plus(Duration::from_secs(3600))), Some("/login".to_owned()));
+    let (operator, contact) = (String::new(), String::new());
+    let mut views = vec![
+        ReceiptView { window_closed: true, until, ..held.clone() },
+        ReceiptView { mode: Mode::Copy, fields: Vec::new(), ..held.clone() },
+        ReceiptView { mode: Mode::Replay, more_fields: 0, ..held },
+        ReceiptView { answer: Some(302), sign_in, ..refused.clone() },
+        ReceiptView { answer: Some(422), operator, contact, ..refused },
+    ];
+    for state in ReceiptState::ALL {
+        views.push(receipt(state));
+        if state.keeps_answers() {
+            views.push(ReceiptView { window_closed: true, ..receipt(state) });
+        }
+    }
+    views
+}
+
+/// A list with a submission in each state, and an empty one.
+pub fn lists() -> Vec<ListView> {
+    let item = |state| ListItem {
+        id: ID,
+        reference: "7K3Q-92MD".to_owned(),
+        service: "Claims".to_owned(),
+        captured: NOON,
+        state,
+    };
+    let items = ReceiptState::ALL.into_iter().map(item).collect();
+    vec![
+        ListView { items, operator: "Example Insurance".to_owned() },
+        ListView { items: Vec::new(), operator: String::new() },
+    ]
+}
+
+fn fields() -> Vec<Field> {
+    let field = |name: &str, value: &str, kind| Field {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        kind,
+    };
+    let file = FieldKind::File { file: "front-left-wing.jpg".to_owned(), size: 2_406_113 };
+    let story = "I was standing at the lights.\nThe van behind me did not stop.";
+    vec![
+        field("Policy number", "EX-204-117", FieldKind::Text),
+        field("Date of the accident", "2026-11-19", FieldKind::Text),
+        field("What happened", story, FieldKind::Long),
+        field("Other party", "", FieldKind::Text),
+        field("Photo", "", file),
+        field("step", "3", FieldKind::Hidden),
+    ]
+}
