@@ -1,8 +1,9 @@
 //! What visitors read: the catalog of texts, the choice of a language, the rendering of pages.
 //!
-//! Closed pages are rendered once per publish and are bytes on the path of a request; pages for one visitor
-//! are rendered when they are asked for. Rendering never fails for the caller: behind an operator's
-//! templates stand the built-in ones, and behind those a page that needs no template engine.
+//! Closed pages are rendered once per publish and are bytes on the path of a request; pages for one
+//! visitor are rendered when they are asked for. Rendering never fails for the caller: behind an
+//! operator's templates stand the built-in ones, and behind those a page that needs no template
+//! engine.
 
 mod catalog;
 mod machine;
@@ -164,8 +165,8 @@ impl Pages {
     }
 
     /// The built-in pages with an operator's files over them: templates and `style.css` replace
-    /// ours, texts in `catalog/xx.toml` go over ours key by key. Every template is rendered in every language with
-    /// sample views, so that what is broken is told here and not to visitors.
+    /// ours, texts in `catalog/xx.toml` go over ours key by key. Every template is rendered in
+    /// every language with sample views, so that what is broken is told here and not to visitors.
     pub fn with_overrides(dir: &Path) -> Result<Self, Vec<TemplateFault>> {
         let theirs = overrides::load(dir)?;
         Ok(Self::of(Templates::builtin(), Some(theirs)))
