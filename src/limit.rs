@@ -13,6 +13,8 @@ pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 pub const HEAD_FIELDS_MAX: usize = 100;
 /// Bytes of one request target. Over it: 414.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a host without its port, as in the domain name system. Over it: 400.
+pub const HOST_BYTES_MAX: usize = 253;
 /// Bytes of extensions on one chunk-size line. Over it: 400, connection closed.
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// Bytes of one trailer section. Over it: 400, connection closed.
@@ -86,14 +88,34 @@ pub const CAPTURES_UNDER_WAY_MAX: usize = 4_096;
 pub const TICKET_LIFE: Duration = Duration::from_secs(120);
 /// Sends of one submission. Over it: only copy is offered.
 pub const SENDS_MAX: u32 = 5;
+/// From the first byte to the application until its outcome is known, however slow the
+/// application. Over it: unknown.
+pub const SENDING_MAX: Duration = Duration::from_secs(3600);
 /// A submission's life after it was captured (`forms.keep`), and the cookie's that opens it.
 pub const SUBMISSION_LIFE: Duration = Duration::from_secs(48 * 3600);
 /// How long an accepted submission can still be copied before it is erased.
 pub const ACCEPTED_GRACE: Duration = Duration::from_secs(15 * 60);
 /// A tombstone: id, times, state, size; no content.
 pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A submission's life, however long the window over it is promised to last. Over it: expired.
+pub const SUBMISSION_LIFE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Two posts of the same bytes to the same place by one browser within this are one submission.
 pub const SAME_SUBMISSION: Duration = Duration::from_secs(600);
+/// Bytes of one field's name, or of one part's head. Over it: "not kept: broken".
+pub const FIELD_NAME_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of one value that the receipt shows. Over it: cut, and the receipt says so.
+pub const SHOWN_VALUE_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of all values that the receipt shows. Over it: names and sizes only.
+pub const SHOWN_FORM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a CSRF field's value that are compared with the live form's. Over it: replaced.
+pub const TOKEN_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Sealed frames read at once while a body is sent on: the memory that a send holds.
+pub const FRAMES_READ_MAX: u32 = 4;
+/// Submissions waiting for the sweep because their client vanished. Over it: their frames stay
+/// until the store is opened again.
+pub const ABANDONED_MAX: usize = 4_096;
+/// Submissions that one sweep looks at. More wait for the next.
+pub const SWEEP_MAX: u32 = 1_000;
 /// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
 pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.
@@ -105,6 +127,28 @@ pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
 pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit. More wait for the next.
 pub const STORE_BATCH_MAX: usize = 256;
+/// Free bytes of the store's file system, or an eighth of it where that is less. Below it nothing
+/// more is kept ("not kept: full"), so that windows can still be switched and content be erased.
+pub const STORE_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Pages in the write-ahead log. From here on the writer moves them into the main file.
+pub const STORE_WAL_PAGES: u64 = 1_000;
+/// Bytes the write-ahead log may keep on disk once its pages were moved.
+pub const STORE_WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Quiet time after which the writer empties the write-ahead log.
+pub const STORE_IDLE: Duration = Duration::from_secs(1);
+/// How long erased content may stay in the write-ahead log of a store that is never quiet.
+pub const STORE_WAL_EMPTIED_EVERY: Duration = Duration::from_secs(60);
+/// Waiting for another program that reads or writes the store's file. Over it: an error.
+pub const STORE_BUSY: Duration = Duration::from_secs(5);
+/// Waiting for readers before the write-ahead log is emptied. Over it: next time.
+pub const STORE_BUSY_IDLE: Duration = Duration::from_millis(100);
+/// KiB of pages that the writer holds in memory.
+pub const STORE_CACHE_KIB: i64 = 32 * 1024;
+/// Bytes of the main file up to which it is checked whole at the start; above, the sealed frames
+/// are left out, since each proves itself when it is opened.
+pub const STORE_CHECKED_WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Submissions in one browser's list, those with content first. Over it: the oldest are left out.
+pub const SUBMISSIONS_LISTED_MAX: u32 = 200;
 
 // ---- control -------------------------------------------------------------------------------
 
@@ -116,6 +160,24 @@ pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
 /// Events waiting for the reconciler. Full: the admin API answers 503.
 pub const EVENTS_QUEUED_MAX: usize = 1_024;
+/// Commands the reconciler takes from its queue at once: one publish for all of them.
+pub const COMMANDS_PER_BATCH_MAX: usize = 256;
+/// How long the reconciler sleeps at most: within this it notices a jump of the wall clock.
+pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Connections to the admin listener. Over it: a new one waits to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// An admin request's body, whole. Over it: 408.
+pub const ADMIN_BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// Addresses whose refused tokens are counted. Over it: the longest silent one is forgotten.
+pub const ADMIN_REFUSED_ADDRESSES_MAX: usize = 1_024;
+/// Rows of one page of windows or history. Over it: 422.
+pub const ADMIN_ROWS_MAX: u32 = 1_000;
+/// The longest drain that can be ordered. Over it: 422.
+pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How often the store's census is taken for metrics.
+pub const CENSUS_EVERY: Duration = Duration::from_secs(5);
+/// How often the vault's retention runs.
+pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows in force at once. Over it: the switch is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
@@ -144,3 +206,31 @@ pub const ACCESS_BUFFER_BYTES: usize = 32 * 1024;
 pub const ACCESS_FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// Buffers waiting for the access writer. Full: lines are dropped and counted.
 pub const ACCESS_QUEUE_MAX: usize = 256;
+/// How long stopping waits for the access writer. Over it: queued lines are lost, and it is said.
+pub const ACCESS_STOP_WAIT: Duration = Duration::from_secs(2);
+
+// ---- config --------------------------------------------------------------------------------
+
+/// Bytes of a config file. Over it: refused.
+pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Syntax errors of one config file that are told. More are counted by none: mend these first.
+pub const SYNTAX_PROBLEMS_MAX: usize = 20;
+/// Characters of a name (route, region, upstream, token, node). Over it: refused by `check`.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Regions of one config, the width of a region's index. Over it: refused by `check`.
+pub const REGIONS_MAX: usize = 1_000;
+/// Threads that look up server names while a config is compiled. More names wait.
+pub const RESOLVERS_MAX: usize = 16;
+/// The shortest timeout that a config may set. Under it: refused by `check`.
+pub const TIMEOUT_FLOOR: Duration = Duration::from_millis(10);
+/// The longest timeout that a config may set. Over it: refused by `check`.
+pub const TIMEOUT_CEILING: Duration = Duration::from_secs(24 * 3600);
+/// The shortest life of a submission that a config may set. Under it: refused by `check`.
+pub const SUBMISSION_LIFE_FLOOR: Duration = Duration::from_secs(60);
+/// The largest body that a config may promise to keep: with its seals it still fits into
+/// [`BYTES_PER_BROWSER_MAX`]. Over it: refused by `check`.
+pub const KEPT_BYTES_CEILING: u64 = 48 * 1024 * 1024;
+/// The most worker threads that a config may ask for. Over it: refused by `check`.
+pub const WORKERS_CEILING: u64 = 1_024;
+/// The most client connections that a config may allow. Over it: refused by `check`.
+pub const CONNECTIONS_CEILING: u64 = 1_000_000;

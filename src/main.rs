@@ -1,3 +1,9 @@
 //! The `intermission` binary.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    intermission::cli::run(std::env::args_os())
+}

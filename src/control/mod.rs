@@ -1,1 +1,16 @@
-//! The control plane: the one writer of snapshots, the timer, the admin API.
+//! The control plane: the one writer of windows, the reload of the config, the admin API.
+//!
+//! It runs on a thread and a runtime of its own. The data plane reads what it publishes and never
+//! waits for it; when it is gone, the last snapshot stays in force.
+
+pub mod admin;
+pub mod command;
+pub mod gauges;
+pub mod reconcile;
+pub mod reload;
+mod scopes;
+mod timer;
+pub mod traffic;
+
+pub use command::{Change, Expected, Handle, Refused, Standing, Which};
+pub use reconcile::{BootError, Parts, Reconciler};

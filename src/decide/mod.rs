@@ -1,10 +1,26 @@
 //! What is done with a request: pure, from what governs its place and what its head says.
+//!
+//! # Precedence
+//!
+//! 1. Our own endpoints, `/.intermission` and below.
+//! 2. CONNECT and TRACE are refused.
+//! 3. A load balancer's probe while its scope is closed.
+//! 4. What may be a resume ticket, open or closed: it is looked into and, if it is none, judged on.
+//! 5. Open: forwarded. A GET comes to this point without a look at any field.
+//! 6. `read_only`: safe methods are forwarded, WebSocket upgrades are not.
+//! 7. Closed: a form that may be kept is captured; everyone else is answered.
 
+mod field;
+mod form;
+pub mod retry_after;
 pub mod verdict;
+mod wants;
 
 use http::{HeaderMap, Method};
 
+pub use retry_after::retry_after;
 pub use verdict::{FormKind, NotKept, Refusal, Verdict, Wants};
+pub use wants::wants;
 
 use crate::window::state::Mode;
 
@@ -43,4 +59,43 @@ pub struct Ask<'a> {
     pub path: &'a str,
     /// The fields.
     pub headers: &'a HeaderMap,
+}
+
+/// What is done with a request.
+pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
+    if is_own(ask.path) {
+        return Verdict::Own;
+    }
+    let method = ask.method;
+    if *method == Method::CONNECT || *method == Method::TRACE {
+        return Verdict::Refuse(Refusal::Unsupported);
+    }
+    if ground.closed.is_some() && is_safe(method) && ground.probes.iter().any(|p| p == ask.path) {
+        return Verdict::Probe;
+    }
+    if *method == Method::POST && form::may_be_ticket(ground.cookie, ask) {
+        return Verdict::Resume;
+    }
+    match ground.closed {
+        None => Verdict::Forward,
+        Some(Mode::ReadOnly) if is_safe(method) && !wants::is_websocket(ask.headers) => {
+            Verdict::Forward
+        }
+        Some(Mode::ReadOnly | Mode::Page) if is_safe(method) => Verdict::Page(wants(ask), None),
+        Some(Mode::ReadOnly | Mode::Page) => match form::eligible(ground.keeps_forms, ask) {
+            Ok(kind) => Verdict::Capture(kind),
+            Err(why) => Verdict::Page(wants(ask), Some(why)),
+        },
+    }
+}
+
+/// Whether the canonical path is one of the proxy's own endpoints.
+fn is_own(path: &str) -> bool {
+    path.strip_prefix("/.intermission").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether the method changes nothing: it passes through `read_only`, and nothing is lost when it
+/// is answered with a page.
+fn is_safe(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD || *method == Method::OPTIONS
 }

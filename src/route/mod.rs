@@ -4,7 +4,7 @@ pub mod path;
 mod pattern;
 mod table;
 
-pub use pattern::PathPattern;
+pub use pattern::{PathPattern, PatternFault};
 pub use table::{Conflict, RouteTable};
 
 /// Which route, as an index into `Site::rules`.

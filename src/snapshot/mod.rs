@@ -11,12 +11,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use cells::{Cells, Closure};
-pub use site::{
-    AccessFormat, FormPolicy, LogTarget, Probe, ResumeMode, RouteRules, Site, Upstream, UpstreamIx,
-};
+pub use cells::{Cells, Closure, Overrun};
+pub use site::{FormPolicy, ResumeMode, RouteRules, Site, Upstream, UpstreamIx};
 
 use crate::pages::Pages;
+pub use crate::telemetry::access::{AccessFormat, LogTarget};
 
 /// Everything a request is judged by, at one generation.
 pub struct Snapshot {

@@ -29,8 +29,9 @@ pub struct Site {
     pub upstreams: Vec<Upstream>,
     /// Peers that are believed about client addresses, schemes, hosts and regions.
     pub trusted: Networks,
-    /// Requests of load balancers, answered 200 while their scope is closed.
-    pub probes: Vec<Probe>,
+    /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
+    /// their scope is closed.
+    pub probes: Vec<String>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
     /// Client connections on this node.
@@ -106,33 +107,6 @@ pub struct Upstream {
     pub connect_timeout: Duration,
 }
 
-/// A request that a load balancer sends to see whether this node lives.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    /// The canonical path, exactly.
-    pub path: String,
-}
-
-/// How an access line looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AccessFormat {
-    /// One JSON object a line.
-    Json,
-    /// `key=value` pairs.
-    Logfmt,
-}
-
-/// Where access lines go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LogTarget {
-    /// Nowhere.
-    Off,
-    /// Standard output.
-    Stdout,
-    /// A file, opened again on SIGHUP.
-    File(std::path::PathBuf),
-}
-
 impl Site {
     /// The rules of a route.
     pub fn rules(&self, route: RouteIx) -> &RouteRules {
@@ -140,9 +114,8 @@ impl Site {
     }
 
     /// The pool that serves a route in a region.
-    pub fn upstream(&self, route: RouteIx, region: RegionIx) -> &Upstream {
-        let ix = self.rules(route).upstreams[usize::from(region.0)];
-        &self.upstreams[ix.0 as usize]
+    pub fn upstream_ix(&self, route: RouteIx, region: RegionIx) -> UpstreamIx {
+        self.rules(route).upstreams[usize::from(region.0)]
     }
 
     /// The route of this name.

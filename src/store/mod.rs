@@ -3,10 +3,13 @@
 //! One trait in domain words. A write that returned `Ok` is durable (committed and fsynced); one
 //! that returned an error may not be acknowledged to anybody, and is never retried into success.
 
+pub mod embedded;
+
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 
-use crate::clock::Wall;
+use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::id::Id;
 use crate::vault::item::{Item, State};
@@ -105,4 +108,9 @@ pub trait Store: Send + Sync {
     fn bury(&self, id: Id) -> Pending<()>;
     /// Counts for operators.
     fn census(&self) -> Pending<Census>;
+}
+
+/// Opens the embedded store in `dir`, which is made if it is missing.
+pub fn open(dir: &Path, clock: Clock) -> Result<embedded::Embedded, StoreError> {
+    embedded::open(dir, clock)
 }

@@ -1,1 +1,7 @@
+//! Config files: accepted ones, and problems with their line, column and help.
 
+mod examples;
+mod fixtures;
+mod hostile;
+mod reload;
+mod watch;

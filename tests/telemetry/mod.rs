@@ -1,1 +1,5 @@
+//! Access lines and metrics.
 
+mod access;
+mod metrics;
+mod readme;

@@ -1,9 +1,13 @@
 //! Addresses with their roles, and who is trusted to speak for a client.
 
+mod host;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+
+pub use host::{HostFault, HostMap, HostPattern, HostPatternFault, canonical_host};
 
 /// Where a connection comes from: the peer of our socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -48,6 +52,11 @@ impl Networks {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// The networks.
+    pub fn iter(&self) -> impl Iterator<Item = IpNet> {
+        self.0.iter().copied()
+    }
+
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -83,31 +92,6 @@ fn entry_address(entry: &str) -> Option<IpAddr> {
     let address = address.or_else(|| entry.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
     let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
     address.or_else(bracketed).map(|address| address.to_canonical())
-}
-
-/// `example.com`, `*.example.com`, or any host.
-#[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub enum HostPattern {
-    /// Every host.
-    Any,
-    /// This host, in canonical form.
-    Exact(String),
-    /// Every host below this domain, but not itself: `*.example.com` is stored as `example.com`.
-    Below(String),
-}
-
-impl HostPattern {
-    /// Whether the canonical `host` is meant.
-    pub fn matches(&self, host: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Exact(name) => name == host,
-            Self::Below(domain) => host
-                .strip_suffix(domain.as_str())
-                .and_then(|labels| labels.strip_suffix('.'))
-                .is_some_and(|labels| !labels.is_empty()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,190 @@
+//! The story, played unattended: each step is done over real sockets and says what was seen.
+//!
+//! Amina lives in apac, Ben in eu, Chloe in apac too. The operator types commands. The first step
+//! whose promise does not hold ends the walk.
+
+mod closed;
+mod kept;
+mod operator;
+mod reopened;
+mod restarted;
+mod teller;
+mod traffic;
+
+use std::process::ExitCode;
+
+use super::stage::{Stage, StageError};
+use super::visitor::{Fault, Form, Page, Visitor};
+use crate::clock::Clock;
+use operator::Operator;
+use teller::Teller;
+
+/// What Amina types; looked for in every file of the store.
+const STORY: &str =
+    "CANARY-STORY: the harbour wall broke & the <cellar> stood under water, naïve as I was.";
+/// What must never be kept at all.
+const PASSPHRASE: &str = "CANARY-PASSPHRASE-correct-horse";
+/// What stands in the uploaded file.
+const PHOTO_MARK: &[u8] = b"CANARY-PHOTO";
+
+/// A promise that did not hold, or a step that could not be done.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("{0}")]
+    Seen(String),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What a step saw, for the reader.
+type Seen = Result<String, Broken>;
+
+/// Everybody and everything in the story.
+struct Story {
+    stage: Stage,
+    operator: Operator,
+    amina: Visitor,
+    ben: Visitor,
+    chloe: Visitor,
+    /// The pages that were open when claims closed.
+    open: Option<OpenPages>,
+    /// Addresses of the receipts: Amina's claim, Amina's photograph, Chloe's claim.
+    receipts: Vec<String>,
+    /// The last press of Send, as it went over the wire, and the page it led to.
+    sent: Option<reopened::Sent>,
+}
+
+/// Forms that were loaded before the window, filled and not sent yet.
+struct OpenPages {
+    claim: (Page, Form),
+    photo: (Page, Form),
+    passphrase: (Page, Form),
+    chloe: (Page, Form),
+    ben: (Page, Form),
+}
+
+/// Plays the story on `stage`.
+pub(super) fn walk(stage: Stage) -> ExitCode {
+    let clock = Clock::System;
+    let begun = clock.tick();
+    let mut teller = Teller::new();
+    let mut story = Story::new(stage);
+    let result = story.tell(&mut teller);
+    let log = story.stage.log_end();
+    drop(story);
+    let took = clock.tick().since(begun).as_secs_f32();
+    match result {
+        Ok(()) => {
+            println!("\nAll {} promises held, in {took:.1} s.", teller.steps());
+            ExitCode::SUCCESS
+        }
+        Err(broken) => {
+            teller.broken(&broken);
+            if !log.is_empty() {
+                println!("\nThe proxy's log ends with:\n{log}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Story {
+    fn new(stage: Stage) -> Self {
+        let port = stage.proxy.port();
+        let visitor = |host: &str| Visitor::new(stage.proxy, &format!("{host}:{port}"));
+        Self {
+            operator: Operator::new(stage.admin, &stage.token),
+            amina: visitor("apac.localhost"),
+            ben: visitor("eu.localhost"),
+            chloe: visitor("apac.localhost"),
+            open: None,
+            receipts: Vec::new(),
+            sent: None,
+            stage,
+        }
+    }
+
+    fn tell(&mut self, teller: &mut Teller) -> Result<(), Broken> {
+        teller.act("Traffic flows");
+        teller.step("the portal answers through the proxy in both regions", || self.answers())?;
+        teller.step("a whole claim goes through: three forms and a file", || self.whole_claim())?;
+        teller.step("visitors fill in forms and do not send them yet", || self.fill_forms())?;
+
+        teller.act("An operator closes claims in apac");
+        teller.step("one command closes it", || self.close())?;
+        teller.step("status says what is closed, since when, why, by whom", || self.status())?;
+        teller.step("eu goes on, and so does the rest of apac", || self.others_go_on())?;
+        teller.step("a visitor reads a page that says when it returns", || self.closed_page())?;
+        teller.step("in their own language, right-to-left too", || self.languages())?;
+        teller.step("machines get answers made for machines", || self.machines())?;
+        teller.step("the load balancer's probe stays green", || self.probe())?;
+
+        teller.act("Nobody loses a form");
+        teller.step("Amina sends her claim: saved, and it says not sent", || self.keep_claim())?;
+        teller.step("reloading the receipt sends nothing and doubles nothing", || self.reload())?;
+        teller.step("pressing the button twice is one submission", || self.press_twice())?;
+        teller.step("her photograph is kept too, from another tab", || self.keep_photo())?;
+        teller
+            .step("Chloe's claim is kept apart, and only she can read it", || self.keep_chloe())?;
+        teller.step("a post from another site is not kept", || self.cross_site())?;
+        teller.step("a passphrase is not kept, and she is told so", || self.passphrase())?;
+        teller.step("the application has seen none of it", || self.nothing_arrived())?;
+        teller.step("a copy of the store is unreadable", || self.sealed())?;
+        teller.step("the operator sees how many are waiting, not what", || self.census())?;
+
+        teller.act("Everything restarts");
+        teller.step("the application restarts: open forms go stale", || self.restart_app())?;
+        teller.step("the proxy is killed and started: still closed", || self.kill_proxy())?;
+        teller.step("the receipts are still there", || self.receipts_survive())?;
+
+        teller.act("Claims reopen");
+        teller.step("one command reopens it", || self.reopen())?;
+        teller.step("Amina presses Send: her claim arrives, with a fresh token", || self.send())?;
+        teller.step("reloading the result adds none", || self.reload_result())?;
+        teller.step("a used ticket opens nothing", || self.replay_ticket())?;
+        teller.step("the photograph arrives to the byte", || self.send_photo())?;
+        teller.step("Chloe changes her mind: hers is erased", || self.discard())?;
+        teller.step("the history tells who did what, when and why", || self.history())?;
+        teller.step("every request left one line in the access log", || self.access_log())?;
+        Ok(())
+    }
+
+    fn open_pages(&self) -> Result<&OpenPages, Broken> {
+        self.open.as_ref().ok_or_else(|| Broken::Seen("no forms were filled in".to_owned()))
+    }
+}
+
+/// Holds what must be true against what was seen.
+fn must(holds: bool, seen: impl FnOnce() -> String) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(Broken::Seen(seen())) }
+}
+
+/// The text between tags, shortened to one line, to show what a page says.
+fn words(html: &str) -> String {
+    let mut text = String::new();
+    let mut inside = true;
+    for c in html.chars() {
+        match c {
+            '<' => inside = false,
+            '>' => {
+                inside = true;
+                text.push(' ');
+            }
+            _ if inside => text.push(c),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The content of the first `<tag …>`.
+fn element(html: &str, tag: &str) -> String {
+    let start = html.find(&format!("<{tag}")).and_then(|at| Some(at + html[at..].find('>')? + 1));
+    let Some(start) = start else { return String::new() };
+    let end = html[start..].find(&format!("</{tag}")).map_or(html.len(), |end| start + end);
+    html_escape::decode_html_entities(&words(&html[start..end])).into_owned()
+}

@@ -1,0 +1,192 @@
+//! Every key that a config file may hold, by section, each with an example. The reader refuses
+//! other keys, suggests near ones, and the reference in `config/README.md` is tested against this.
+
+/// One key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// A value for it, as it is written.
+    pub example: &'static str,
+}
+
+/// One section of the file.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Keys {
+    /// As it is written in brackets: `node`, `route.forms`; empty for the file itself.
+    pub section: &'static str,
+    /// How often it may stand there.
+    pub times: Times,
+    /// What may stand in it.
+    pub keys: &'static [Key],
+}
+
+/// How often a section may stand in its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Times {
+    /// Once: `[node]`.
+    Once,
+    /// Many times: `[[route]]`.
+    Many,
+}
+
+const fn key(name: &'static str, example: &'static str) -> Key {
+    Key { name, example }
+}
+
+const fn once(section: &'static str, keys: &'static [Key]) -> Keys {
+    Keys { section, times: Times::Once, keys }
+}
+
+const fn many(section: &'static str, keys: &'static [Key]) -> Keys {
+    Keys { section, times: Times::Many, keys }
+}
+
+/// The sections themselves.
+pub const FILE: Keys = once(
+    "",
+    &[
+        key("node", "{ name = \"a\" }"),
+        key("listen", "{ http = [\"0.0.0.0:8080\"] }"),
+        key("admin", "{ listen = \"127.0.0.1:7070\" }"),
+        key("store", "{ directory = \"/var/lib/intermission\" }"),
+        key("log", "{ access = \"stdout\" }"),
+        key("limits", "{ connections = 10000 }"),
+        key("window", "{ drain = \"30s\" }"),
+        key("pages", "{ operator = \"Example Ltd\" }"),
+        key("probe", "[{ path = \"/healthz\" }]"),
+        key("region", "[{ name = \"eu\" }]"),
+        key("upstream", "[{ name = \"claims\", servers = [\"127.0.0.1:9000\"] }]"),
+        key("route", "[{ name = \"claims\", paths = [\"/claims/*\"], upstream = \"claims\" }]"),
+    ],
+);
+
+/// `[node]`.
+pub const NODE: Keys =
+    once("node", &[key("name", "\"proxy-1\""), key("region", "\"eu\""), key("workers", "4")]);
+
+/// `[listen]`.
+pub const LISTEN: Keys = once(
+    "listen",
+    &[
+        key("http", "[\"0.0.0.0:8080\"]"),
+        key("trusted", "[\"10.0.0.0/8\"]"),
+        key("via", "\"intermission\""),
+    ],
+);
+
+/// `[admin]`.
+pub const ADMIN: Keys = once(
+    "admin",
+    &[
+        key("listen", "\"127.0.0.1:7070\""),
+        key("hosts", "[\"intermission.internal\"]"),
+        key("token", "[{ name = \"ops\", sha256 = \"…\" }]"),
+    ],
+);
+
+/// `[[admin.token]]`.
+pub const TOKEN: Keys = many(
+    "admin.token",
+    &[
+        key("name", "\"ops\""),
+        key("sha256", "\"dc856a41d4325992c6d647b6d8bd6f47fbb51816c46a0258b4ac3b929c3fb62a\""),
+    ],
+);
+
+/// `[store]`.
+pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermission\"")]);
+
+/// `[log]`.
+pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
+
+/// `[limits]`.
+pub const LIMITS: Keys = once("limits", &[key("connections", "10000")]);
+
+/// `[window]`.
+pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\"")]);
+
+/// `[pages]`.
+pub const PAGES: Keys =
+    once("pages", &[key("directory", "\"pages\""), key("operator", "\"Example Ltd\"")]);
+
+/// `[[probe]]`.
+pub const PROBE: Keys = many("probe", &[key("path", "\"/healthz\"")]);
+
+/// `[[region]]`.
+pub const REGION: Keys = many(
+    "region",
+    &[
+        key("name", "\"apac\""),
+        key("hosts", "[\"apac.example.com\"]"),
+        key("networks", "[\"203.0.113.0/24\"]"),
+        key("header", "{ name = \"x-region\", value = \"apac\" }"),
+    ],
+);
+
+/// `region.header`.
+pub const REGION_HEADER: Keys =
+    once("region.header", &[key("name", "\"x-region\""), key("value", "\"apac\"")]);
+
+/// `[[upstream]]`.
+pub const UPSTREAM: Keys = many(
+    "upstream",
+    &[
+        key("name", "\"claims\""),
+        key("servers", "[\"127.0.0.1:9000\"]"),
+        key("connect_timeout", "\"5s\""),
+    ],
+);
+
+/// `[[route]]`.
+pub const ROUTE: Keys = many(
+    "route",
+    &[
+        key("name", "\"claims\""),
+        key("title", "\"Claims\""),
+        key("hosts", "[\"*\"]"),
+        key("paths", "[\"/claims/*\"]"),
+        key("upstream", "\"claims\""),
+        key("upstreams", "{ apac = \"claims-apac\" }"),
+        key("answer_timeout", "\"60s\""),
+        key("idle_timeout", "\"60s\""),
+        key("encoded_slashes", "false"),
+        key("websocket", "true"),
+        key("forms", "{ keep = true }"),
+    ],
+);
+
+/// `[route.forms]`.
+pub const FORMS: Keys = once(
+    "route.forms",
+    &[
+        key("keep", "true"),
+        key("resume", "\"confirm\""),
+        key("life", "\"48h\""),
+        key("body_bytes_max", "\"1MiB\""),
+        key("upload_bytes_max", "\"25MiB\""),
+        key("csrf_fields", "[\"csrf_token\"]"),
+        key("never_kept", "[\"national_id\"]"),
+        key("sign_in_paths", "[\"/login\"]"),
+    ],
+);
+
+/// Every section, for the reference and its test.
+pub const ALL: [&Keys; 16] = [
+    &FILE,
+    &NODE,
+    &LISTEN,
+    &ADMIN,
+    &TOKEN,
+    &STORE,
+    &LOG,
+    &LIMITS,
+    &WINDOW,
+    &PAGES,
+    &PROBE,
+    &REGION,
+    &REGION_HEADER,
+    &UPSTREAM,
+    &ROUTE,
+    &FORMS,
+];

@@ -1,0 +1,351 @@
+//! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::HeaderValue;
+use ipnet::IpNet;
+use toml::Spanned;
+
+use super::file::{Section, Text};
+use super::problem::Found;
+use super::{AdminRules, Token, keys, names, quantity};
+use crate::addr::{HostPattern, Networks};
+use crate::snapshot::{AccessFormat, LogTarget};
+use crate::{digest, limit, route};
+
+/// The node-wide part of a config.
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) region: Option<Text>,
+    pub(super) workers: usize,
+    pub(super) listeners: Vec<SocketAddr>,
+    pub(super) trusted: Networks,
+    pub(super) via: Option<HeaderValue>,
+    pub(super) admin: AdminRules,
+    pub(super) store_dir: PathBuf,
+    pub(super) access_target: LogTarget,
+    pub(super) access_format: AccessFormat,
+    pub(super) connections_max: usize,
+    pub(super) drain: Duration,
+    pub(super) pages_dir: Option<Spanned<PathBuf>>,
+    pub(super) operator: String,
+    pub(super) probes: Vec<String>,
+}
+
+impl Node {
+    /// Reads the sections. Relative paths are meant from `base`.
+    pub(super) fn read(file: &Section<'_>, base: &Path, found: &mut Found) -> Self {
+        let node = file.section("node", &keys::NODE, found);
+        let listen = file.section("listen", &keys::LISTEN, found);
+        let limits = file.section("limits", &keys::LIMITS, found);
+        let window = file.section("window", &keys::WINDOW, found);
+        let pages = file.section("pages", &keys::PAGES, found);
+        let (access_target, access_format) = log(file, base, found);
+        let listeners = listeners(&listen, found);
+        let connections = limits.whole("connections", 1..=limit::CONNECTIONS_CEILING, found);
+        let drain = quantity::duration(
+            &window,
+            "drain",
+            limit::WINDOW_DRAIN,
+            Duration::ZERO..=limit::TIMEOUT_CEILING,
+            found,
+        );
+        Self {
+            name: names::required_or(&node, "name", machine_name, found),
+            region: names::optional(&node, "region", found),
+            workers: workers(&node, found),
+            trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
+            via: via(&listen, found),
+            admin: admin(file, &listeners, found),
+            listeners: unspanned(listeners),
+            store_dir: store(file, base, found),
+            access_target,
+            access_format,
+            connections_max: connections
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or(limit::CONNECTIONS_MAX),
+            drain,
+            pages_dir: directory(&pages, "directory", base, found),
+            operator: operator(&pages, found),
+            probes: probes(file, found),
+        }
+    }
+}
+
+/// The values without their places.
+pub(super) fn unspanned<T>(typed: Vec<Spanned<T>>) -> Vec<T> {
+    typed.into_iter().map(Spanned::into_inner).collect()
+}
+
+/// The name of the machine, as its kernel knows it.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if names::fault(name).is_none() { name.to_owned() } else { "node".to_owned() }
+}
+
+fn workers(node: &Section<'_>, found: &mut Found) -> usize {
+    let typed = node.whole("workers", 1..=limit::WORKERS_CEILING, found);
+    let typed = typed.and_then(|count| usize::try_from(count).ok());
+    typed.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn listeners(listen: &Section<'_>, found: &mut Found) -> Vec<Spanned<SocketAddr>> {
+    let Some(typed) = listen.texts("http", found) else {
+        return vec![Spanned::new(listen.span(), SocketAddr::from(([0, 0, 0, 0], 8080)))];
+    };
+    if typed.is_empty() {
+        let help = format!("name at least one address: {}", listen.example("http"));
+        found.add(listen.place("http"), "there is nothing to listen on", help);
+    }
+    let mut listeners: Vec<Spanned<SocketAddr>> = Vec::new();
+    for text in &typed {
+        let Some(address) = socket(text, &listen.example("http"), found) else { continue };
+        let same = listeners.iter().find(|known| clash(*known.get_ref(), address));
+        if let Some(first) = same {
+            let what = format!("{address} is listened on twice");
+            let help = "remove one of the two; an address of all interfaces covers the others";
+            found.add_beside(text.span(), (first.span(), "first here"), what, help);
+        }
+        listeners.push(Spanned::new(text.span(), address));
+    }
+    listeners
+}
+
+/// Whether two listeners cannot both be bound.
+fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_family = a.is_ipv4() == b.is_ipv4();
+    let covers = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && same_family && covers
+}
+
+fn socket(text: &Text, example: &str, found: &mut Found) -> Option<SocketAddr> {
+    let address = text.get_ref().parse().ok();
+    if address.is_none() {
+        let what = format!("`{}` is not an address with a port", text.get_ref());
+        let help = format!("write an IP address and a port: {example}; IPv6 as \"[::1]:8080\"");
+        found.add(text.span(), what, help);
+    }
+    address
+}
+
+/// Networks, or single addresses.
+pub(super) fn networks(
+    section: &Section<'_>,
+    key: &'static str,
+    found: &mut Found,
+) -> Vec<Spanned<IpNet>> {
+    let mut networks = Vec::new();
+    for text in section.texts(key, found).unwrap_or_default() {
+        let typed = text.get_ref();
+        let network = typed.parse::<IpNet>().ok();
+        match network.or_else(|| typed.parse::<std::net::IpAddr>().ok().map(IpNet::from)) {
+            Some(network) => networks.push(Spanned::new(text.span(), network.trunc())),
+            None => {
+                let what = format!("`{typed}` is not a network");
+                let help =
+                    format!("write an address and a prefix length: {}", section.example(key));
+                found.add(text.span(), what, help);
+            }
+        }
+    }
+    networks
+}
+
+/// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).
+fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
+    let name = names::optional(listen, "via", found)?;
+    HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()
+}
+
+fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Found) -> AdminRules {
+    let admin = file.section("admin", &keys::ADMIN, found);
+    let typed = admin.text("listen", found);
+    let address = typed.as_ref().and_then(|text| socket(text, &admin.example("listen"), found));
+    let listen = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7070)));
+    let place = admin.place("listen");
+    let tokens = tokens(&admin, found);
+    if !listen.ip().to_canonical().is_loopback() && tokens.is_empty() {
+        let what = format!("the admin API would be open to everyone who reaches {listen}");
+        let help = "listen on 127.0.0.1, or add an [[admin.token]]; \
+                    `intermission token` makes one";
+        found.add(place.clone(), what, help);
+    }
+    if let Some(same) = listeners.iter().find(|known| clash(*known.get_ref(), listen)) {
+        let what = format!("the admin API and a listener for visitors both want {listen}");
+        let help = "give one of them another port";
+        match admin.has("listen") {
+            true => found.add_beside(place, (same.span(), "visitors"), what, help),
+            false => found.add(same.span(), what, help),
+        }
+    }
+    let hosts = admin.texts("hosts", found).unwrap_or_default();
+    let hosts = hosts.into_iter().filter_map(|text| {
+        match HostPattern::parse(text.get_ref()) {
+            Ok(HostPattern::Exact(host)) => return Some(host),
+            Ok(HostPattern::Any | HostPattern::Below(_)) => {
+                let what = "the admin API's hosts are named one by one, without `*`";
+                found.add(text.span(), what, format!("write {}", admin.example("hosts")));
+            }
+            Err(fault) => {
+                let what = format!("`{}` is not a host", text.get_ref());
+                found.add(text.span(), what, fault.to_string());
+            }
+        }
+        None
+    });
+    AdminRules { listen, tokens, hosts: hosts.collect() }
+}
+
+fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut unique = names::Unique::new("token");
+    let mut seen = HashMap::new();
+    for section in admin.sections("token", &keys::TOKEN, found) {
+        let name = token_name(&section, found);
+        if let Some(name) = &name {
+            unique.check(name, found);
+        }
+        let Some(typed) = section.text("sha256", found) else {
+            if !section.has("sha256") {
+                let help = "run `intermission token`, and copy the line sha256 that it prints";
+                found.add(section.span(), "this token has no sha256", help);
+            }
+            continue;
+        };
+        found.hide(typed.span());
+        let hash = digest::unhex(typed.get_ref()).and_then(|bytes| bytes.try_into().ok());
+        if hash.is_some() {
+            one_hash_each(&typed, &mut seen, found);
+        }
+        match (name, hash) {
+            (Some(name), Some(sha256)) => tokens.push(Token { name: name.into_inner(), sha256 }),
+            (None, Some(_)) => {}
+            (Some(_) | None, None) => {
+                let what = "`sha256` is not a SHA-256 hash: 64 hexadecimal digits are wanted";
+                let help = "run `intermission token`: it prints a token to keep, and its hash to \
+                            write here";
+                found.add(typed.span(), what, help);
+            }
+        }
+    }
+    tokens
+}
+
+/// One token under two names would leave the history without a name to tell.
+fn one_hash_each(
+    typed: &Text,
+    seen: &mut HashMap<String, std::ops::Range<usize>>,
+    found: &mut Found,
+) {
+    if let Some(first) = seen.insert(typed.get_ref().to_ascii_lowercase(), typed.span()) {
+        let what = "two names have the same token";
+        let help = "make a token for each: `intermission token`";
+        found.add_beside(typed.span(), (first, "first here"), what, help);
+    }
+}
+
+/// The name of a person or a machine, so freer than other names.
+fn token_name(token: &Section<'_>, found: &mut Found) -> Option<Text> {
+    if !token.has("name") {
+        return names::required(token, "name", found);
+    }
+    let typed = token.text("name", found)?;
+    let name = typed.get_ref();
+    let fault = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.chars().count() > limit::NAME_CHARS_MAX {
+        "it is too long: 64 characters are possible"
+    } else if name.chars().any(char::is_control) {
+        "it holds a control character"
+    } else if name == "intermission" {
+        "the proxy calls itself so in the history"
+    } else {
+        return Some(typed);
+    };
+    let what = format!("{name:?} cannot be the name of a token: {fault}");
+    found.add(typed.span(), what, format!("choose another: {}", token.example("name")));
+    None
+}
+
+fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {
+    let store = file.section("store", &keys::STORE, found);
+    let typed = directory(&store, "directory", base, found);
+    typed.map_or_else(|| PathBuf::from("/var/lib/intermission"), Spanned::into_inner)
+}
+
+fn directory(
+    section: &Section<'_>,
+    key: &'static str,
+    base: &Path,
+    found: &mut Found,
+) -> Option<Spanned<PathBuf>> {
+    let typed = section.text(key, found)?;
+    if typed.get_ref().trim().is_empty() || typed.get_ref().contains('\0') {
+        let help = format!("name a directory, such as {}", section.example(key));
+        found.add(typed.span(), format!("`{key}` is empty"), help);
+        return None;
+    }
+    Some(Spanned::new(typed.span(), base.join(typed.get_ref())))
+}
+
+fn log(file: &Section<'_>, base: &Path, found: &mut Found) -> (LogTarget, AccessFormat) {
+    let log = file.section("log", &keys::LOG, found);
+    let target = match log.text("access", found) {
+        None => LogTarget::Stdout,
+        Some(typed) => match typed.get_ref().as_str() {
+            "stdout" => LogTarget::Stdout,
+            "off" => LogTarget::Off,
+            path if path.contains('/') && !path.contains('\0') => LogTarget::File(base.join(path)),
+            other => {
+                let what = format!("access lines cannot go to `{other}`");
+                let help = "write \"stdout\", \"off\", or a path with a slash: \"./access.log\"";
+                found.add(typed.span(), what, help);
+                LogTarget::Stdout
+            }
+        },
+    };
+    let formats = [("json", AccessFormat::Json), ("logfmt", AccessFormat::Logfmt)];
+    (target, names::choice(&log, "format", &formats, found).unwrap_or(AccessFormat::Json))
+}
+
+fn operator(pages: &Section<'_>, found: &mut Found) -> String {
+    let Some(typed) = pages.text("operator", found) else { return String::new() };
+    names::for_visitors("operator", typed, found)
+}
+
+fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {
+    let mut probes = Vec::new();
+    let mut seen = HashMap::new();
+    for section in file.sections("probe", &keys::PROBE, found) {
+        let Some(typed) = section.text("path", found) else {
+            if !section.has("path") {
+                let help = format!("add a line {}", section.example("path"));
+                found.add(section.span(), "this probe has no path", help);
+            }
+            continue;
+        };
+        let mut scratch = String::new();
+        match route::path::canonical(typed.get_ref(), &mut scratch) {
+            Ok(canonical) if canonical.path == typed.get_ref() => {}
+            Ok(canonical) => {
+                let what = format!("a request for `{}` is never seen so", typed.get_ref());
+                found.add(typed.span(), what, format!("write it as {:?}", canonical.path));
+            }
+            Err(fault) => {
+                let what = format!("`{}` is not a path: {fault}", typed.get_ref());
+                let help = format!("write {}", section.example("path"));
+                found.add(typed.span(), what, help);
+            }
+        }
+        if let Some(first) = seen.insert(typed.get_ref().clone(), typed.span()) {
+            let what = format!("the probe `{}` is named twice", typed.get_ref());
+            found.add_beside(typed.span(), (first, "first here"), what, "remove one of the two");
+        }
+        probes.push(typed.into_inner());
+    }
+    probes
+}

@@ -1,0 +1,254 @@
+//! What callers of the admin API send: bodies, times, preconditions, pages of rows.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use http::header::{CONTENT_TYPE, IF_MATCH};
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use super::problem::Problem;
+use crate::clock::Wall;
+use crate::control::command::Expected;
+use crate::limit;
+use crate::window::scope::{Scope, Selection};
+use crate::window::state::{Mode, Order, Texts};
+
+/// A body that must be JSON and have no member that nobody reads. An empty one counts as `{}`.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let bytes = read(body).await?;
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+            let detail = "the body must be application/json";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "not_json", detail));
+        }
+        parse(&bytes).map(Self)
+    }
+}
+
+async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
+    let read = to_bytes(body, limit::ADMIN_BODY_BYTES_MAX);
+    // CANCEL: a body that is too slow is dropped with its connection; nothing was done yet.
+    match tokio::time::timeout(limit::ADMIN_BODY_DEADLINE, read).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => {
+            let source = std::error::Error::source(&error);
+            if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+                let detail = format!("over {} bytes", limit::ADMIN_BODY_BYTES_MAX);
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
+            }
+            Err(Problem::new(StatusCode::BAD_REQUEST, "broken_body", "the body did not arrive"))
+        }
+        Err(_) => {
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body took too long"))
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let field = error.path().to_string();
+        let error = error.into_inner();
+        match error.classify() {
+            serde_json::error::Category::Data => Problem::field(&field, error.to_string()),
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => broken(&error),
+        }
+    })?;
+    json.end().map_err(|error| broken(&error))?;
+    Ok(value)
+}
+
+fn broken(error: &serde_json::Error) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "broken_json", error.to_string())
+        .with("line", error.line())
+        .with("column", error.column())
+}
+
+/// A duration as people write it: `15m`, `1h 30m`, `2d`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let span: jiff::Span = text.parse().map_err(|_| {
+            serde::de::Error::custom(format!(
+                "\"{text}\" is no duration; write 90s, 15m, 1h 30m, 2d"
+            ))
+        })?;
+        let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+        let duration = duration.ok().and_then(|duration| Duration::try_from(duration).ok());
+        let wanted = "a duration that is not negative and has no months is wanted";
+        duration.map(Self).ok_or_else(|| serde::de::Error::custom(wanted))
+    }
+}
+
+/// A member that is there: so that `null` can be told from nothing.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// `POST /api/v1/switches`.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct On {
+    regions: Option<Selection>,
+    routes: Option<Selection>,
+    #[serde(default)]
+    mode: Mode,
+    reason: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    contact: String,
+    #[serde(default)]
+    alternative: String,
+    back_in: Option<Span>,
+    until: Option<Wall>,
+    drain: Option<Span>,
+}
+
+impl On {
+    /// What the operator orders; `drain` holds where the order does not say.
+    pub(super) fn order(self, drain: Duration, now: Wall) -> Result<Order, Problem> {
+        let scope = scope(self.regions, self.routes)?;
+        let drain = self.drain.map_or(drain, |drain| drain.0);
+        if drain > limit::WINDOW_DRAIN_MAX {
+            return Err(Problem::field("drain", "a day is the longest drain"));
+        }
+        let reason = text("reason", &self.reason)?;
+        if reason.is_empty() {
+            return Err(Problem::field("reason", "say why: visitors and the history are told"));
+        }
+        let texts = Texts {
+            reason,
+            message: text("message", &self.message)?,
+            contact: text("contact", &self.contact)?,
+            alternative: text("alternative", &self.alternative)?,
+        };
+        let promised_end = promise(self.back_in, self.until, now)?;
+        Ok(Order { scope, mode: self.mode, texts, promised_end, drain })
+    }
+}
+
+/// `POST /api/v1/switches/off`.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Off {
+    regions: Option<Selection>,
+    routes: Option<Selection>,
+    #[serde(default)]
+    reason: String,
+}
+
+impl Off {
+    /// What reopens, and why.
+    pub(super) fn scope(self) -> Result<(Scope, String), Problem> {
+        let why = text("reason", &self.reason)?;
+        Ok((scope(self.regions, self.routes)?, why))
+    }
+}
+
+/// `POST /api/v1/windows/{id}/end`, `POST /api/v1/config/reload`.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Because {
+    #[serde(default)]
+    reason: String,
+}
+
+impl Because {
+    /// Why.
+    pub(super) fn why(self) -> Result<String, Problem> {
+        text("reason", &self.reason)
+    }
+}
+
+/// `POST /api/v1/windows/{id}/extend`. `"until": null` says that nobody knows.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Extend {
+    back_in: Option<Span>,
+    #[serde(default, deserialize_with = "present")]
+    until: Option<Option<Wall>>,
+    #[serde(default)]
+    reason: String,
+}
+
+impl Extend {
+    /// The new promise, and why.
+    pub(super) fn promise(self, now: Wall) -> Result<(Option<Wall>, String), Problem> {
+        let why = text("reason", &self.reason)?;
+        match (self.back_in, self.until) {
+            (None, None) => {
+                let detail = "say until when, or in how long (back_in); null if nobody knows";
+                Err(Problem::field("until", detail))
+            }
+            (None, Some(None)) => Ok((None, why)),
+            (back_in, until) => Ok((promise(back_in, until.flatten(), now)?, why)),
+        }
+    }
+}
+
+/// Both left out would close or reopen everything, which must be said in so many words.
+fn scope(regions: Option<Selection>, routes: Option<Selection>) -> Result<Scope, Problem> {
+    if regions.is_none() && routes.is_none() {
+        let detail = "name regions or routes, or say \"regions\": \"all\" for the whole site";
+        return Err(Problem::field("regions", detail));
+    }
+    Ok(Scope { regions: regions.unwrap_or_default(), routes: routes.unwrap_or_default() })
+}
+
+fn promise(back_in: Option<Span>, until: Option<Wall>, now: Wall) -> Result<Option<Wall>, Problem> {
+    match (back_in, until) {
+        (Some(_), Some(_)) => Err(Problem::field("back_in", "give back_in or until, not both")),
+        (Some(back_in), None) => Ok(Some(now.plus(back_in.0))),
+        (None, Some(until)) if until <= now => {
+            Err(Problem::field("until", format!("{until} has passed; it is {now} here")))
+        }
+        (None, until) => Ok(until),
+    }
+}
+
+/// An operator's text: of bounded length, without control characters other than line ends.
+fn text(field: &'static str, given: &str) -> Result<String, Problem> {
+    let count = given.chars().count();
+    if count > limit::OPERATOR_TEXT_CHARS_MAX {
+        let most = limit::OPERATOR_TEXT_CHARS_MAX;
+        return Err(Problem::field(field, format!("{count} characters; {most} are the most")));
+    }
+    if given.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(Problem::field(field, "it has a control character"));
+    }
+    Ok(given.trim().to_owned())
+}
+
+/// `If-Match: "3"`: act only if the window is still at the version that was read.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Expected, Problem> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(Expected::Any) };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(Expected::Any);
+    }
+    let version = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    version.and_then(|version| version.parse().ok()).map(Expected::Version).ok_or_else(|| {
+        let detail = "If-Match takes one ETag as it was given, such as \"3\"";
+        Problem::new(StatusCode::BAD_REQUEST, "bad_if_match", detail)
+    })
+}

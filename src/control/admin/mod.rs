@@ -1,0 +1,191 @@
+//! The admin API: JSON over HTTP/1.1 on a listener of its own, loopback unless told otherwise.
+
+mod body;
+mod gate;
+mod problem;
+mod status;
+mod windows;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use http::{Request, StatusCode, Uri};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use self::problem::Problem;
+use super::command::Handle;
+use super::reload::Reloads;
+use super::traffic::Traffic;
+use crate::addr::PeerAddr;
+use crate::clock::{Clock, Wall};
+use crate::config::AdminRules;
+use crate::limit;
+use crate::snapshot::Live;
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+
+/// What the admin API speaks for.
+pub struct Admin {
+    /// Who may use it.
+    pub rules: AdminRules,
+    /// The one writer.
+    pub handle: Handle,
+    /// What requests are judged by.
+    pub live: Live,
+    /// Windows that ended, and the history.
+    pub store: Arc<dyn Store>,
+    /// Requests under way.
+    pub traffic: Arc<dyn Traffic>,
+    /// Reading the config again; none without a file.
+    pub reloads: Option<Reloads>,
+    /// For `/metrics`.
+    pub metrics: Metrics,
+    /// In which phase of its life the process is.
+    pub phase: watch::Receiver<Phase>,
+    /// What time it is.
+    pub clock: Clock,
+    /// When the process began.
+    pub began: Wall,
+    /// How long requests in flight may take to finish, unless an order says otherwise.
+    pub drain: Duration,
+    /// Refused tokens, by address.
+    pub refusals: Refusals,
+}
+
+pub use gate::Refusals;
+
+/// In which phase of its life the process is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Not serving visitors yet.
+    Starting,
+    /// Serving.
+    Serving,
+    /// Told to stop: balancers should send nobody any more.
+    Draining,
+    /// The data plane is gone.
+    Stopped,
+}
+
+impl Phase {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Serves until the phase is [`Phase::Stopped`], then lets answers under way finish.
+pub async fn serve(listener: TcpListener, admin: Admin) {
+    let mut phase = admin.phase.clone();
+    let router = router(Arc::new(admin));
+    let mut connections = JoinSet::new();
+    loop {
+        let room = connections.len() < limit::ADMIN_CONNECTIONS_MAX;
+        // CANCEL: a lost accept leaves the connection in the backlog; a lost join is joined later.
+        tokio::select! {
+            accepted = listener.accept(), if room => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(converse(stream, peer, router.clone(), phase.clone()));
+                }
+                // Out of descriptors: an instant retry would burn the core.
+                Err(error) => {
+                    tracing::warn!(%error, "the admin listener cannot accept");
+                    tokio::time::sleep(limit::DEADLINE_SWEEP).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = stopped(&mut phase) => break,
+        }
+    }
+    drop(listener);
+    // CANCEL: a connection that is not done by then is cut; its caller sees it.
+    let all = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(limit::LINGER, all).await;
+}
+
+/// Returns when the phase is [`Phase::Stopped`], or nobody is left to say so.
+async fn stopped(phase: &mut watch::Receiver<Phase>) {
+    let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
+}
+
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(PeerAddr(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limit::ADMIN_HEAD_DEADLINE)
+        .max_buf_size(limit::HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut connection = std::pin::pin!(connection);
+    // CANCEL: nothing is lost; the connection goes on below, told to end after its answer.
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stopped(&mut phase) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "an admin connection ended early");
+    }
+}
+
+fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/health", get(status::health))
+        .route("/ready", get(status::ready))
+        .route("/metrics", get(status::metrics))
+        .route("/api/v1/status", get(status::status))
+        .route("/api/v1/switches", post(windows::on))
+        .route("/api/v1/switches/off", post(windows::off))
+        .route("/api/v1/windows", get(windows::list))
+        .route("/api/v1/windows/{id}", get(windows::show))
+        .route("/api/v1/windows/{id}/end", post(windows::end))
+        .route("/api/v1/windows/{id}/extend", post(windows::extend))
+        .route("/api/v1/history", get(windows::history))
+        .route("/api/v1/config/reload", post(status::reload))
+        .route("/api/v1/config/check", post(status::check))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&admin), gate::pass))
+        .with_state(admin)
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    let detail = format!("there is nothing at {}", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+}
+
+async fn wrong_method(method: http::Method, uri: Uri) -> Problem {
+    let detail = format!("{method} is not possible at {}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)
+}

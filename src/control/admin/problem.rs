@@ -1,0 +1,112 @@
+//! What the admin API says when it does not do as asked: `application/problem+json` (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::control::Refused;
+use crate::store::StoreError;
+
+/// One refusal.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+    headers: HeaderMap,
+}
+
+impl Problem {
+    /// A refusal with a code for programs and a sentence for people.
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), more: Map::new(), headers: HeaderMap::new() }
+    }
+
+    /// A field of the request's body that cannot be taken.
+    pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).with("field", field)
+    }
+
+    /// Adds a member.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header field.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The token is missing or wrong; the same words for both.
+    pub(super) fn unauthorized() -> Self {
+        let detail = "a token is wanted: Authorization: Bearer <token>";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"intermission\""))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), json!(format!("urn:intermission:problem:{}", self.code)));
+        body.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Refused")));
+        body.insert("status".to_owned(), json!(self.status.as_u16()));
+        body.insert("code".to_owned(), json!(self.code));
+        body.insert("detail".to_owned(), json!(self.detail));
+        body.extend(self.more);
+        let mut response = (self.status, Value::Object(body).to_string()).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, detail.clone());
+        let later = |code| {
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail.clone())
+                .header(RETRY_AFTER, HeaderValue::from_static("1"))
+        };
+        match refused {
+            Refused::Unknown(names) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_name", &detail)
+                    .with("unknown", json!(names))
+            }
+            Refused::NoWindow(_) => Self::new(StatusCode::NOT_FOUND, "no_such_window", &detail),
+            Refused::Illegal(illegal) => {
+                conflict("wrong_state").with("state", illegal.state.name())
+            }
+            Refused::NothingClosed(_) => conflict("nothing_closed"),
+            Refused::Broader { window, scope } => conflict("broader_window")
+                .with("window", window.to_string())
+                .with("scope", json!(scope)),
+            Refused::Version { actual, .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
+                    .with("version", actual)
+            }
+            Refused::TooMany(_) => conflict("too_many_windows"),
+            Refused::Uncovered(names) => conflict("uncovered").with("unknown", json!(names)),
+            Refused::Store(StoreError::Conflict) => conflict("changed_meanwhile"),
+            Refused::Store(StoreError::Quota(_) | StoreError::Full | StoreError::Failed(_)) => {
+                later("store_failed")
+            }
+            Refused::Busy => later("busy"),
+            Refused::Stopped => later("stopped"),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let detail = format!("the store cannot be read: {error}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_failed", detail)
+            .header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+}

@@ -1,0 +1,253 @@
+//! Bodies in both directions, streamed and never held whole.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::deadline::{Clockwork, Wait};
+use super::ending::{Progress, Story};
+use super::upstream::Lease;
+use crate::limit;
+use crate::telemetry::end::End;
+
+/// Why a body could not be carried on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    /// The peer's side broke.
+    #[error("the body broke off: {0}")]
+    Broken(#[from] hyper::Error),
+    /// Nothing came for too long.
+    #[error("the body paused for too long")]
+    TimedOut,
+    /// What was kept cannot be read.
+    #[error("the kept body cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// A body that comes from somewhere else than a socket.
+pub(super) type Boxed = Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>;
+
+/// An answer's body on its way to the client, with the story it ends.
+pub(super) struct Body {
+    source: Source,
+    story: Option<Box<Story>>,
+}
+
+enum Source {
+    Bytes(Bytes),
+    Upstream(Answer),
+    Boxed(Boxed),
+}
+
+/// An answer's body on its way from a server.
+pub(super) struct Answer {
+    pub incoming: Incoming,
+    /// Given back to the pool when the body has ended well; dropped, and with it the connection,
+    /// when it has not.
+    pub lease: Option<Lease>,
+    pub clockwork: Clockwork,
+    pub idle: Duration,
+}
+
+impl Body {
+    /// Finished bytes.
+    pub(super) fn full(bytes: Bytes) -> Self {
+        Self { source: Source::Bytes(bytes), story: None }
+    }
+
+    /// Nothing.
+    pub(super) fn empty() -> Self {
+        Self::full(Bytes::new())
+    }
+
+    /// From a server.
+    pub(super) fn upstream(mut answer: Answer) -> Self {
+        if answer.incoming.is_end_stream() {
+            answer.finish();
+        }
+        Self { source: Source::Upstream(answer), story: None }
+    }
+
+    /// From the vault.
+    pub(super) fn boxed(body: Boxed) -> Self {
+        Self { source: Source::Boxed(body), story: None }
+    }
+
+    /// The body that ends `story`.
+    pub(super) fn ending(mut self, mut story: Box<Story>) -> Self {
+        if self.is_end_stream() || story.is_head() {
+            story.complete();
+        }
+        self.story = Some(story);
+        self
+    }
+
+    /// Takes the story back, to answer something else.
+    pub(super) fn into_story(mut self) -> Option<Box<Story>> {
+        self.story.take()
+    }
+
+    fn poll_source(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.source {
+            Source::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Source::Upstream(answer) => answer.poll(cx),
+            Source::Boxed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+}
+
+impl Answer {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.clockwork.clear(Wait::Upstream);
+                if frame.is_none() || self.incoming.is_end_stream() {
+                    self.finish();
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+            }
+            Poll::Pending if self.clockwork.passed(Wait::Upstream) => {
+                Poll::Ready(Some(Err(BodyError::TimedOut)))
+            }
+            Poll::Pending => {
+                self.clockwork.arm(Wait::Upstream, self.idle);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_source(cx);
+        let ended = self.is_end_stream();
+        if let (Some(story), Poll::Ready(frame)) = (&mut self.story, &polled) {
+            match frame {
+                Some(Ok(frame)) => {
+                    story.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    if ended {
+                        story.complete();
+                    }
+                }
+                Some(Err(BodyError::TimedOut)) => story.cut(End::UpstreamAnswerTimeout),
+                Some(Err(BodyError::Broken(_))) => story.cut(End::UpstreamAnswerReset),
+                Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
+                None => story.complete(),
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Bytes(bytes) => bytes.is_empty(),
+            Source::Upstream(answer) => answer.incoming.is_end_stream(),
+            Source::Boxed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Upstream(answer) => answer.incoming.size_hint(),
+            Source::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A request's body on its way to a server.
+pub(super) enum Upload {
+    /// Finished bytes, or none.
+    Bytes(Bytes),
+    /// From the client's connection.
+    Client(FromClient),
+    /// From the vault.
+    Boxed(Boxed),
+}
+
+/// A request's body on its way from the client.
+pub(super) struct FromClient {
+    pub incoming: Incoming,
+    pub clockwork: Clockwork,
+    pub progress: Rc<Progress>,
+    /// How long the answer may take once the body is whole.
+    pub answer_timeout: Duration,
+}
+
+impl FromClient {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.clockwork.clear(Wait::Body);
+                if let Some(Ok(frame)) = &frame {
+                    let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    self.progress.bytes.set(self.progress.bytes.get() + bytes);
+                }
+                if let Some(Err(_)) = &frame {
+                    self.progress.fault.set(Some(End::ClientBodyAbort));
+                } else if frame.is_none() || self.incoming.is_end_stream() {
+                    self.clockwork.restart(Wait::Upstream, self.answer_timeout);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+            }
+            Poll::Pending => {
+                self.clockwork.arm(Wait::Body, limit::BODY_IDLE);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl HttpBody for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Client(body) => body.poll(cx),
+            Self::Boxed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Boxed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Client(body) => body.incoming.size_hint(),
+            Self::Boxed(body) => body.size_hint(),
+        }
+    }
+}

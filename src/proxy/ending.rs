@@ -1,0 +1,209 @@
+//! What is told of a request at its end: one access line and one count, at the last byte or at
+//! whatever cut it short.
+//!
+//! A [`Story`] begins with the request, moves into the answer's body, and tells itself when it is
+//! dropped. So a client that goes away in the middle of an answer is told of too.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, StatusCode, Uri};
+
+use super::conn::Conn;
+use super::deadline::Wait;
+use super::head::Judged;
+use super::worker::Current;
+use crate::addr::{ClientAddr, ServerAddr};
+use crate::clock::Tick;
+use crate::decide::{Refusal, Verdict};
+use crate::region::RegionIx;
+use crate::route::RouteIx;
+use crate::telemetry::access::Record;
+use crate::telemetry::end::End;
+use crate::telemetry::shard::{Ended, InFlight};
+
+/// What happened to a request's body on its way up.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Bytes taken from the client.
+    pub bytes: Cell<u64>,
+    /// Why it did not arrive whole.
+    pub fault: Cell<Option<End>>,
+}
+
+/// A request, from its head to its end.
+pub(super) struct Story {
+    conn: Rc<Conn>,
+    current: Option<Rc<Current>>,
+    place: Option<(RouteIx, RegionIx)>,
+    in_flight: Option<InFlight>,
+    number: u64,
+    began: Tick,
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    /// Whom the request is for.
+    pub client: ClientAddr,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The server that was asked.
+    pub server: Option<ServerAddr>,
+    /// Time to connect, if a new connection was needed.
+    pub connect: Option<Duration>,
+    /// Time to the answer's head.
+    pub first_byte: Option<Duration>,
+    /// The request's body.
+    pub progress: Option<Rc<Progress>>,
+    /// Bytes of the answer's body that were handed to the connection.
+    pub bytes_out: u64,
+    status: u16,
+    told: Told,
+    end: End,
+}
+
+/// How much of the answer was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    Nothing,
+    Head,
+    All,
+}
+
+impl Story {
+    /// Begins with a request's head.
+    pub(super) fn begin<B>(
+        conn: &Rc<Conn>,
+        client: ClientAddr,
+        request: &http::Request<B>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            conn: Rc::clone(conn),
+            current: None,
+            place: None,
+            in_flight: None,
+            number: conn.worker.number(),
+            began: conn.worker.clock.tick(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            host: request.headers().get(http::header::HOST).cloned(),
+            client,
+            verdict: Verdict::Refuse(Refusal::Unsupported),
+            server: None,
+            connect: None,
+            first_byte: None,
+            progress: None,
+            bytes_out: 0,
+            status: 0,
+            told: Told::Nothing,
+            end: End::Done,
+        })
+    }
+
+    /// What was decided, and by which snapshot.
+    pub(super) fn judged(&mut self, judged: &Judged) {
+        self.current = Some(Rc::clone(&judged.current));
+        self.place = judged.place;
+        self.verdict = judged.verdict;
+    }
+
+    /// The generation it was judged by; 0 if it was not.
+    pub(super) fn generation(&self) -> u64 {
+        self.current.as_ref().map_or(0, |current| current.snapshot.generation)
+    }
+
+    /// Counts it as in flight in its place, until it ends.
+    pub(super) fn in_flight(&mut self) {
+        if let (Some(current), Some((route, region))) = (&self.current, self.place) {
+            let (route, region) = (route.0 as usize, usize::from(region.0));
+            self.in_flight = Some(current.table.begin(route, region));
+        }
+    }
+
+    /// Time since the head.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.conn.worker.clock.tick().since(self.began)
+    }
+
+    /// An answer is on its way. `end` is what is told if it arrives whole.
+    pub(super) fn answered(&mut self, status: StatusCode, end: End) {
+        self.status = status.as_u16();
+        self.end = end;
+        self.told = Told::Head;
+    }
+
+    /// The answer has no further byte.
+    pub(super) fn complete(&mut self) {
+        self.told = Told::All;
+    }
+
+    /// The answer will be cut short, for this reason.
+    pub(super) fn cut(&mut self, end: End) {
+        self.told = Told::All;
+        self.end = end;
+    }
+
+    /// Whether the client asked for a head alone.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    fn final_end(&self) -> End {
+        match self.told {
+            Told::All => self.end,
+            _ if self.conn.worker.cutting() => End::ProxyAnswerStop,
+            Told::Nothing => {
+                let fault = self.progress.as_ref().and_then(|progress| progress.fault.get());
+                fault.unwrap_or(End::ClientWaitAbort)
+            }
+            Told::Head if self.conn.clockwork.passed(Wait::Write) => End::ClientAnswerTimeout,
+            Told::Head => End::ClientAnswerAbort,
+        }
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        let end = self.final_end();
+        let total = self.elapsed();
+        let site = self.current.as_ref().map(|current| &current.snapshot.site);
+        let named = site
+            .zip(self.place)
+            .map(|(site, (route, region))| (&*site.rules(route).name, site.regions.name(region)));
+        let record = Record {
+            at: self.conn.worker.wall(self.began),
+            client: self.client,
+            method: self.method.as_str(),
+            host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),
+            target: self.uri.path(),
+            status: self.status,
+            route: named.map(|(route, _)| route),
+            region: named.map(|(_, region)| region),
+            verdict: self.verdict.name(),
+            generation: self.generation(),
+            total,
+            upstream: self.server,
+            connect: self.connect,
+            first_byte: self.first_byte,
+            bytes_in: self.progress.as_ref().map_or(0, |progress| progress.bytes.get()),
+            bytes_out: self.bytes_out,
+            end,
+            request: self.number,
+        };
+        self.conn.worker.lines.record(&record);
+        let ended = Ended {
+            verdict: self.verdict,
+            status: self.status,
+            total,
+            first_byte: self.first_byte,
+            bytes_in: record.bytes_in,
+            bytes_out: self.bytes_out,
+            end,
+        };
+        match (&self.current, self.place) {
+            (Some(current), Some((route, _))) => current.table.count(route.0 as usize, &ended),
+            _ => self.conn.worker.shard.unrouted(&ended),
+        }
+        self.conn.end();
+    }
+}

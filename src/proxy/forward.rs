@@ -1,0 +1,335 @@
+//! To the upstream and back: a connection, the request, the answer's head; the bodies stream.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri, Version, request};
+use hyper::body::{Body as _, Incoming};
+
+use super::answer::{self, Asker};
+use super::body::{Answer, Body, FromClient, Upload};
+use super::conn::Conn;
+use super::deadline::Wait;
+use super::ending::{Progress, Story};
+use super::head::{Judged, MALFORMED};
+use super::request::Acting;
+use super::upstream::{ConnectError, Lease};
+use super::wire::Fault;
+use super::worker::Current;
+use super::{hop, upgrade};
+use crate::addr::ServerAddr;
+use crate::limit;
+use crate::snapshot::{Upstream, UpstreamIx};
+use crate::telemetry::end::End;
+
+/// Why there is no answer from upstream.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ForwardError {
+    /// No server took the connection; nothing was sent.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection broke before a byte of the request was written; nothing was sent.
+    #[error("the connection broke before anything was sent: {0}")]
+    NeverSent(hyper::Error),
+    /// The server closed or broke the connection before its answer.
+    #[error("the server closed without an answer: {0}")]
+    Reset(hyper::Error),
+    /// The server's answer is not HTTP.
+    #[error("the server's answer is malformed: {0}")]
+    Malformed(hyper::Error),
+    /// The answer's head did not come in time.
+    #[error("the server did not answer in time")]
+    TimedOut,
+    /// The request's body did not arrive whole, which is the client's doing.
+    #[error("the request's body did not arrive whole")]
+    Client(End),
+}
+
+impl ForwardError {
+    /// What is told of it.
+    pub(super) fn end(&self) -> End {
+        match self {
+            Self::Connect(ConnectError::Refused(..)) | Self::NeverSent(_) => {
+                End::UpstreamConnectRefused
+            }
+            Self::Connect(ConnectError::TimedOut(_)) => End::UpstreamConnectTimeout,
+            Self::Reset(_) => End::UpstreamWaitReset,
+            Self::Malformed(_) => End::UpstreamWaitMalformed,
+            Self::TimedOut => End::UpstreamWaitTimeout,
+            Self::Client(end) => *end,
+        }
+    }
+
+    /// Whether not a byte of the request reached a server.
+    pub(super) fn never_sent(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::NeverSent(_) => true,
+            Self::Reset(_) | Self::Malformed(_) | Self::TimedOut | Self::Client(_) => false,
+        }
+    }
+}
+
+/// Where a request goes and how long it may wait there.
+pub(super) struct Exchange {
+    conn: Rc<Conn>,
+    current: Rc<Current>,
+    upstream: UpstreamIx,
+    answer_timeout: Duration,
+    /// Whose turn it is among the servers.
+    turn: usize,
+}
+
+/// A request that has been given to a connection, or is to be given to another.
+type Sent = Result<(Response<Incoming>, Lease), (ForwardError, Option<Box<Request<Upload>>>)>;
+
+/// Forwards a request that was judged open. Where a connection is at hand, the request is on its
+/// way when this returns; else the way there is boxed.
+pub(super) fn start(
+    conn: &Rc<Conn>,
+    judged: Judged,
+    mut story: Box<Story>,
+    request: Request<Incoming>,
+) -> Result<impl Future<Output = Response<Body>> + use<>, Acting> {
+    story.in_flight();
+    let asker = Asker::of(request.headers());
+    let (mut parts, incoming) = request.into_parts();
+    let switch = upgrade::wanted(judged.rules(), &parts);
+    if hop::up(&mut parts.headers, conn, &judged, switch).is_err() {
+        conn.close_after_answer();
+        let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
+        return Err(reply.finish(conn, story, incoming));
+    }
+    let exchange = Exchange::of(conn, &judged);
+    let upload = exchange.upload(incoming, &mut story);
+    let request = Request::from_parts(origin_form(parts), upload);
+    let Some(lease) = exchange.pooled() else {
+        return Err(Box::pin(async move {
+            let sent = exchange.connect_and_send(request, &mut story).await;
+            finish(&exchange.conn, &judged, story, sent, &asker)
+        }));
+    };
+    let sending = exchange.give(lease, request, &mut story);
+    Ok(async move {
+        let sent = match sending.await {
+            // Not a byte was written, so another connection may be tried (RFC 9110 §9.2.2).
+            Err((_, Some(unsent))) => {
+                Box::pin(exchange.connect_and_send(*unsent, &mut story)).await
+            }
+            Err((error, None)) => Err(error),
+            Ok(sent) => Ok(sent),
+        };
+        finish(&exchange.conn, &judged, story, sent, &asker)
+    })
+}
+
+fn finish(
+    conn: &Conn,
+    judged: &Judged,
+    story: Box<Story>,
+    sent: Result<(Response<Incoming>, Lease), ForwardError>,
+    asker: &Asker,
+) -> Response<Body> {
+    match sent {
+        Ok((response, lease)) => answered(conn, judged, story, response, lease),
+        Err(error) => failed(conn, judged, story, &error, asker),
+    }
+}
+
+impl Exchange {
+    /// With the upstream of the place that was judged.
+    pub(super) fn of(conn: &Rc<Conn>, judged: &Judged) -> Self {
+        Self {
+            conn: Rc::clone(conn),
+            current: Rc::clone(&judged.current),
+            upstream: judged.upstream_ix(),
+            answer_timeout: judged.rules().answer_timeout,
+            turn: judged.current.turn(judged.upstream_ix()),
+        }
+    }
+
+    fn upstream(&self) -> &Upstream {
+        &self.current.snapshot.site.upstreams[self.upstream.0 as usize]
+    }
+
+    /// The client's body as it goes up.
+    fn upload(&self, incoming: Incoming, story: &mut Story) -> Upload {
+        if incoming.is_end_stream() {
+            return Upload::Bytes(Bytes::new());
+        }
+        let progress = Rc::<Progress>::default();
+        story.progress = Some(Rc::clone(&progress));
+        Upload::Client(FromClient {
+            incoming,
+            clockwork: self.conn.clockwork.clone(),
+            progress,
+            answer_timeout: self.answer_timeout,
+        })
+    }
+
+    /// Sends a request and waits for the answer's head. Another attempt is made only if not a byte
+    /// of the one before was written (RFC 9110 §9.2.2).
+    pub(super) async fn send(
+        &self,
+        request: Request<Upload>,
+        story: &mut Story,
+    ) -> Result<(Response<Incoming>, Lease), ForwardError> {
+        let Some(lease) = self.pooled() else { return self.connect_and_send(request, story).await };
+        match self.give(lease, request, story).await {
+            Ok(sent) => Ok(sent),
+            Err((_, Some(unsent))) => self.connect_and_send(*unsent, story).await,
+            Err((error, None)) => Err(error),
+        }
+    }
+
+    fn pooled(&self) -> Option<Lease> {
+        let servers = &self.upstream().servers;
+        let lease = self.conn.worker.pool.take(servers[self.turn % servers.len()])?;
+        self.conn.worker.shard.upstream_reused();
+        Some(lease)
+    }
+
+    /// A pooled connection may have died unseen; here only new ones are used, each server's in turn.
+    async fn connect_and_send(
+        &self,
+        mut request: Request<Upload>,
+        story: &mut Story,
+    ) -> Result<(Response<Incoming>, Lease), ForwardError> {
+        let servers = &self.upstream().servers;
+        let mut failed = None;
+        for attempt in 0..limit::ATTEMPTS_MAX.max(servers.len()) {
+            let server = servers[self.turn.wrapping_add(attempt) % servers.len()];
+            let lease = match self.connect(server, story).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    failed = Some(ForwardError::Connect(error));
+                    continue;
+                }
+            };
+            match self.give(lease, request, story).await {
+                Ok(sent) => return Ok(sent),
+                Err((error, Some(unsent))) => {
+                    failed = Some(error);
+                    request = *unsent;
+                }
+                Err((error, None)) => return Err(error),
+            }
+        }
+        Err(failed.unwrap_or(ForwardError::TimedOut))
+    }
+
+    async fn connect(&self, server: ServerAddr, story: &mut Story) -> Result<Lease, ConnectError> {
+        let worker = &self.conn.worker;
+        let began = worker.clock.tick();
+        let lease = worker.pool.connect(server, self.upstream().connect_timeout).await?;
+        story.connect = Some(worker.clock.tick().since(began));
+        worker.shard.upstream_connected();
+        Ok(lease)
+    }
+
+    /// Gives a request to a connection, at once; what is returned waits for the answer's head, and
+    /// gives the request back if it was never written.
+    fn give(
+        &self,
+        mut lease: Lease,
+        request: Request<Upload>,
+        story: &mut Story,
+    ) -> impl Future<Output = Sent> + use<> {
+        let clockwork = self.conn.clockwork.clone();
+        if request.body().is_end_stream() {
+            clockwork.restart(Wait::Upstream, self.answer_timeout);
+        }
+        story.server = Some(lease.server());
+        let progress = story.progress.clone();
+        let answer = lease.requests().try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+                Poll::Pending if clockwork.passed(Wait::Body) => {
+                    Poll::Ready(Err(ForwardError::Client(End::ClientBodyTimeout)))
+                }
+                Poll::Pending if clockwork.passed(Wait::Upstream) => {
+                    Poll::Ready(Err(ForwardError::TimedOut))
+                }
+                Poll::Pending => Poll::Pending,
+            })
+            .await;
+            clockwork.clear(Wait::Upstream);
+            match waited {
+                Ok(Ok(response)) => Ok((response, lease)),
+                Ok(Err(mut error)) => {
+                    let unsent = error.take_message().map(Box::new);
+                    let fault = progress.and_then(|progress| progress.fault.get());
+                    Err((ForwardError::of(error.into_error(), unsent.is_some(), fault), unsent))
+                }
+                Err(error) => Err((error, None)),
+            }
+        }
+    }
+}
+
+impl ForwardError {
+    fn of(error: hyper::Error, unsent: bool, client: Option<End>) -> Self {
+        match client {
+            Some(end) => Self::Client(end),
+            None if unsent => Self::NeverSent(error),
+            None if error.is_parse() => Self::Malformed(error),
+            None => Self::Reset(error),
+        }
+    }
+}
+
+/// The answer of a server on its way to the client.
+pub(super) fn answered(
+    conn: &Conn,
+    judged: &Judged,
+    mut story: Box<Story>,
+    response: Response<Incoming>,
+    lease: Lease,
+) -> Response<Body> {
+    story.first_byte = Some(story.elapsed());
+    let (mut parts, incoming) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return upgrade::accept(conn, story, parts, lease);
+    }
+    hop::down(&mut parts.headers, judged.site().via.as_ref());
+    parts.version = Version::HTTP_11;
+    story.answered(parts.status, End::Done);
+    let answer = Answer {
+        incoming,
+        lease: Some(lease),
+        clockwork: conn.clockwork.clone(),
+        idle: judged.rules().idle_timeout,
+    };
+    Response::from_parts(parts, Body::upstream(answer).ending(story))
+}
+
+/// What the client is told when there is no answer.
+fn failed(
+    conn: &Conn,
+    judged: &Judged,
+    story: Box<Story>,
+    error: &ForwardError,
+    asker: &Asker,
+) -> Response<Body> {
+    let malformed = conn.wire.fault().is_some_and(Fault::is_in_body);
+    let end = if malformed { End::ClientBodyMalformed } else { error.end() };
+    tracing::debug!(%error, route = &*judged.rules().name, end = end.code(), "not forwarded");
+    // What is left of the request's body belongs to nobody.
+    conn.close_after_answer();
+    answer::failed(&judged.current.snapshot, end, asker).send(conn, story)
+}
+
+/// A target in origin form: an absolute one loses scheme and authority, which `Host` repeats.
+fn origin_form(mut parts: request::Parts) -> request::Parts {
+    if parts.uri.scheme().is_some() {
+        let target = parts.uri.path_and_query().cloned();
+        parts.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
+    }
+    parts.version = Version::HTTP_11;
+    parts
+}

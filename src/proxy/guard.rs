@@ -1,0 +1,177 @@
+//! The client's socket as hyper sees it: framing is checked on the way in, stalls on the way out.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::deadline::{Clockwork, Wait};
+use super::wire::{Fault, Scan, Scanner};
+use crate::limit;
+
+/// What the connection and the guard tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    fault: Cell<Option<Fault>>,
+    in_head: Cell<bool>,
+    in_flight: Cell<bool>,
+    tunnel: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+}
+
+impl Wire {
+    /// What was wrong with the bytes, if anything.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.get()
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn in_head(&self) -> bool {
+        self.in_head.get()
+    }
+
+    /// Bytes after the request that is being answered are no HTTP.
+    pub(super) fn tunnel(&self) {
+        self.tunnel.set(true);
+    }
+
+    /// A request is being answered: a fault behind it must wait.
+    pub(super) fn begin(&self) {
+        self.in_flight.set(true);
+    }
+
+    /// It has been answered.
+    pub(super) fn end(&self) {
+        self.in_flight.set(false);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// A socket whose bytes are followed.
+pub(super) struct Guard<S> {
+    socket: S,
+    scanner: Scanner,
+    wire: Rc<Wire>,
+    clockwork: Clockwork,
+}
+
+impl<S> Guard<S> {
+    /// Follows `socket` from its first byte.
+    pub(super) fn new(socket: S, wire: Rc<Wire>, clockwork: Clockwork) -> Self {
+        Self { socket, scanner: Scanner::new(), wire, clockwork }
+    }
+
+    /// The socket, no longer followed.
+    pub(super) fn into_inner(self) -> S {
+        self.socket
+    }
+
+    /// After a head whose framing is in doubt nothing more is read. What came before it is
+    /// answered first.
+    fn end_of_input(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.wire.in_flight.get() {
+            *self.wire.reader.borrow_mut() = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn follow(
+        &mut self,
+        cx: &Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        before: usize,
+    ) -> Poll<io::Result<()>> {
+        if self.scanner.is_between() {
+            self.clockwork.restart(Wait::Head, limit::HEAD_DEADLINE);
+        }
+        let scan = self.scanner.scan(&buf.filled()[before..]);
+        self.wire.in_head.set(self.scanner.is_in_head());
+        match scan {
+            Scan::Clean => {
+                if !self.scanner.is_in_head() {
+                    self.clockwork.clear(Wait::Head);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Scan::FaultInHead(offset, fault) => {
+                self.wire.fault.set(Some(fault));
+                buf.set_filled(before + offset);
+                if offset > 0 { Poll::Ready(Ok(())) } else { self.end_of_input(cx) }
+            }
+            Scan::FaultInBody(_) => {
+                self.wire.fault.set(Some(Fault::BadChunk));
+                buf.set_filled(before);
+                let text = "the request body's framing is broken";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)))
+            }
+        }
+    }
+
+    fn stalled<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.clockwork.clear(Wait::Write);
+        } else if self.clockwork.passed(Wait::Write) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        } else {
+            self.clockwork.arm(Wait::Write, limit::WRITE_STALL);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.wire.fault.get().is_some() {
+            return self.end_of_input(cx);
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        if buf.filled().len() == before || self.wire.tunnel.get() {
+            return Poll::Ready(Ok(()));
+        }
+        self.follow(cx, buf, before)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.stalled(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, pieces);
+        self.stalled(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    /// The connection shuts the socket down itself, after it has said what is still to be said.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

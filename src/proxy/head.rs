@@ -1,0 +1,218 @@
+//! From a request's head to a verdict: shape, host, path, place, decision. Nothing is awaited, and
+//! nothing is copied unless it is not in canonical form.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::{EXPECT, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+
+use super::conn::Conn;
+use super::worker::{Current, Scratch};
+use crate::addr::{ClientAddr, canonical_host};
+use crate::decide::{Ask, Ground, Keeps, Refusal, Verdict, decide};
+use crate::limit;
+use crate::region::{RegionIx, Trust};
+use crate::route::RouteIx;
+use crate::route::path::{self, Canonical};
+use crate::snapshot::{Closure, RouteRules, Site, UpstreamIx};
+use crate::telemetry::end::End;
+
+/// `http` or `https`, as the visitor's browser sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The name of our cookie on this scheme: browsers take the `__Host-` prefix over TLS only.
+    pub(super) const fn cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission",
+            Self::Https => "__Host-intermission",
+        }
+    }
+}
+
+/// A request that was judged.
+pub(super) struct Judged {
+    pub current: Rc<Current>,
+    pub place: Option<(RouteIx, RegionIx)>,
+    /// What closes the place, if anything.
+    pub closure: Option<Arc<Closure>>,
+    pub verdict: Verdict,
+    pub scheme: Scheme,
+    pub trust: Trust,
+}
+
+impl Judged {
+    /// What the config says.
+    pub(super) fn site(&self) -> &Site {
+        &self.current.snapshot.site
+    }
+
+    fn placed(&self) -> (RouteIx, RegionIx) {
+        self.place.expect("INVARIANT: only `Own` and `Refuse` are decided without a place")
+    }
+
+    /// The rules of its route. Only for verdicts that need a place.
+    pub(super) fn rules(&self) -> &RouteRules {
+        self.site().rules(self.placed().0)
+    }
+
+    /// The index of its upstream. Only for verdicts that need a place.
+    pub(super) fn upstream_ix(&self) -> UpstreamIx {
+        let (route, region) = self.placed();
+        self.site().upstream_ix(route, region)
+    }
+}
+
+/// A head that is not served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Bad {
+    pub status: StatusCode,
+    pub end: End,
+}
+
+/// A head that could be read in two ways, or not at all.
+pub(super) const MALFORMED: Bad =
+    Bad { status: StatusCode::BAD_REQUEST, end: End::ClientHeadMalformed };
+
+/// Who is asking, before anything else is known: the client, and whether its peer speaks for it.
+pub(super) fn client<B>(
+    conn: &Conn,
+    current: &Current,
+    request: &Request<B>,
+) -> (ClientAddr, Trust) {
+    let trusted = &current.snapshot.site.trusted;
+    if !trusted.contains(conn.peer.0.ip()) {
+        return (ClientAddr(conn.peer.0.ip().to_canonical()), Trust::Stranger);
+    }
+    let forwarded: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (trusted.client(conn.peer, forwarded.into_iter()), Trust::Trusted)
+}
+
+/// Judges a request by one snapshot.
+pub(super) fn judge<B>(
+    conn: &Conn,
+    current: Rc<Current>,
+    (client, trust): (ClientAddr, Trust),
+    request: &Request<B>,
+) -> Result<Judged, Bad> {
+    let host = host_of(request)?;
+    let mut scratch = conn.worker.scratch.borrow_mut();
+    let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
+    let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
+    let path = path_of(request, path_scratch)?;
+    check_expectation(conn, request.headers())?;
+    let scheme = scheme_of(request.headers(), trust);
+    let snapshot = &current.snapshot;
+    let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
+    let closure = place.and_then(|(route, region)| snapshot.cells.closure(route, region));
+    let rules = place.map(|(route, _)| snapshot.site.rules(route));
+    let keeps = rules.is_some_and(|rules| rules.forms.keep);
+    let ground = Ground {
+        closed: closure.map(|closure| closure.mode),
+        probes: &snapshot.site.probes,
+        keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
+        cookie: scheme.cookie(),
+    };
+    let ask = Ask {
+        method: request.method(),
+        scheme: scheme.name(),
+        authority: public_authority(request.headers(), trust).unwrap_or(host),
+        path: path.path,
+        headers: request.headers(),
+    };
+    let verdict = decide(&ground, &ask);
+    let verdict = match (verdict, rules) {
+        (Verdict::Own | Verdict::Refuse(_), _) => verdict,
+        (_, None) => Verdict::Refuse(Refusal::UnknownRoute),
+        (_, Some(rules)) if path.encoded_slashes && !rules.encoded_slashes => {
+            Verdict::Refuse(Refusal::EncodedSlash)
+        }
+        (verdict, Some(_)) => verdict,
+    };
+    let closure = closure.cloned();
+    drop(scratch);
+    Ok(Judged { current, place, closure, verdict, scheme, trust })
+}
+
+/// The one host that a request names (RFC 9112 §3.2).
+fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
+        (None, _) if request.version() < Version::HTTP_11 => None,
+        (None | Some(_), _) => return Err(MALFORMED),
+    };
+    match (host, request.uri().authority()) {
+        // A target and a Host that disagree are read differently by different servers.
+        (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority.as_str()) => {
+            Err(MALFORMED)
+        }
+        (Some(host), _) => Ok(host),
+        (None, Some(authority)) => Ok(authority.as_str()),
+        (None, None) => Err(MALFORMED),
+    }
+}
+
+fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Canonical<'a>, Bad> {
+    let target = request.uri();
+    let length = target.path_and_query().map_or(0, |target| target.as_str().len());
+    if length > limit::TARGET_BYTES_MAX {
+        return Err(Bad { status: StatusCode::URI_TOO_LONG, end: End::ClientHeadTooLarge });
+    }
+    if request.method() == Method::CONNECT || target.path() == "*" {
+        // CONNECT has no path, and `OPTIONS *` speaks to the proxy, which offers nothing there.
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        return Err(Bad { status, end: End::ClientHeadUnsupported });
+    }
+    path::canonical(target.path(), scratch)
+        .map_err(|_| Bad { status: StatusCode::BAD_REQUEST, end: End::ProxyRouteRefused })
+}
+
+fn check_expectation(conn: &Conn, headers: &HeaderMap) -> Result<(), Bad> {
+    match headers.get(EXPECT) {
+        None => Ok(()),
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            conn.expects_continue();
+            Ok(())
+        }
+        Some(_) => {
+            Err(Bad { status: StatusCode::EXPECTATION_FAILED, end: End::ClientHeadUnsupported })
+        }
+    }
+}
+
+fn scheme_of(headers: &HeaderMap, trust: Trust) -> Scheme {
+    if trust == Trust::Stranger {
+        return Scheme::Http;
+    }
+    match headers.get("x-forwarded-proto").map(HeaderValue::as_bytes) {
+        Some(proto) if proto.eq_ignore_ascii_case(b"https") => Scheme::Https,
+        _ => Scheme::Http,
+    }
+}
+
+/// The host that the visitor's browser sees, where a trusted peer asks under another.
+fn public_authority(headers: &HeaderMap, trust: Trust) -> Option<&str> {
+    if trust == Trust::Stranger {
+        return None;
+    }
+    headers.get("x-forwarded-host")?.to_str().ok()
+}

@@ -1,0 +1,213 @@
+//! What belongs to one hop and is not passed on (RFC 9110 §7.6), and what this hop adds.
+
+use http::header::{
+    CONNECTION, COOKIE, EXPECT, Entry, FORWARDED, HOST, HeaderName, SET_COOKIE, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::{HeaderMap, HeaderValue};
+
+use super::conn::Conn;
+use super::head::{Judged, Scheme};
+use crate::region::Trust;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Whether the request asks for a protocol that may pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Switch {
+    /// `Upgrade: websocket` passes.
+    WebSocket,
+    /// Nothing of the kind.
+    None,
+}
+
+/// A `Connection` field that names what must not be taken away from a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Abused;
+
+/// Makes a client's fields fit for the server: takes away what belongs to this hop and what only
+/// we may say, adds whom the request is for.
+pub(super) fn up(
+    headers: &mut HeaderMap,
+    conn: &Conn,
+    judged: &Judged,
+    switch: Switch,
+) -> Result<(), Abused> {
+    take_connection(headers)?;
+    take_rest(headers);
+    if switch == Switch::WebSocket {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    take_our_names(headers);
+    say_for_whom(headers, conn, judged.trust, judged.scheme);
+    if let Some(via) = &judged.site().via {
+        headers.append(VIA, via.clone());
+    }
+    Ok(())
+}
+
+/// Makes a server's fields fit for the client.
+pub(super) fn down(headers: &mut HeaderMap, via: Option<&HeaderValue>) {
+    if headers.contains_key(CONNECTION) && take_connection(headers).is_err() {
+        headers.remove(CONNECTION);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(UPGRADE);
+    if headers.contains_key(SET_COOKIE) {
+        take_our_cookie_back(headers);
+    }
+    if let Some(via) = via {
+        headers.append(VIA, via.clone());
+    }
+}
+
+fn take_connection(headers: &mut HeaderMap) -> Result<(), Abused> {
+    let Entry::Occupied(connection) = headers.entry(CONNECTION) else { return Ok(()) };
+    let (_, values) = connection.remove_entry_mult();
+    let values: Vec<HeaderValue> = values.collect();
+    for name in values.iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')) {
+        let name = name.trim();
+        if name.eq_ignore_ascii_case("keep-alive") || name.eq_ignore_ascii_case("close") {
+            continue;
+        }
+        if must_stay(name) {
+            return Err(Abused);
+        }
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+/// Fields that a `Connection` field may not take away: removing them changes what a request means
+/// or whom it is for.
+fn must_stay(name: &str) -> bool {
+    const STAY: [&str; 8] = [
+        "host",
+        "cookie",
+        "authorization",
+        "content-length",
+        "content-type",
+        "forwarded",
+        "origin",
+        "transfer-encoding",
+    ];
+    STAY.iter().any(|stay| name.eq_ignore_ascii_case(stay))
+        || name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("x-forwarded-"))
+}
+
+fn take_rest(headers: &mut HeaderMap) {
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(UPGRADE);
+    headers.remove(HTTP2_SETTINGS);
+    // hyper answers `100-continue` itself when the body is first asked for.
+    headers.remove(EXPECT);
+    if let Some(te) = headers.get(TE) {
+        let trailers = te.to_str().is_ok_and(|te| {
+            te.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+        });
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        } else {
+            headers.remove(TE);
+        }
+    }
+}
+
+/// Fields that only we may send, fields that servers read as others (`x_forwarded_for`), and our
+/// own cookie.
+fn take_our_names(headers: &mut HeaderMap) {
+    let foreign = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with("intermission-") || memchr::memchr(b'_', name.as_bytes()).is_some()
+    };
+    if headers.keys().any(|name| foreign(&name)) {
+        let names: Vec<HeaderName> = headers.keys().filter(foreign).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+    let Entry::Occupied(mut cookies) = headers.entry(COOKIE) else { return };
+    if !cookies
+        .iter()
+        .any(|value| memchr::memmem::find(value.as_bytes(), b"intermission=").is_some())
+    {
+        return;
+    }
+    let kept: Vec<&[u8]> = cookies
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !is_our_cookie(pair))
+        .collect();
+    match HeaderValue::from_bytes(&kept.join(&b"; "[..])) {
+        Ok(value) if !value.is_empty() => {
+            cookies.insert(value);
+        }
+        _ => {
+            cookies.remove();
+        }
+    }
+}
+
+fn is_our_cookie(pair: &[u8]) -> bool {
+    pair.starts_with(b"intermission=") || pair.starts_with(b"__Host-intermission=")
+}
+
+fn take_our_cookie_back(headers: &mut HeaderMap) {
+    let Entry::Occupied(cookies) = headers.entry(SET_COOKIE) else { return };
+    if cookies.iter().any(|value| is_our_cookie(value.as_bytes())) {
+        let (name, values) = cookies.remove_entry_mult();
+        let kept: Vec<_> = values.filter(|value| !is_our_cookie(value.as_bytes())).collect();
+        for value in kept {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239). What a stranger says of itself
+/// is replaced; what a trusted peer says is kept, and the peer added.
+fn say_for_whom(headers: &mut HeaderMap, conn: &Conn, trust: Trust, scheme: Scheme) {
+    let host = headers.get(HOST).cloned().unwrap_or(HeaderValue::from_static("unknown"));
+    let forwarded = forwarded(conn, &host, scheme);
+    let proto = HeaderValue::from_static(scheme.name());
+    match trust {
+        Trust::Stranger => {
+            headers.insert(FORWARDED_FOR, conn.peer_text.clone());
+            headers.insert(FORWARDED_PROTO, proto);
+            headers.insert(FORWARDED_HOST, host);
+            headers.insert(FORWARDED, forwarded);
+        }
+        Trust::Trusted => {
+            headers.append(FORWARDED_FOR, conn.peer_text.clone());
+            headers.entry(FORWARDED_PROTO).or_insert(proto);
+            headers.entry(FORWARDED_HOST).or_insert(host);
+            headers.append(FORWARDED, forwarded);
+        }
+    }
+}
+
+fn forwarded(conn: &Conn, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
+    let mut known = conn.forwarded.borrow_mut();
+    if let Some((for_host, value)) = &*known
+        && for_host == host
+    {
+        return value.clone();
+    }
+    let peer = conn.peer.0.ip().to_canonical();
+    let peer = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
+    let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
+    let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());
+    let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown"));
+    *known = Some((host.clone(), value.clone()));
+    value
+}

@@ -1,0 +1,84 @@
+//! The life of a request: every branch it can take is in [`act`].
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::answer::{self, Asker, Reply};
+use super::body::Body;
+use super::conn::Conn;
+use super::ending::Story;
+use super::{forward, head};
+use crate::decide::Verdict;
+
+/// An act on a request that is under way.
+pub(super) type Acting = Pin<Box<dyn Future<Output = Response<Body>>>>;
+
+/// What is done with a request: forwarding stays on the connection's stack, because it is what
+/// nearly every request is; the other acts are boxed, so that their size costs it nothing.
+enum Act<F> {
+    Forward(F),
+    Other(Acting),
+}
+
+/// Carries one request from its head to an answer whose body tells the end.
+///
+/// | # | stage  | does                                              | may end as            |
+/// |---|--------|---------------------------------------------------|-----------------------|
+/// | 1 | view   | takes one snapshot                                | -                     |
+/// | 2 | head   | `head::judge`: shape, host, path, route, region   | client/head, proxy/route |
+/// | 3 | decide | `decide::decide`, pure                            | -                     |
+/// | 4 | act    | own, forward, resume, capture, page, refuse       | any                   |
+/// | 5 | end    | the answer's body drops the [`Story`]             | -                     |
+pub(super) fn serve(
+    conn: &Rc<Conn>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
+    let act = act(conn, request);
+    async move {
+        Ok(match act {
+            Act::Forward(forwarding) => forwarding.await,
+            Act::Other(acting) => acting.await,
+        })
+    }
+}
+
+fn act(
+    conn: &Rc<Conn>,
+    request: Request<Incoming>,
+) -> Act<impl Future<Output = Response<Body>> + use<>> {
+    conn.begin();
+    let current = conn.worker.current();
+    let from = head::client(conn, &current, &request);
+    let mut story = Story::begin(conn, from.0, &request);
+    let judged = match head::judge(conn, Rc::clone(&current), from, &request) {
+        Ok(judged) => judged,
+        Err(bad) => {
+            conn.close_after_answer();
+            let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
+            return Act::Other(reply.finish(conn, story, request.into_body()));
+        }
+    };
+    story.judged(&judged);
+    let reply = match judged.verdict {
+        Verdict::Forward => {
+            return match forward::start(conn, judged, story, request) {
+                Ok(forwarding) => Act::Forward(forwarding),
+                Err(acting) => Act::Other(acting),
+            };
+        }
+        Verdict::Page(wants, not_kept) => {
+            answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()))
+        }
+        Verdict::Own | Verdict::Resume | Verdict::Capture(_) => Reply::probe(),
+        Verdict::Probe => Reply::probe(),
+        Verdict::Refuse(refusal) => {
+            answer::refused(&judged, refusal, &Asker::of(request.headers()))
+        }
+    };
+    Act::Other(reply.finish(conn, story, request.into_body()))
+}

@@ -1,0 +1,119 @@
+//! WebSocket: an upgrade that the server accepted becomes a tunnel once hyper is done.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Method, Response, request, response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::oneshot;
+
+use super::body::Body;
+use super::conn::Conn;
+use super::deadline::{Clockwork, Wait};
+use super::ending::Story;
+use super::hop::Switch;
+use super::upstream::{Lease, Socket};
+use crate::limit;
+use crate::snapshot::RouteRules;
+use crate::telemetry::end::End;
+
+/// The server's side of a tunnel to be.
+pub(super) struct Upstream {
+    socket: oneshot::Receiver<Socket>,
+    story: Box<Story>,
+}
+
+/// Whether a request asks for a WebSocket and its route lets it.
+pub(super) fn wanted(rules: &RouteRules, parts: &request::Parts) -> Switch {
+    let asks = || parts.headers.get(UPGRADE).is_some_and(|to| is_websocket(to));
+    if rules.websocket && parts.method == Method::GET && asks() {
+        Switch::WebSocket
+    } else {
+        Switch::None
+    }
+}
+
+fn is_websocket(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+}
+
+/// Passes a server's 101 on; the tunnel begins when it has been written.
+pub(super) fn accept(
+    conn: &Conn,
+    mut story: Box<Story>,
+    mut parts: response::Parts,
+    lease: Lease,
+) -> Response<Body> {
+    conn.wire.tunnel();
+    story.answered(parts.status, End::Done);
+    parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    *conn.upgrade.borrow_mut() = Some(Upstream { socket: lease.socket(), story });
+    Response::from_parts(parts, Body::empty())
+}
+
+/// Carries bytes both ways until one side ends, nothing has moved for too long, or we stop.
+pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, upstream: Upstream) {
+    let Upstream { socket, mut story } = upstream;
+    let Ok((mut server, ahead)) = socket.await else {
+        story.cut(End::UpstreamAnswerReset);
+        return;
+    };
+    let clockwork = &conn.clockwork;
+    clockwork.clear(Wait::Head);
+    clockwork.restart(Wait::Upstream, limit::TUNNEL_IDLE);
+    let carry = async {
+        server.write_all(&early).await?;
+        client.write_all(&ahead).await?;
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        tokio::try_join!(
+            pump(from_client, to_server, clockwork),
+            pump(from_server, to_client, clockwork)
+        )
+    };
+    let mut carry = pin!(carry);
+    let ended = poll_fn(|cx| {
+        clockwork.watch(cx);
+        if let Poll::Ready(ended) = carry.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        let over = conn.worker.cutting() || clockwork.passed(Wait::Upstream);
+        if over { Poll::Ready(None) } else { Poll::Pending }
+    })
+    .await;
+    match ended {
+        Some(Ok((_, down))) => {
+            story.bytes_out = down;
+            story.complete();
+        }
+        Some(Err(_)) => story.cut(End::UpstreamAnswerReset),
+        None if conn.worker.cutting() => story.cut(End::ProxyAnswerStop),
+        None => story.cut(End::UpstreamAnswerTimeout),
+    }
+}
+
+/// Carries bytes one way; passes the end on too.
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    clockwork: &Clockwork,
+) -> io::Result<u64> {
+    let mut piece = vec![0; 16 * 1024];
+    let mut carried = 0;
+    loop {
+        let count = from.read(&mut piece).await?;
+        if count == 0 {
+            to.shutdown().await?;
+            return Ok(carried);
+        }
+        to.write_all(&piece[..count]).await?;
+        carried += count as u64;
+        clockwork.restart(Wait::Upstream, limit::TUNNEL_IDLE);
+    }
+}

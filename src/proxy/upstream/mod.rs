@@ -1,0 +1,5 @@
+//! Connections to servers: one pool per worker, so that no request waits for another worker.
+
+mod pool;
+
+pub(super) use pool::{ConnectError, Lease, Pool, Socket};

@@ -1,0 +1,147 @@
+//! The pool: idle connections per server, the last used first; hyper's `client::conn` on each.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use super::super::body::Upload;
+use super::super::deadline::Sweep;
+use crate::addr::ServerAddr;
+use crate::limit;
+
+/// A server's socket, taken back from hyper after an upgrade, and the bytes hyper had read ahead.
+pub(in crate::proxy) type Socket = (TcpStream, Bytes);
+
+/// Why no connection could be made.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::proxy) enum ConnectError {
+    /// The server refused, or cannot be reached.
+    #[error("cannot connect to {0}: {1}")]
+    Refused(ServerAddr, std::io::Error),
+    /// It took too long.
+    #[error("connecting to {0} took too long")]
+    TimedOut(ServerAddr),
+}
+
+/// The idle connections of one worker.
+pub(in crate::proxy) struct Pool {
+    idle: RefCell<HashMap<ServerAddr, Vec<Idle>>>,
+    sweep: Rc<Sweep>,
+    builder: http1::Builder,
+}
+
+struct Idle {
+    connection: Connection,
+    since: u64,
+}
+
+/// A connection to a server.
+struct Connection {
+    requests: SendRequest<Upload>,
+    socket: oneshot::Receiver<Socket>,
+}
+
+/// A connection in use. Dropping it closes the connection.
+pub(in crate::proxy) struct Lease {
+    connection: Connection,
+    server: ServerAddr,
+    pool: Rc<Pool>,
+}
+
+impl Pool {
+    /// An empty pool on the worker's clock.
+    pub(in crate::proxy) fn new(sweep: Rc<Sweep>) -> Rc<Self> {
+        let mut builder = http1::Builder::new();
+        builder.max_headers(limit::HEAD_FIELDS_MAX).max_header_size(limit::HEAD_BYTES_MAX);
+        Rc::new(Self { idle: RefCell::default(), sweep, builder })
+    }
+
+    /// The connection to `server` that was used last and is still good.
+    pub(in crate::proxy) fn take(self: &Rc<Self>, server: ServerAddr) -> Option<Lease> {
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.get_mut(&server)?;
+        let mut busy = Vec::new();
+        let ready = loop {
+            let Some(last) = connections.pop() else { break None };
+            if last.connection.requests.is_ready() {
+                break Some(last.connection);
+            }
+            // Its task has not yet seen the end of the last answer: good, only not now.
+            if !last.connection.requests.is_closed() {
+                busy.push(last);
+            }
+        };
+        connections.append(&mut busy);
+        ready.map(|connection| Lease { connection, server, pool: Rc::clone(self) })
+    }
+
+    /// A new connection to `server`.
+    pub(in crate::proxy) async fn connect(
+        self: &Rc<Self>,
+        server: ServerAddr,
+        timeout: Duration,
+    ) -> Result<Lease, ConnectError> {
+        let connecting = tokio::time::timeout(timeout, TcpStream::connect(server.0));
+        let stream = connecting.await.map_err(|_| ConnectError::TimedOut(server))?;
+        let stream = stream.map_err(|error| ConnectError::Refused(server, error))?;
+        let _ = stream.set_nodelay(true);
+        let handshake = self.builder.handshake(TokioIo::new(stream)).await;
+        let (requests, mut driver) = handshake
+            .map_err(|error| ConnectError::Refused(server, std::io::Error::other(error)))?;
+        let (give, socket) = oneshot::channel();
+        // The task ends with its connection: it is owned by the `SendRequest` in the lease.
+        tokio::task::spawn_local(async move {
+            if (&mut driver).await.is_ok() {
+                let parts = driver.into_parts();
+                let _ = give.send((parts.io.into_inner(), parts.read_buf));
+            }
+        });
+        let connection = Connection { requests, socket };
+        Ok(Lease { connection, server, pool: Rc::clone(self) })
+    }
+
+    /// Closes connections that have been idle for too long.
+    pub(in crate::proxy) fn prune(&self) {
+        let span = u64::try_from(limit::POOL_IDLE.as_millis()).unwrap_or(u64::MAX);
+        let oldest = self.sweep.now().saturating_sub(span);
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|_, connections| {
+            connections.retain(|one| one.since >= oldest && !one.connection.requests.is_closed());
+            !connections.is_empty()
+        });
+    }
+}
+
+impl Lease {
+    /// To send a request with.
+    pub(in crate::proxy) fn requests(&mut self) -> &mut SendRequest<Upload> {
+        &mut self.connection.requests
+    }
+
+    /// Which server it leads to.
+    pub(in crate::proxy) fn server(&self) -> ServerAddr {
+        self.server
+    }
+
+    /// Back to the pool, for the next request.
+    pub(in crate::proxy) fn give_back(self) {
+        let Self { connection, server, pool } = self;
+        let mut idle = pool.idle.borrow_mut();
+        let connections = idle.entry(server).or_default();
+        if connections.len() < limit::POOL_IDLE_MAX && !connection.requests.is_closed() {
+            connections.push(Idle { connection, since: pool.sweep.now() });
+        }
+    }
+
+    /// The bare socket, once the server has switched protocols.
+    pub(in crate::proxy) fn socket(self) -> oneshot::Receiver<Socket> {
+        self.connection.socket
+    }
+}

@@ -1,0 +1,229 @@
+//! One worker: a thread, its runtime, its listeners, and everything a request needs without a lock.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::deadline::Sweep;
+use super::upstream::Pool;
+use super::{Parts, Phase, conn};
+use crate::clock::{Clock, Tick, Wall};
+use crate::digest;
+use crate::limit;
+use crate::snapshot::{Snapshot, UpstreamIx, View};
+use crate::telemetry::access::Lines;
+use crate::telemetry::shard::{Shard, Table};
+use crate::vault::Vault;
+
+/// A worker's own things. Shared by its tasks, never by threads.
+pub(super) struct Worker {
+    view: RefCell<View>,
+    current: RefCell<Rc<Current>>,
+    pub(super) clock: Clock,
+    pub(super) sweep: Rc<Sweep>,
+    pub(super) pool: Rc<Pool>,
+    pub(super) shard: Shard,
+    pub(super) lines: Lines,
+    pub(super) vault: Vault,
+    pub(super) http: http1::Builder,
+    pub(super) scratch: RefCell<Scratch>,
+    began: Tick,
+    epoch: Cell<(Tick, Wall)>,
+    number: Cell<u64>,
+    jitter: Cell<u64>,
+    phase: Cell<Phase>,
+    share: usize,
+}
+
+/// Where texts are put in canonical form.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub host: String,
+    pub path: String,
+}
+
+/// A snapshot, with this worker's counters for it.
+pub(super) struct Current {
+    pub snapshot: Arc<Snapshot>,
+    pub table: Rc<Table>,
+    turns: Vec<Cell<usize>>,
+}
+
+impl Current {
+    fn new(snapshot: &Arc<Snapshot>, shard: &Shard) -> Rc<Self> {
+        let site = &snapshot.site;
+        let routes = site.rules.iter().map(|rules| Arc::clone(&rules.name));
+        let table = shard.table(routes, site.regions.names().map(Arc::from));
+        let turns = site.upstreams.iter().map(|_| Cell::new(0)).collect();
+        Rc::new(Self { snapshot: Arc::clone(snapshot), table, turns })
+    }
+
+    /// Whose turn it is among the servers of an upstream.
+    pub(super) fn turn(&self, upstream: UpstreamIx) -> usize {
+        let turn = &self.turns[upstream.0 as usize];
+        turn.replace(turn.get().wrapping_add(1))
+    }
+}
+
+impl Worker {
+    fn new(parts: &Parts, workers: usize) -> Rc<Self> {
+        let sweep = Rc::new(Sweep::default());
+        let shard = parts.metrics.shard();
+        let mut view = parts.live.view();
+        let current = Current::new(view.snapshot(), &shard);
+        let began = parts.clock.tick();
+        let mut http = http1::Builder::new();
+        http.max_headers(limit::HEAD_FIELDS_MAX)
+            .max_header_size(limit::HEAD_BYTES_MAX)
+            .header_read_timeout(None);
+        Rc::new(Self {
+            view: RefCell::new(view),
+            share: current.snapshot.site.connections_max.div_ceil(workers),
+            current: RefCell::new(current),
+            clock: parts.clock.clone(),
+            pool: Pool::new(Rc::clone(&sweep)),
+            sweep,
+            shard,
+            lines: parts.access.lines(),
+            vault: parts.vault.clone(),
+            http,
+            scratch: RefCell::default(),
+            began,
+            epoch: Cell::new((began, parts.clock.now())),
+            number: Cell::new(0),
+            jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
+            phase: Cell::new(Phase::Serving),
+        })
+    }
+
+    /// The snapshot to judge a request by. One per decision.
+    pub(super) fn current(&self) -> Rc<Current> {
+        let mut view = self.view.borrow_mut();
+        let snapshot = view.snapshot();
+        let mut current = self.current.borrow_mut();
+        if !Arc::ptr_eq(snapshot, &current.snapshot) {
+            *current = if Arc::ptr_eq(&snapshot.site, &current.snapshot.site) {
+                Rc::new(Current {
+                    snapshot: Arc::clone(snapshot),
+                    table: Rc::clone(&current.table),
+                    turns: current.turns.clone(),
+                })
+            } else {
+                Current::new(snapshot, &self.shard)
+            };
+        }
+        Rc::clone(&current)
+    }
+
+    /// A request's number on this worker, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number.set(self.number.get() + 1);
+        self.number.get()
+    }
+
+    /// A number for jitter (xorshift64): spread matters there, not secrecy.
+    pub(super) fn jitter(&self) -> u64 {
+        let mut bits = self.jitter.get();
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        self.jitter.set(bits);
+        bits
+    }
+
+    /// The wall time of a tick.
+    pub(super) fn wall(&self, tick: Tick) -> Wall {
+        let (then, wall) = self.epoch.get();
+        wall.plus(tick.since(then))
+    }
+
+    /// Whether connections are to end after their current request.
+    pub(super) fn stopping(&self) -> bool {
+        self.phase.get() != Phase::Serving
+    }
+
+    /// Whether connections are being cut.
+    pub(super) fn cutting(&self) -> bool {
+        self.phase.get() == Phase::Cutting
+    }
+
+    fn sweep(&self) {
+        let now = self.clock.tick();
+        self.epoch.set((now, self.clock.now()));
+        self.sweep.sweep(u64::try_from(now.since(self.began).as_millis()).unwrap_or(u64::MAX));
+        self.pool.prune();
+        self.lines.flush();
+        // A worker without requests must let go of an old snapshot too.
+        drop(self.current());
+    }
+}
+
+/// The life of a worker's thread. Gives the number of connections that had to be cut.
+pub(super) async fn run(
+    parts: Parts,
+    listeners: Vec<std::net::TcpListener>,
+    workers: usize,
+    mut phase: watch::Receiver<Phase>,
+) -> std::io::Result<usize> {
+    let worker = Worker::new(&parts, workers);
+    let mut accepting = JoinSet::new();
+    let mut connections = JoinSet::new();
+    let (give, mut accepted) = tokio::sync::mpsc::channel(64);
+    for listener in listeners {
+        let listener = TcpListener::from_std(listener)?;
+        accepting.spawn_local(accept(listener, give.clone()));
+    }
+    let mut sweep = tokio::time::interval(limit::DEADLINE_SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        // CANCEL: each branch is a queue or a timer; what is not taken now is taken next time.
+        tokio::select! {
+            Some((stream, peer)) = accepted.recv() => {
+                if connections.len() >= worker.share {
+                                        continue;
+                }
+                worker.shard.connection_opened();
+                connections.spawn_local(conn::serve(Rc::clone(&worker), stream, peer));
+            }
+            Some(_) = connections.join_next() => worker.shard.connection_closed(),
+            _ = sweep.tick() => worker.sweep(),
+            Ok(()) = phase.changed() => {
+                worker.phase.set(*phase.borrow());
+                accepting.abort_all();
+                worker.sweep.wake_all();
+            }
+        }
+        if worker.stopping() && (connections.is_empty() || worker.cutting()) {
+            break;
+        }
+    }
+    let cut = connections.len();
+    connections.shutdown().await;
+    worker.lines.flush();
+    Ok(cut)
+}
+
+type Accepted = (tokio::net::TcpStream, std::net::SocketAddr);
+
+async fn accept(listener: TcpListener, give: tokio::sync::mpsc::Sender<Accepted>) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => {
+                if give.send(accepted).await.is_err() {
+                    return;
+                }
+            }
+            // Out of file descriptors, or a client that left: look again when others have gone.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The embedded engine: SQLite in one directory, one thread that writes, one that reads.
+//!
+//! ```text
+//!  workers, control ──keep, append, commit…──► bounded queue ──► writer ─┐
+//!                   ──items, frames, census──► bounded queue ──► reader ─┴─► intermission.db
+//! ```
+//!
+//! Durability is SQLite's write-ahead log with `synchronous=FULL`; speed is the group commit: what
+//! is queued while one commit is being synced goes into the next. Any on-call engineer can read the
+//! file with `sqlite3`; what visitors typed is sealed in it.
+
+mod fault;
+mod files;
+mod gauges;
+mod job;
+mod reader;
+mod rows;
+mod schema;
+mod submissions;
+mod windows;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, watch};
+
+use fault::Fault;
+use files::{Files, Soundness};
+use gauges::Meter;
+use job::{Growth, Job, ask};
+use writer::Writer;
+
+pub use gauges::StoreGauges;
+
+use super::{Census, Kept, Pending, Quota, Store, StoreError};
+use crate::clock::{Clock, Wall};
+use crate::digest::Hash;
+use crate::id::Id;
+use crate::limit;
+use crate::vault::item::{Item, State};
+use crate::window::history::Entry;
+use crate::window::state::{Step, Window};
+
+/// The store of one node.
+pub struct Embedded {
+    writes: mpsc::Sender<Box<dyn Job>>,
+    reads: mpsc::Sender<Box<dyn Job>>,
+    meter: Arc<Meter>,
+    stop_reader: watch::Sender<()>,
+    stop_writer: watch::Sender<()>,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    reader: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+/// Opens the store in `directory`, which is made if it is missing, and starts its threads.
+///
+/// Fails with a message for operators when another process holds it, when its file is another
+/// program's or a later release's, and when it is damaged: nothing is ever begun anew in place of
+/// something damaged.
+pub fn open(directory: &Path, clock: Clock) -> Result<Embedded, StoreError> {
+    let files = Arc::new(Files::claim(directory)?);
+    let meter = Arc::new(Meter::new());
+    let (conn, soundness) = files.first_writer()?;
+    if let Soundness::FramesDamaged(damage) = soundness {
+        meter.damaged.store(1, std::sync::atomic::Ordering::Relaxed);
+        tracing::error!(
+            damage,
+            "sealed frames in the store are damaged: some submissions cannot be read. Copy the \
+             store's directory away; `sqlite3 intermission.db .recover` mends what can be mended"
+        );
+    } else {
+        let dropped = submissions::drop_orphans(&conn).map_err(StoreError::from)?;
+        if dropped > 0 {
+            tracing::info!(dropped, "dropped sealed frames of uploads that never finished");
+        }
+    }
+    let read_conn = files.reader()?;
+    let (writes, write_queue) = mpsc::channel(limit::STORE_QUEUE_MAX);
+    let (reads, read_queue) = mpsc::channel(limit::STORE_QUEUE_MAX);
+    let (stop_writer, writer_stops) = watch::channel(());
+    let (stop_reader, reader_stops) = watch::channel(());
+    let reader = start("store-reader", move |runtime| {
+        reader::work(&read_conn, runtime, read_queue, reader_stops);
+    })?;
+    let emptied = clock.tick();
+    let writer = Writer { files, meter: Arc::clone(&meter), clock, conn: Some(conn), emptied };
+    let writer = start("store-writer", move |runtime| {
+        writer.work(runtime, write_queue, writer_stops);
+    })?;
+    let threads = Mutex::new(Some(Threads { reader, writer }));
+    Ok(Embedded { writes, reads, meter, stop_reader, stop_writer, threads })
+}
+
+fn start(
+    name: &str,
+    work: impl FnOnce(&tokio::runtime::Runtime) + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    let told = |error| StoreError::Failed(format!("cannot start the thread {name}: {error}"));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(told)?;
+    thread::Builder::new().name(name.to_owned()).spawn(move || work(&runtime)).map_err(told)
+}
+
+impl Embedded {
+    /// How the store has been doing.
+    pub fn latency(&self) -> StoreGauges {
+        self.meter.read()
+    }
+
+    /// Finishes what is queued, empties the log, closes the files and joins the threads; blocks
+    /// until then. Later calls of the store fail, later shutdowns do nothing.
+    pub fn shutdown(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Threads { reader, writer }) = threads else { return };
+        // ORDER: the reader first, so that the writer is the last to close and leaves no log.
+        for (stop, thread) in [(&self.stop_reader, reader), (&self.stop_writer, writer)] {
+            stop.send_replace(());
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        growth: Growth,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Pending<T> {
+        ask(&self.writes, growth, work)
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Pending<T> {
+        ask(&self.reads, Growth::Stays, work)
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl Store for Embedded {
+    fn windows(&self) -> Pending<Vec<Window>> {
+        self.read(windows::in_force)
+    }
+
+    fn ended_windows(&self, count: u32) -> Pending<Vec<Window>> {
+        self.read(move |conn| windows::ended(conn, count))
+    }
+
+    fn window(&self, id: Id) -> Pending<Option<Window>> {
+        self.read(move |conn| windows::one(conn, id))
+    }
+
+    fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {
+        self.read(move |conn| windows::history_of(conn, window))
+    }
+
+    fn history(&self, count: u32) -> Pending<Vec<Entry>> {
+        self.read(move |conn| windows::history(conn, count))
+    }
+
+    fn commit(&self, step: Step) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| windows::commit(conn, &step))
+    }
+
+    fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {
+        self.write(Growth::Grows, move |conn| submissions::append(conn, submission, frame, &sealed))
+    }
+
+    fn drop_frames(&self, submission: Id) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| submissions::drop_frames(conn, submission))
+    }
+
+    fn keep(&self, item: Item, frames: Vec<(u32, Vec<u8>)>, quota: Quota) -> Pending<Kept> {
+        self.write(Growth::Grows, move |conn| submissions::keep(conn, &item, &frames, &quota))
+    }
+
+    fn item(&self, id: Id) -> Pending<Option<Item>> {
+        self.read(move |conn| submissions::one(conn, id))
+    }
+
+    fn items_of(&self, browser: Hash) -> Pending<Vec<Item>> {
+        self.read(move |conn| submissions::of_browser(conn, &browser))
+    }
+
+    fn update(&self, item: Item) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| submissions::update(conn, &item))
+    }
+
+    fn frames(&self, submission: Id, first: u32, count: u32) -> Pending<Vec<Vec<u8>>> {
+        self.read(move |conn| submissions::frames(conn, submission, first, count))
+    }
+
+    fn items_in(&self, state: State) -> Pending<Vec<Item>> {
+        self.read(move |conn| submissions::in_state(conn, state))
+    }
+
+    fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>> {
+        self.read(move |conn| submissions::due(conn, now, count))
+    }
+
+    fn bury(&self, id: Id) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| submissions::bury(conn, id))
+    }
+
+    fn census(&self) -> Pending<Census> {
+        self.read(submissions::census)
+    }
+}

@@ -1,0 +1,261 @@
+//! Counters of one worker: cells with a single writer, so that counting needs no locked
+//! instruction, and readers that may look at any time.
+//!
+//! A [`Shard`] belongs to one worker. For each config it meets, the worker takes a [`Table`], whose
+//! cells are by route and region. A table outlives its config as long as a request that began
+//! under it is under way; then its totals are folded into those of the process (`metrics`), so
+//! that no count goes down and nothing in flight is forgotten by a reload.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::end::End;
+use crate::decide::verdict::Verdict;
+
+/// The names of all verdicts, in the order of the cells.
+pub const VERDICTS: [&str; 7] = ["own", "probe", "forward", "resume", "capture", "page", "refuse"];
+/// The status classes, in the order of the cells; `none` is a request without an answer.
+pub const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+/// Upper bounds of the buckets of every histogram, in microseconds.
+pub const BUCKETS_US: [u64; 16] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+    2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+];
+
+/// How a request went, for counting.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The status of the answer; 0 if there was none.
+    pub status: u16,
+    /// From the head's first byte to the end.
+    pub total: Duration,
+    /// From sending to the upstream until its answer's head.
+    pub first_byte: Option<Duration>,
+    /// Bytes of the request body.
+    pub bytes_in: u64,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+    /// Who ended it, in which phase, why.
+    pub end: End,
+}
+
+/// The counters of one worker. Not `Clone` and not `Sync`: INVARIANT: each cell has one writer.
+pub struct Shard {
+    worker: Arc<WorkerCells>,
+    registry: Arc<Registry>,
+    one_writer: PhantomData<Cell<()>>,
+}
+
+impl Shard {
+    pub(super) fn new(registry: &Arc<Registry>) -> Self {
+        let worker = Arc::new(WorkerCells::default());
+        lock(&registry.workers).push(Arc::clone(&worker));
+        Self { worker, registry: Arc::clone(registry), one_writer: PhantomData }
+    }
+
+    /// The counters for one config, whose routes and regions are called this, in the order of
+    /// their indexes. Takes a lock: once per worker and reload.
+    pub fn table(
+        &self,
+        routes: impl Iterator<Item = Arc<str>>,
+        regions: impl Iterator<Item = Arc<str>>,
+    ) -> Rc<Table> {
+        let cells = Arc::new(TableCells::new(routes.collect(), regions.collect()));
+        lock(&self.registry.tables).push(Arc::clone(&cells));
+        Rc::new(Table { cells, worker: Arc::clone(&self.worker) })
+    }
+
+    /// A request that met no route.
+    pub fn unrouted(&self, ended: &Ended) {
+        self.worker.unrouted.count(ended);
+        bump(&self.worker.ends[ended.end as usize], 1);
+    }
+
+    /// A client connection was accepted.
+    pub fn connection_opened(&self) {
+        bump(&self.worker.accepted, 1);
+    }
+
+    /// A client connection is gone.
+    pub fn connection_closed(&self) {
+        bump(&self.worker.closed, 1);
+    }
+
+    /// A connection to a server was made.
+    pub fn upstream_connected(&self) {
+        bump(&self.worker.connects, 1);
+    }
+
+    /// A pooled connection to a server was used again.
+    pub fn upstream_reused(&self) {
+        bump(&self.worker.reuses, 1);
+    }
+}
+
+/// The counters of one worker for one config.
+pub struct Table {
+    cells: Arc<TableCells>,
+    worker: Arc<WorkerCells>,
+}
+
+impl Table {
+    /// Counts a request in flight until the guard is dropped.
+    pub fn begin(self: &Rc<Self>, route: usize, region: usize) -> InFlight {
+        bump(&self.cells.row(route).in_flight[region], 1);
+        InFlight { table: Rc::clone(self), route, region }
+    }
+
+    /// Counts how a request on this route went, whether or not it was in flight.
+    pub fn count(&self, route: usize, ended: &Ended) {
+        self.cells.row(route).counts.count(ended);
+        bump(&self.worker.ends[ended.end as usize], 1);
+    }
+}
+
+/// A request in flight.
+#[must_use = "a request is in flight while this lives"]
+pub struct InFlight {
+    table: Rc<Table>,
+    route: usize,
+    region: usize,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let cell = &self.table.cells.row(self.route).in_flight[self.region];
+        cell.store(cell.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+    }
+}
+
+/// Every worker's cells and every table that is still of use.
+#[derive(Default)]
+pub(super) struct Registry {
+    pub(super) workers: Mutex<Vec<Arc<WorkerCells>>>,
+    pub(super) tables: Mutex<Vec<Arc<TableCells>>>,
+}
+
+/// What a worker counts whatever the config is.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct WorkerCells {
+    pub(super) accepted: AtomicU64,
+    pub(super) closed: AtomicU64,
+    pub(super) connects: AtomicU64,
+    pub(super) reuses: AtomicU64,
+    pub(super) ends: [AtomicU64; End::ALL.len()],
+    pub(super) unrouted: Counts,
+}
+
+/// The cells of a [`Table`]: rows are made when their route is first met, so that a reload with
+/// thousands of routes costs a worker little.
+pub(super) struct TableCells {
+    pub(super) routes: Box<[Arc<str>]>,
+    pub(super) regions: Box<[Arc<str>]>,
+    rows: Box<[OnceLock<Box<Row>>]>,
+}
+
+impl TableCells {
+    fn new(routes: Box<[Arc<str>]>, regions: Box<[Arc<str>]>) -> Self {
+        let rows = routes.iter().map(|_| OnceLock::new()).collect();
+        Self { routes, regions, rows }
+    }
+
+    fn row(&self, route: usize) -> &Row {
+        self.rows[route].get_or_init(|| Box::new(Row::new(self.regions.len())))
+    }
+
+    /// The routes that were met, and their rows.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&Arc<str>, &Row)> {
+        self.routes.iter().zip(&self.rows).filter_map(|(name, row)| Some((name, &**row.get()?)))
+    }
+}
+
+/// What is counted for one route.
+pub(super) struct Row {
+    pub(super) in_flight: Box<[AtomicU64]>,
+    pub(super) counts: Counts,
+}
+
+impl Row {
+    fn new(regions: usize) -> Self {
+        let in_flight = (0..regions).map(|_| AtomicU64::new(0)).collect();
+        Self { in_flight, counts: Counts::default() }
+    }
+}
+
+/// Totals over requests.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) requests: [[AtomicU64; CLASSES.len()]; VERDICTS.len()],
+    pub(super) bytes_in: AtomicU64,
+    pub(super) bytes_out: AtomicU64,
+    pub(super) duration: Histogram,
+    pub(super) first_byte: Histogram,
+}
+
+impl Counts {
+    fn count(&self, ended: &Ended) {
+        bump(&self.requests[row_of(ended.verdict)][class_of(ended.status)], 1);
+        bump(&self.bytes_in, ended.bytes_in);
+        bump(&self.bytes_out, ended.bytes_out);
+        self.duration.observe(ended.total);
+        if let Some(first_byte) = ended.first_byte {
+            self.first_byte.observe(first_byte);
+        }
+    }
+}
+
+/// How often a time was at most each of [`BUCKETS_US`], or more, and the sum of all.
+#[derive(Default)]
+pub(super) struct Histogram {
+    pub(super) buckets: [AtomicU64; BUCKETS_US.len() + 1],
+    pub(super) sum_us: AtomicU64,
+}
+
+impl Histogram {
+    fn observe(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        bump(&self.buckets[bucket_of(micros)], 1);
+        bump(&self.sum_us, micros);
+    }
+}
+
+/// Which bucket a time belongs to.
+fn bucket_of(micros: u64) -> usize {
+    BUCKETS_US.partition_point(|bound| *bound < micros)
+}
+
+/// Adds to a cell that only this thread writes.
+fn bump(cell: &AtomicU64, by: u64) {
+    cell.store(cell.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+fn row_of(verdict: Verdict) -> usize {
+    match verdict {
+        Verdict::Own => 0,
+        Verdict::Probe => 1,
+        Verdict::Forward => 2,
+        Verdict::Resume => 3,
+        Verdict::Capture(_) => 4,
+        Verdict::Page(..) => 5,
+        Verdict::Refuse(_) => 6,
+    }
+}
+
+fn class_of(status: u16) -> usize {
+    match usize::from(status / 100) {
+        class @ 1..=5 => class,
+        _ => 0,
+    }
+}
+
+/// The content of a lock that is only held for looks and pushes: a panic cannot leave it half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
