@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::catalog::Texts;
+use super::sheet::not_kept_key;
 use super::view::{PlainKind, ReceiptView};
-use super::{Lang, Notice, not_kept_key};
+use super::{Lang, Notice};
 use crate::clock::Wall;
 
 /// What a closed page must tell.

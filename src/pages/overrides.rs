@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::catalog::{Catalog, line_at};
 use super::render::{FILES, Sheet, Templates};
+use super::sheet::{Plain, Receipt, Unkept, not_kept_key};
 use super::view::PlainKind;
-use super::{Lang, Plain, Receipt, Unkept, not_kept_key, sample};
+use super::{Lang, sample};
 use crate::limit;
 
 /// What is wrong with a page file, and where.

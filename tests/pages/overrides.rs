@@ -131,7 +131,8 @@ fn a_template_that_fails_only_for_some_visitor_gives_way_to_ours() {
                   {% endblock %}";
     let pages = load(&[("closed.html", closed)]).expect("no fault that can be seen");
     let notice = sample::notices().remove(0);
-    let closed = |notice: &Notice| String::from_utf8(pages.closed(notice).by_lang[0].html.to_vec());
+    let closed =
+        |notice: &Notice| String::from_utf8(pages.closed(notice).of(Lang::En).html.to_vec());
     assert!(closed(&notice).expect("UTF-8").contains("<h1>Theirs</h1>"));
     let odd = Notice { service: "Odd".to_owned(), ..notice };
     let ours = closed(&odd).expect("UTF-8");
