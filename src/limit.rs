@@ -88,14 +88,34 @@ pub const CAPTURES_UNDER_WAY_MAX: usize = 4_096;
 pub const TICKET_LIFE: Duration = Duration::from_secs(120);
 /// Sends of one submission. Over it: only copy is offered.
 pub const SENDS_MAX: u32 = 5;
+/// From the first byte to the application until its outcome is known, however slow the
+/// application. Over it: unknown.
+pub const SENDING_MAX: Duration = Duration::from_secs(3600);
 /// A submission's life after it was captured (`forms.life`), and the cookie's that opens it.
 pub const SUBMISSION_LIFE: Duration = Duration::from_secs(48 * 3600);
 /// How long an accepted submission can still be copied before it is erased.
 pub const ACCEPTED_GRACE: Duration = Duration::from_secs(15 * 60);
 /// A tombstone: id, times, state, size; no content.
 pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A submission's life, however long the window over it is promised to last. Over it: expired.
+pub const SUBMISSION_LIFE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Two posts of the same bytes to the same place by one browser within this are one submission.
 pub const SAME_SUBMISSION: Duration = Duration::from_secs(600);
+/// Bytes of one field's name, or of one part's head. Over it: "not kept: broken".
+pub const FIELD_NAME_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of one value that the receipt shows. Over it: cut, and the receipt says so.
+pub const SHOWN_VALUE_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of all values that the receipt shows. Over it: names and sizes only.
+pub const SHOWN_FORM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a CSRF field's value that are compared with the live form's. Over it: replaced.
+pub const TOKEN_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Sealed frames read at once while a body is sent on: the memory that a send holds.
+pub const FRAMES_READ_MAX: u32 = 4;
+/// Submissions waiting for the sweep because their client vanished. Over it: their frames stay
+/// until the store is opened again.
+pub const ABANDONED_MAX: usize = 4_096;
+/// Submissions that one sweep looks at. More wait for the next.
+pub const SWEEP_MAX: u32 = 1_000;
 /// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
 pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod command;
+pub mod gauges;
 pub mod reconcile;
 pub mod reload;
 mod scopes;

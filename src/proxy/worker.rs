@@ -19,6 +19,7 @@ use crate::limit;
 use crate::snapshot::{Snapshot, UpstreamIx, View};
 use crate::telemetry::access::Lines;
 use crate::telemetry::shard::{Shard, Table};
+use crate::vault::Vault;
 
 /// A worker's own things. Shared by its tasks, never by threads.
 pub(super) struct Worker {
@@ -29,6 +30,7 @@ pub(super) struct Worker {
     pub(super) pool: Rc<Pool>,
     pub(super) shard: Shard,
     pub(super) lines: Lines,
+    pub(super) vault: Vault,
     pub(super) http: http1::Builder,
     pub(super) scratch: RefCell<Scratch>,
     began: Tick,
@@ -89,6 +91,7 @@ impl Worker {
             sweep,
             shard,
             lines: parts.access.lines(),
+            vault: parts.vault.clone(),
             http,
             scratch: RefCell::default(),
             began,

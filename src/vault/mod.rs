@@ -1,3 +1,144 @@
 //! The life of a submission: captured, sealed, kept, sent on when its owner says so, erased.
+//!
+//! | file | its part of that life |
+//! |---|---|
+//! | `item` | the states, and the only ways from one to the next |
+//! | `form`, `pairs`, `multipart` | the bytes of a form, cut into tokens without losing one |
+//! | `policy`, `summary` | what is never kept; what the receipt shows |
+//! | `capture` | from the first byte to "saved", which is said after it is durable |
+//! | `seal`, `owner` | who can open it: this node and the visitor's browser, together |
+//! | `receipt` | what its owner sees and may do |
+//! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
+//! | `refresh`, `substitute` | fresh CSRF values from the live form |
+//! | `retention` | what happens when nobody does anything, and after a crash |
 
+pub mod body;
+pub mod capture;
+pub mod form;
 pub mod item;
+mod multipart;
+pub mod owner;
+mod pairs;
+pub mod policy;
+pub mod receipt;
+pub mod refresh;
+pub mod resume;
+pub mod retention;
+pub mod seal;
+pub mod substitute;
+pub mod summary;
+
+use std::fmt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+
+use crate::clock::{Clock, Wall};
+use crate::id::{Id, NodeTag};
+use crate::limit;
+use crate::store::{Quota, Store};
+
+pub use capture::{Head, NotKept, Receipt, Receiving, Terms};
+pub use owner::{Mode, Owner, Ticket};
+pub use seal::NodeKey;
+
+/// Where submissions live. Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct Vault {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    store: Arc<dyn Store>,
+    key: NodeKey,
+    clock: Clock,
+    node: NodeTag,
+    bounds: Bounds,
+    abandon: SyncSender<Abandoned>,
+    abandoned: Mutex<Receiver<Abandoned>>,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Live submissions of one browser.
+    pub per_browser: u32,
+    /// Sealed bytes of one browser.
+    pub bytes_per_browser: u64,
+    /// Sealed bytes of all.
+    pub bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            per_browser: limit::SUBMISSIONS_PER_BROWSER_MAX,
+            bytes_per_browser: limit::BYTES_PER_BROWSER_MAX,
+            bytes: limit::BYTES_PER_NODE_MAX,
+        }
+    }
+}
+
+/// What was let go in the middle because its client vanished. A destructor cannot wait for the
+/// store, so it leaves word here and the next sweep does what is due.
+enum Abandoned {
+    /// Frames of a submission that will not be kept.
+    Frames(Id),
+    /// A submission whose sending was under way.
+    Sending(Id),
+}
+
+impl Vault {
+    /// A vault over this store. `key` is this node's half of every key.
+    pub fn new(store: Arc<dyn Store>, key: NodeKey, clock: Clock, node: NodeTag) -> Self {
+        Self::with_bounds(store, key, clock, node, Bounds::default())
+    }
+
+    /// A vault that keeps no more than this.
+    pub fn with_bounds(
+        store: Arc<dyn Store>,
+        key: NodeKey,
+        clock: Clock,
+        node: NodeTag,
+        bounds: Bounds,
+    ) -> Self {
+        let (abandon, abandoned) = sync_channel(limit::ABANDONED_MAX);
+        let abandoned = Mutex::new(abandoned);
+        Self { parts: Arc::new(Parts { store, key, clock, node, bounds, abandon, abandoned }) }
+    }
+
+    /// The browser that shows this cookie value, if it is one of ours.
+    pub fn owner(&self, cookie_value: &str) -> Option<Owner> {
+        Owner::from_cookie(cookie_value)
+    }
+
+    /// A browser that has no cookie yet.
+    pub fn new_owner(&self) -> Owner {
+        Owner::generate()
+    }
+
+    fn now(&self) -> Wall {
+        self.parts.clock.now()
+    }
+
+    fn quota(&self) -> Quota {
+        let Bounds { per_browser, bytes_per_browser, bytes } = self.parts.bounds;
+        let now = self.now().millis();
+        let span = i64::try_from(limit::SAME_SUBMISSION.as_millis()).unwrap_or(i64::MAX);
+        let same_since = Wall::from_millis(now.saturating_sub(span));
+        Quota { per_browser, bytes_per_browser, bytes, same_since }
+    }
+
+    /// Never blocks. If the queue is full the sweep misses it: frames then go when the store is
+    /// opened again, and a send becomes unknown when its time is over.
+    fn abandon(&self, what: Abandoned) {
+        if self.parts.abandon.try_send(what).is_err() {
+            tracing::warn!("more was abandoned at once than the sweep can take");
+        }
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}

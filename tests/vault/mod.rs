@@ -1,1 +1,42 @@
+//! The life of a submission.
 
+/// Bytes of forms: exact, bounded, in any chunks.
+mod form;
+/// Every state with every event, and what must hold on any way through them.
+mod item;
+/// From capture to the outcome, over the real store.
+mod life;
+/// What is never kept.
+mod policy;
+/// Fresh tokens from live pages.
+mod refresh;
+/// What a thief, a flipped bit and another browser can open.
+mod seal;
+
+use intermission::clock::Wall;
+use intermission::id::{Id, NodeTag};
+use intermission::vault::item::{Item, State};
+
+/// A submission in this state, captured long before `now`.
+fn item(state: State, now: Wall) -> Item {
+    Item {
+        id: Id::new(now, NodeTag(1)),
+        version: 7,
+        state,
+        browser: [1; 32],
+        fingerprint: [2; 32],
+        route: "claims".into(),
+        region: "apac".into(),
+        window: Id::new(now, NodeTag(1)),
+        captured: now,
+        expires: Wall::from_millis(now.millis() + 1_000_000),
+        due: now,
+        size: 10,
+        frames: 1,
+        sends: 0,
+        answer: None,
+        ticket: None,
+        wrapped_key: vec![3; 8],
+        sealed_head: vec![4; 8],
+    }
+}

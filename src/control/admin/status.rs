@@ -27,7 +27,8 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
     // The store may hang or fail; what is in force must be told all the same.
     let census = match admin.store.census().await {
         Ok(census) => {
-            let by_state: BTreeMap<_, _> = census.submissions.iter().copied().collect();
+            let by_state: BTreeMap<_, _> =
+                census.submissions.iter().map(|(state, count)| (state.name(), *count)).collect();
             json!({ "submissions": by_state, "bytes": census.bytes })
         }
         Err(error) => json!({ "error": error.to_string() }),

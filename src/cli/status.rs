@@ -1,0 +1,265 @@
+//! `intermission status`: what is closed, since when, until when, by whom and why; what is still
+//! in flight; what was kept.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::client::{self, Client};
+use super::{Fault, Reach, text};
+use crate::clock::Wall;
+
+/// How often `--watch` looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Args)]
+pub(super) struct StatusCommand {
+    /// Look again every second until interrupted.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// What the admin API tells of a node, as far as it is shown.
+#[derive(Deserialize, Debug)]
+pub struct StatusShown {
+    node: String,
+    phase: String,
+    now: Wall,
+    uptime_secs: u64,
+    generation: u64,
+    config: ConfigShown,
+    /// Windows in force.
+    pub windows: Vec<WindowShown>,
+    closed_cells: u64,
+    in_flight: Vec<PlaceShown>,
+    connections: u64,
+    store: StoreShown,
+}
+
+#[derive(Deserialize, Debug)]
+struct ConfigShown {
+    fingerprint: String,
+    last_reload: Option<ReloadShown>,
+}
+
+#[derive(Deserialize, Debug)]
+struct ReloadShown {
+    at: Wall,
+    result: String,
+    reason: String,
+}
+
+#[derive(Deserialize, Debug)]
+struct StoreShown {
+    #[serde(default)]
+    submissions: BTreeMap<String, u64>,
+    #[serde(default)]
+    bytes: u64,
+    error: Option<String>,
+}
+
+#[derive(Deserialize, Debug)]
+struct PlaceShown {
+    route: String,
+    region: String,
+    count: u64,
+}
+
+/// A window, as far as it is shown.
+#[derive(Deserialize, Debug)]
+pub struct WindowShown {
+    /// Its name for ever.
+    pub id: String,
+    /// The name of its state.
+    pub state: String,
+    /// The name of its mode.
+    pub mode: String,
+    /// When it began.
+    pub began: Wall,
+    /// When it will end, as visitors were told.
+    pub promised_end: Option<Wall>,
+    /// Requests under way in its scope.
+    pub in_flight_total: u64,
+    scope: ScopeShown,
+    texts: TextsShown,
+    by: String,
+    drain_deadline: Wall,
+    in_flight: Vec<PlaceShown>,
+}
+
+#[derive(Deserialize, Debug)]
+struct ScopeShown {
+    regions: Names,
+    routes: Names,
+}
+
+#[derive(Deserialize, Debug)]
+struct TextsShown {
+    reason: String,
+}
+
+/// `"all"`, or a list.
+#[derive(Deserialize, Debug)]
+#[serde(untagged)]
+enum Names {
+    All(Word),
+    Listed(Vec<String>),
+}
+
+/// The one word that may stand in place of a list.
+#[derive(Deserialize, Debug)]
+enum Word {
+    #[serde(rename = "all")]
+    All,
+}
+
+impl Names {
+    fn text(&self, kind: &str) -> String {
+        match self {
+            Self::All(Word::All) => format!("all {kind}"),
+            Self::Listed(names) => names.join(", "),
+        }
+    }
+}
+
+impl WindowShown {
+    /// `claims in apac`
+    pub fn place(&self) -> String {
+        let ScopeShown { regions, routes } = &self.scope;
+        format!("{} in {}", routes.text("routes"), regions.text("regions"))
+    }
+}
+
+/// Whether a rendering is for a terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Paint {
+    /// With colours.
+    Colours,
+    /// Characters alone.
+    Plain,
+}
+
+impl StatusCommand {
+    pub(super) fn run(self) -> Result<(), Fault> {
+        let client = Client::new(&self.reach)?;
+        let terminal = std::io::stdout().is_terminal();
+        let paint = if terminal { Paint::Colours } else { Paint::Plain };
+        loop {
+            let answer = client.get("/api/v1/status")?;
+            let shown = if self.reach.json {
+                if self.watch { format!("{answer}\n") } else { format!("{answer:#}\n") }
+            } else {
+                let status: StatusShown = client::read(answer)?;
+                render(&status, None, paint, &TimeZone::system())
+            };
+            if self.watch && terminal && !self.reach.json {
+                anstream::print!("\u{1b}[H\u{1b}[2J");
+            }
+            anstream::print!("{shown}");
+            if !self.watch {
+                return Ok(());
+            }
+            // A reader that is gone, such as `head`, ends the watch.
+            if std::io::stdout().flush().is_err() {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// The status for people; `width` in columns, or the terminal's.
+pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone) -> String {
+    let StatusShown { node, phase, generation, now, .. } = status;
+    let up = text::span(Duration::from_secs(status.uptime_secs));
+    let config = &status.config.fingerprint;
+    let mut out = format!("{node}: {phase}, up {up}, generation {generation}, config {config}\n");
+    if let Some(reload) = &status.config.last_reload {
+        let when = text::since(reload.at, *now, zone);
+        match reload.result.as_str() {
+            "ok" => out += &format!("config read again at {when}\n"),
+            _ => out += &format!("LAST RELOAD FAILED at {when}: {}\n", reload.reason),
+        }
+    }
+    out.push('\n');
+    if status.windows.is_empty() {
+        out.push_str("nothing is closed\n");
+    } else {
+        let _ = writeln!(out, "{}", table(status, width, paint, zone));
+        let cells = status.closed_cells;
+        let _ = writeln!(out, "{cells} route × region places are closed");
+    }
+    out.push('\n');
+    out += &traffic(status);
+    out += &kept(&status.store);
+    out
+}
+
+fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = width {
+        table.set_width(width);
+    }
+    if paint == Paint::Plain {
+        table.force_no_tty();
+        table.set_width(width.unwrap_or(120));
+    }
+    table.set_header(["closed", "since", "back", "by", "why", "in flight"]);
+    for window in &status.windows {
+        let WindowShown { id, state, mode, .. } = window;
+        let place = Cell::new(format!("{}\n{mode}, {state}\n{id}", window.place()));
+        let colour = match state.as_str() {
+            "draining" => Color::Yellow,
+            "overrun" => Color::Red,
+            _ => Color::Reset,
+        };
+        table.add_row([
+            if paint == Paint::Colours { place.fg(colour) } else { place },
+            Cell::new(text::since(window.began, status.now, zone)),
+            Cell::new(text::until(window.promised_end, status.now, zone)),
+            Cell::new(&window.by),
+            Cell::new(&window.texts.reason),
+            Cell::new(in_flight(window, status.now)),
+        ]);
+    }
+    table
+}
+
+/// `3, until 15:02` with a line for each place while a window drains.
+fn in_flight(window: &WindowShown, now: Wall) -> String {
+    let mut told = window.in_flight_total.to_string();
+    if window.state == "draining" {
+        let _ = write!(told, ", {} left", text::span(window.drain_deadline.since(now)));
+    }
+    for PlaceShown { route, region, count } in &window.in_flight {
+        let _ = write!(told, "\n{route} in {region}: {count}");
+    }
+    told
+}
+
+fn traffic(status: &StatusShown) -> String {
+    let total: u64 = status.in_flight.iter().map(|place| place.count).sum();
+    format!("in flight: {total}, on {} connections\n", status.connections)
+}
+
+fn kept(store: &StoreShown) -> String {
+    if let Some(error) = &store.error {
+        return format!("kept forms: cannot be counted: {error}\n");
+    }
+    let live = store.submissions.iter().filter(|(_, count)| **count > 0);
+    let each: Vec<_> = live.map(|(state, count)| format!("{count} {state}")).collect();
+    if each.is_empty() {
+        return "kept forms: none\n".to_owned();
+    }
+    format!("kept forms: {} ({} KiB)\n", each.join(", "), store.bytes.div_ceil(1024))
+}

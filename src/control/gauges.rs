@@ -1,0 +1,100 @@
+//! Tells the metrics what control knows: the generation, windows, reloads, what the store holds.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::command::{Handle, Standing};
+use super::reload::{Outcome, Reloads, Verdict};
+use crate::clock::Clock;
+use crate::limit;
+use crate::store::Store;
+use crate::store::embedded::StoreGauges;
+use crate::telemetry::metrics::{Metrics, Reload, StoreFigures};
+use crate::window::state::State;
+
+/// How long the store's commits took.
+pub type Latency = Box<dyn Fn() -> StoreGauges + Send>;
+
+/// Who knows, and who is told.
+pub struct Gauges {
+    metrics: Metrics,
+    store: Arc<dyn Store>,
+    latency: Latency,
+    clock: Clock,
+    standing: watch::Receiver<Arc<Standing>>,
+    reloads: Option<watch::Receiver<Option<Arc<Outcome>>>>,
+}
+
+impl Gauges {
+    /// Tells `metrics`.
+    pub fn new(
+        metrics: Metrics,
+        (store, latency): (Arc<dyn Store>, Latency),
+        clock: Clock,
+        handle: &Handle,
+        reloads: Option<&Reloads>,
+    ) -> Self {
+        let (standing, reloads) = (handle.watch(), reloads.map(Reloads::watch));
+        Self { metrics, store, latency, clock, standing, reloads }
+    }
+
+    /// Works until the reconciler is gone.
+    pub async fn run(mut self) {
+        let mut census = tokio::time::interval(limit::CENSUS_EVERY);
+        census.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.windows();
+        loop {
+            let reloaded = async {
+                match &mut self.reloads {
+                    Some(reloads) => reloads.changed().await.is_ok(),
+                    None => std::future::pending().await,
+                }
+            };
+            // CANCEL: each branch only says that there is something to look at.
+            tokio::select! {
+                changed = self.standing.changed() => match changed {
+                    Ok(()) => self.windows(),
+                    Err(_) => return,
+                },
+                alive = reloaded => if alive { self.reload() } else { self.reloads = None },
+                _ = census.tick() => self.census().await,
+            }
+        }
+    }
+
+    fn windows(&mut self) {
+        let standing = Arc::clone(&self.standing.borrow_and_update());
+        let count = |state| standing.windows.iter().filter(|w| w.state == state).count() as u64;
+        let states = [State::Draining, State::Closed, State::Overrun];
+        let by_state = states.map(|state| (state.name(), count(state)));
+        self.metrics.generation(standing.generation);
+        self.metrics.windows(by_state.to_vec(), standing.closed_cells as u64);
+    }
+
+    fn reload(&mut self) {
+        let Some(reloads) = &mut self.reloads else { return };
+        let Some(outcome) = reloads.borrow_and_update().clone() else { return };
+        let went = match outcome.result {
+            Verdict::Ok => Reload::Done,
+            Verdict::Failed => Reload::Failed,
+        };
+        self.metrics.reload(went, self.clock.now());
+    }
+
+    async fn census(&mut self) {
+        // A failure is counted by the store itself, and logged where it hurts.
+        let Ok(census) = self.store.census().await else { return };
+        let by_state = census.submissions.iter().map(|(state, count)| (state.name(), *count));
+        let latency = (self.latency)();
+        self.metrics.store(StoreFigures {
+            submissions: by_state.collect(),
+            bytes: census.bytes,
+            commits: latency.batches,
+            commit_sum: latency.commit_sum,
+            commit_p50: latency.commit_p50,
+            commit_p99: latency.commit_p99,
+            failures: latency.failures,
+        });
+    }
+}

@@ -1,0 +1,322 @@
+//! From a form's first byte to "saved": checked, sealed and stored frame by frame as it arrives.
+//!
+//! ORDER: [`Receiving::finish`] returns after the store has committed. Who says "saved" to a
+//! visitor says it after that, never before.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::form::{Fault, Kind, Scanner};
+use super::item::{Event, Item, State};
+use super::owner::Owner;
+use super::policy::Policy;
+use super::seal::{ContentKey, Frames, Place};
+use super::summary::{Inspector, Summary};
+use super::{Abandoned, Vault};
+use crate::digest::Hash;
+use crate::id::Id;
+use crate::limit;
+use crate::store::{Kept, StoreError};
+
+/// What is remembered of the request besides its body. Sealed, all of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The method.
+    pub method: String,
+    /// `http` or `https`, as the visitor sees it.
+    pub scheme: String,
+    /// Host and port, as the visitor sees them.
+    pub authority: String,
+    /// Path and query, byte for byte.
+    pub target: String,
+    /// The content type, with its boundary.
+    pub content_type: String,
+    /// The page that the form was on, if it told.
+    pub referer: Option<String>,
+    /// The route's name. In clear too, for operators.
+    pub route: String,
+    /// The region's name. In clear too.
+    pub region: String,
+    /// The window over the place. In clear too.
+    pub window: Id,
+}
+
+/// On which terms a form is kept.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Its encoding.
+    pub kind: Kind,
+    /// Bytes of its body.
+    pub bytes_max: u64,
+    /// How long it is kept.
+    pub life: Duration,
+    /// Fields of the route's own that are never kept.
+    pub never_kept: Arc<[String]>,
+    /// Fields that hold the application's tokens.
+    pub csrf_fields: Arc<[String]>,
+}
+
+/// What is sealed in the head record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The request.
+    pub head: Head,
+    /// The form's encoding.
+    pub kind: Kind,
+    /// Its fields.
+    pub summary: Summary,
+    /// Bytes of its body. In clear too, where they could be changed.
+    pub size: u64,
+}
+
+/// A form that is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// The submission.
+    pub id: Id,
+    /// Whether it is new.
+    pub kept: Fresh,
+}
+
+/// Whether a kept form is a new submission.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fresh {
+    /// It is.
+    New,
+    /// The same was kept a moment ago: a double click.
+    Same,
+}
+
+/// Why a form is not kept. Nothing of it is left, and the visitor is told.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotKept {
+    /// Over the limit of bytes or fields.
+    #[error("larger than is kept")]
+    Size,
+    /// It holds a password, a one-time code or payment details.
+    #[error("it holds what is never kept")]
+    Secret,
+    /// It is not what its content type says.
+    #[error("{0}")]
+    Broken(Fault),
+    /// The browser or the node holds as much as it may.
+    #[error("over the quota: {0}")]
+    Quota(&'static str),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl Vault {
+    /// Whether this browser may keep one more form, of this length if it declared one. Asked
+    /// before the body is: a client that waits for `100 Continue` is then spared sending it.
+    pub async fn admit(&self, owner: &Owner, declared: Option<u64>) -> Result<(), NotKept> {
+        let items = self.parts.store.items_of(owner.browser()).await.map_err(NotKept::from)?;
+        let live: Vec<&Item> = items.iter().filter(|item| !item.state.is_erased()).collect();
+        let bounds = self.parts.bounds;
+        if live.len() >= bounds.per_browser as usize {
+            return Err(NotKept::Quota("submissions of this browser"));
+        }
+        let bytes: u64 = live.iter().map(|item| item.size).sum();
+        if bytes.saturating_add(declared.unwrap_or(0)) > bounds.bytes_per_browser {
+            return Err(NotKept::Quota("bytes of this browser"));
+        }
+        Ok(())
+    }
+
+    /// Begins to receive a form.
+    pub fn receive(&self, owner: &Owner, head: Head, terms: Terms) -> Result<Receiving, NotKept> {
+        let scanner = Scanner::new(terms.kind, &head.content_type)?;
+        let browser = owner.browser();
+        let inspector = Inspector::new(
+            terms.kind,
+            Policy::new(Arc::clone(&terms.never_kept)),
+            Arc::clone(&terms.csrf_fields),
+            self.parts.key.clone(),
+            &[&browser, head.method.as_bytes(), head.authority.as_bytes(), head.target.as_bytes()],
+        );
+        let id = Id::new(self.now(), self.parts.node);
+        let key = ContentKey::generate();
+        Ok(Receiving {
+            vault: self.clone(),
+            id,
+            browser,
+            wrapped_key: key.wrap(&self.parts.key, owner.secret(), id),
+            frames: key.frames(id),
+            key,
+            head,
+            terms,
+            scanner,
+            inspector: Some(inspector),
+            plain: Vec::new(),
+            appended: 0,
+            size: 0,
+        })
+    }
+}
+
+/// A form that is arriving. Dropped before it is finished, it leaves nothing behind.
+pub struct Receiving {
+    vault: Vault,
+    id: Id,
+    browser: Hash,
+    wrapped_key: Vec<u8>,
+    key: ContentKey,
+    frames: Frames,
+    head: Head,
+    terms: Terms,
+    scanner: Scanner,
+    inspector: Option<Inspector>,
+    /// At most one frame of plaintext.
+    plain: Vec<u8>,
+    /// Frames given to the store so far, whether or not it has answered.
+    appended: u32,
+    size: u64,
+}
+
+impl Receiving {
+    /// Takes the next bytes. Waits while the store is behind, and with it the client's upload.
+    ///
+    /// CANCEL: a dropped push leaves bytes behind that no later push makes good; the form must be
+    /// dropped with it.
+    pub async fn push(&mut self, bytes: Bytes) -> Result<(), NotKept> {
+        self.size += bytes.len() as u64;
+        if self.size > self.terms.bytes_max {
+            return Err(NotKept::Size);
+        }
+        self.inspect(&bytes)?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            // A full frame waits until something follows it: only then is it not the last.
+            if self.plain.len() == limit::FRAME_BYTES {
+                self.append().await?;
+            }
+            let room = limit::FRAME_BYTES - self.plain.len();
+            let (now, later) = rest.split_at(rest.len().min(room));
+            self.plain.extend_from_slice(now);
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The body is whole: makes it durable.
+    ///
+    /// CANCEL: the store may commit after this is dropped. The submission then exists and is in
+    /// its owner's list, though nobody was told; a client that is still there should not be
+    /// able to cause that, so run this where the client's going cannot drop it.
+    pub async fn finish(mut self) -> Result<Receipt, NotKept> {
+        let (summary, fingerprint) = self.conclude()?;
+        let last = (self.appended, self.seal(Place::Last));
+        let item = self.item(summary, fingerprint);
+        let store = Arc::clone(&self.vault.parts.store);
+        let kept = store.keep(item, vec![last], self.vault.quota()).await?;
+        let receipt = match kept {
+            Kept::New => Receipt { id: self.id, kept: Fresh::New },
+            Kept::Same(id) => Receipt { id, kept: Fresh::Same },
+        };
+        // Kept, or dropped by the store: the destructor has nothing to do.
+        self.appended = 0;
+        Ok(receipt)
+    }
+
+    fn inspect(&mut self, bytes: &[u8]) -> Result<(), NotKept> {
+        let inspector = self.inspector.as_mut().expect("it is taken by finish alone");
+        self.scanner.push(bytes, &mut |token| inspector.take(token))?;
+        inspector.check().map_err(|_| NotKept::Secret)
+    }
+
+    fn conclude(&mut self) -> Result<(Summary, Hash), NotKept> {
+        let mut inspector = self.inspector.take().expect("finish consumes the form");
+        self.scanner.finish(&mut |token| inspector.take(token))?;
+        inspector.finish().map_err(|_| NotKept::Secret)
+    }
+
+    async fn append(&mut self) -> Result<(), NotKept> {
+        let number = self.appended;
+        let sealed = self.seal(Place::Inner);
+        self.appended += 1;
+        self.vault.parts.store.append(self.id, number, sealed).await?;
+        Ok(())
+    }
+
+    fn seal(&mut self, place: Place) -> Vec<u8> {
+        let plain = std::mem::take(&mut self.plain);
+        self.frames.seal(self.appended, place, plain)
+    }
+
+    fn item(&mut self, summary: Summary, fingerprint: Hash) -> Item {
+        let now = self.vault.now();
+        let record =
+            Record { head: self.head.clone(), kind: self.terms.kind, summary, size: self.size };
+        let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
+        let arriving = Item {
+            id: self.id,
+            version: 0,
+            state: State::Receiving,
+            browser: self.browser,
+            fingerprint,
+            route: self.head.route.clone(),
+            region: self.head.region.clone(),
+            window: self.head.window,
+            captured: now,
+            expires: now.plus(self.terms.life.min(limit::SUBMISSION_LIFE_MAX)),
+            due: now,
+            size: self.size,
+            frames: self.appended + 1,
+            sends: 0,
+            answer: None,
+            ticket: None,
+            wrapped_key: std::mem::take(&mut self.wrapped_key),
+            sealed_head: self.key.seal_head(self.id, &record),
+        };
+        arriving.step(Event::Completed, now).expect("what is received can be completed")
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        if self.appended > 0 {
+            self.vault.abandon(Abandoned::Frames(self.id));
+        }
+    }
+}
+
+impl From<Fault> for NotKept {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooManyFields => Self::Size,
+            Fault::Malformed(_) => Self::Broken(fault),
+        }
+    }
+}
+
+impl From<StoreError> for NotKept {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Quota(which) => Self::Quota(which),
+            StoreError::Conflict | StoreError::Full | StoreError::Failed(_) => Self::Store(error),
+        }
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
+impl fmt::Debug for Receiving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}

@@ -1,0 +1,151 @@
+//! Who a submission belongs to: a browser, by the secret in its cookie, and nobody else.
+//!
+//! The store knows a browser by a value derived from the secret, which does not give the secret
+//! back. Page tokens and tickets are derived too, so that showing a receipt writes nothing.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::digest::{self, Hash};
+use crate::id::Id;
+
+const ID_LEN: usize = 16;
+const SECRET_LEN: usize = 32;
+const TICKET_LEN: usize = 20 + 32;
+
+/// A visitor's browser, as its cookie proves.
+#[derive(Clone)]
+pub struct Owner {
+    id: [u8; ID_LEN],
+    secret: Secret,
+    browser: Hash,
+}
+
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct Secret([u8; SECRET_LEN]);
+
+/// How a submission is to be sent on; the visitor's choice, bound into the ticket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Mode {
+    /// As it was captured, byte for byte.
+    Replay,
+    /// With CSRF fields taken from the live form.
+    Confirm,
+}
+
+impl Mode {
+    /// The name in the receipt's form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Confirm => "confirm",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Replay, Self::Confirm].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
+impl Owner {
+    /// A browser that was never seen before.
+    pub fn generate() -> Self {
+        Self::of(digest::random(), Secret(digest::random()))
+    }
+
+    /// The browser that shows this cookie value: `v1.<id>.<secret>`, both in base64url.
+    pub fn from_cookie(value: &str) -> Option<Self> {
+        let (id, secret) = value.strip_prefix("v1.")?.split_once('.')?;
+        let secret = Zeroizing::new(digest::unbase64url(secret)?);
+        let id = digest::unbase64url(id)?.as_slice().try_into().ok()?;
+        Some(Self::of(id, Secret(secret.as_slice().try_into().ok()?)))
+    }
+
+    /// The value of the cookie. It opens everything of this visitor's: for `Set-Cookie` alone.
+    pub fn cookie_value(&self) -> Zeroizing<String> {
+        let secret = Zeroizing::new(digest::base64url(&self.secret.0));
+        Zeroizing::new(format!("v1.{}.{}", digest::base64url(&self.id), *secret))
+    }
+
+    /// What the store knows of it.
+    pub const fn browser(&self) -> Hash {
+        self.browser
+    }
+
+    /// The token that the receipt's forms carry (`im_csrf`). It is good for one version of one
+    /// submission: a page that shows an older state cannot act on a newer one.
+    pub fn page_token(&self, id: Id, version: u64) -> String {
+        digest::base64url(&self.mac(b"page", id, version))
+    }
+
+    /// Whether `token` is the page token of this version of this submission.
+    pub fn is_page_token(&self, token: &str, id: Id, version: u64) -> bool {
+        digest::same(token.as_bytes(), self.page_token(id, version).as_bytes())
+    }
+
+    /// The ticket that the receipt's form carries (`intermission_ticket`).
+    pub fn ticket(&self, id: Id, version: u64) -> Ticket {
+        Ticket { id, proof: self.mac(b"ticket", id, version) }
+    }
+
+    pub(super) fn secret(&self) -> &[u8] {
+        &self.secret.0
+    }
+
+    fn of(id: [u8; ID_LEN], secret: Secret) -> Self {
+        let browser = digest::derive(&secret.0, &id, &[b"intermission/v1/verifier"]);
+        Self { id, secret, browser }
+    }
+
+    fn mac(&self, purpose: &[u8], id: Id, version: u64) -> Hash {
+        let key = digest::derive(&self.secret.0, &self.id, &[b"intermission/v1/page"]);
+        digest::mac(&key, &[purpose, id.bytes(), &version.to_be_bytes()])
+    }
+}
+
+/// Names a submission, and proves that a receipt of its owner's was used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    id: Id,
+    proof: Hash,
+}
+
+impl Ticket {
+    /// The text that travels in the form.
+    pub fn text(&self) -> String {
+        digest::base64url(&[&self.id.bytes()[..], &self.proof[..]].concat())
+    }
+
+    /// Reads a ticket. None: this is no ticket of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = digest::unbase64url(text)?;
+        let bytes: [u8; TICKET_LEN] = bytes.as_slice().try_into().ok()?;
+        let (id, proof) = bytes.split_at(20);
+        Some(Self { id: Id::from_bytes(id.try_into().ok()?), proof: proof.try_into().ok()? })
+    }
+
+    /// The submission that it names.
+    pub const fn id(&self) -> Id {
+        self.id
+    }
+
+    /// What is stored while the ticket is awaited: its hash, together with the mode chosen.
+    pub(super) fn stored(&self, mode: Mode) -> Hash {
+        let parts = [&self.id.bytes()[..], &self.proof[..], mode.name().as_bytes()];
+        digest::sha256(&parts.concat())
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}

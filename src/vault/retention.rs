@@ -1,0 +1,91 @@
+//! What happens when nobody does anything: expiry, grace, tombstones, and the mess of a crash.
+
+use std::sync::PoisonError;
+
+use super::item::{Event, Item, State};
+use super::receipt::Denied;
+use super::{Abandoned, Vault};
+use crate::limit;
+use crate::store::StoreError;
+
+/// What one look did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// Submissions that were moved on.
+    pub moved: u32,
+    /// Tombstones that were forgotten.
+    pub buried: u32,
+    /// Bodies that were let go in the middle and are gone.
+    pub dropped: u32,
+}
+
+impl Vault {
+    /// Puts right what the last process left: whatever was being sent may have arrived, and a
+    /// ticket that nobody can use any more is called back. To be called before anything is served.
+    pub async fn recover(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        for item in self.parts.store.items_in(State::Sending).await? {
+            swept.moved += self.move_on(item, Event::Lose).await?;
+        }
+        let now = self.now();
+        for item in self.parts.store.items_in(State::Armed).await? {
+            if item.due <= now {
+                swept.moved += self.move_on(item, Event::CallBack).await?;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Does what is due now. Bounded: what is left over comes next time.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        for _ in 0..limit::SWEEP_MAX {
+            let Some(abandoned) = self.next_abandoned() else { break };
+            match abandoned {
+                Abandoned::Frames(id) => {
+                    self.parts.store.drop_frames(id).await?;
+                    swept.dropped += 1;
+                }
+                Abandoned::Sending(id) => {
+                    let item = self.parts.store.item(id).await?;
+                    if let Some(item) = item.filter(|item| item.state == State::Sending) {
+                        swept.moved += self.move_on(item, Event::Lose).await?;
+                    }
+                }
+            }
+        }
+        for item in self.parts.store.due(self.now(), limit::SWEEP_MAX).await? {
+            let event = match item.state {
+                State::Armed => Event::CallBack,
+                State::Sending => Event::Lose,
+                State::Accepted => Event::Settle,
+                State::Held
+                | State::Refused
+                | State::Unknown
+                | State::Unreadable
+                | State::Receiving => Event::Expire,
+                State::Done | State::Discarded | State::Expired => {
+                    self.parts.store.bury(item.id).await?;
+                    swept.buried += 1;
+                    continue;
+                }
+            };
+            swept.moved += self.move_on(item, event).await?;
+        }
+        Ok(swept)
+    }
+
+    fn next_abandoned(&self) -> Option<Abandoned> {
+        let abandoned = self.parts.abandoned.lock().unwrap_or_else(PoisonError::into_inner);
+        abandoned.try_recv().ok()
+    }
+
+    /// Somebody who moved it first was right to: the next look sees what is due then.
+    async fn move_on(&self, item: Item, event: Event) -> Result<u32, StoreError> {
+        match self.apply(item, event).await {
+            Ok(_) => Ok(1),
+            Err(Denied::Store(error)) => Err(error),
+            Err(_) => Ok(0),
+        }
+    }
+}
