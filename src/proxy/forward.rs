@@ -17,11 +17,10 @@ use super::deadline::Wait;
 use super::ending::{Progress, Story};
 use super::head::{Judged, MALFORMED};
 use super::request::Acting;
-use super::upstream::{ConnectError, Lease};
+use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
 use super::worker::Current;
 use super::{hop, upgrade};
-use crate::addr::ServerAddr;
 use crate::limit;
 use crate::snapshot::{Upstream, UpstreamIx};
 use crate::telemetry::end::End;
@@ -97,7 +96,7 @@ pub(super) fn start(
     story.in_flight();
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
-    let switch = upgrade::wanted(judged.rules(), &parts);
+    let switch = upgrade::wanted(&judged, &parts);
     if hop::up(&mut parts.headers, conn, &judged, switch).is_err() {
         conn.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
@@ -186,8 +185,8 @@ impl Exchange {
     }
 
     fn pooled(&self) -> Option<Lease> {
-        let servers = &self.upstream().servers;
-        let lease = self.conn.worker.pool.take(servers[self.turn % servers.len()])?;
+        let servers = self.current.servers(self.upstream);
+        let lease = servers[self.turn % servers.len()].pooled()?;
         self.conn.worker.shard.upstream_reused();
         Some(lease)
     }
@@ -198,10 +197,10 @@ impl Exchange {
         mut request: Request<Upload>,
         story: &mut Story,
     ) -> Result<(Response<Incoming>, Lease), ForwardError> {
-        let servers = &self.upstream().servers;
+        let servers = self.current.servers(self.upstream);
         let mut failed = None;
         for attempt in 0..limit::ATTEMPTS_MAX.max(servers.len()) {
-            let server = servers[self.turn.wrapping_add(attempt) % servers.len()];
+            let server = &servers[self.turn.wrapping_add(attempt) % servers.len()];
             let lease = match self.connect(server, story).await {
                 Ok(lease) => lease,
                 Err(error) => {
@@ -221,7 +220,7 @@ impl Exchange {
         Err(failed.unwrap_or(ForwardError::TimedOut))
     }
 
-    async fn connect(&self, server: ServerAddr, story: &mut Story) -> Result<Lease, ConnectError> {
+    async fn connect(&self, server: &Rc<Server>, story: &mut Story) -> Result<Lease, ConnectError> {
         let worker = &self.conn.worker;
         let began = worker.clock.tick();
         let lease = worker.pool.connect(server, self.upstream().connect_timeout).await?;

@@ -8,6 +8,7 @@ use http::header::{EXPECT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 
 use super::conn::Conn;
+use super::fields::Fields;
 use super::worker::{Current, Scratch};
 use crate::addr::{ClientAddr, canonical_host};
 use crate::decide::{Ask, Ground, Keeps, Refusal, Verdict, decide};
@@ -51,6 +52,7 @@ pub(super) struct Judged {
     pub verdict: Verdict,
     pub scheme: Scheme,
     pub trust: Trust,
+    pub fields: Fields,
 }
 
 impl Judged {
@@ -117,7 +119,10 @@ pub(super) fn judge<B>(
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
     let path = path_of(request, path_scratch)?;
-    check_expectation(conn, request.headers())?;
+    let fields = Fields::of(request.headers());
+    if fields.any(Fields::EXPECT) {
+        check_expectation(conn, request.headers())?;
+    }
     let scheme = scheme_of(request.headers(), trust);
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
@@ -149,7 +154,7 @@ pub(super) fn judge<B>(
     };
     let closure = closure.cloned();
     drop(scratch);
-    Ok(Judged { current, place, closure, verdict, scheme, trust })
+    Ok(Judged { current, place, closure, verdict, scheme, trust, fields })
 }
 
 /// The one host that a request names (RFC 9112 §3.2).

@@ -9,6 +9,7 @@ mod body;
 mod conn;
 mod deadline;
 mod ending;
+mod fields;
 mod forward;
 mod guard;
 mod head;
