@@ -70,7 +70,7 @@ Intermission stands in front of a small claim portal.
 
   Try this: open a new claim in apac and type something. Close claims with the second command. Now
   press Continue: the form is kept, and the receipt says so. Reload it, press Back, send it twice.
-  Reopen with the last command, press Send on the receipt, and look at Your claims: it is there once.
+  Reopen with the last command and press Send on the receipt: Your claims shows it once.
 
   The config, the store and the access log are in {folder}
   (edit the config there and save: it is taken over without a restart). Ctrl-C stops everything.
