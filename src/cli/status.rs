@@ -195,7 +195,7 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
     } else {
         let _ = writeln!(out, "{}", table(status, width, paint, zone));
         let cells = status.closed_cells;
-        let _ = writeln!(out, "{cells} route × region places are closed");
+        let _ = writeln!(out, "closed places (route × region): {cells}");
     }
     out.push('\n');
     out += &traffic(status);
