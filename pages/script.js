@@ -2,11 +2,13 @@
 // return. It never reloads by itself, so that nothing typed or read elsewhere on the page is lost.
 (() => {
 'use strict';
-const root = document.documentElement;
+// The page's language, with the habits of the visitor's region: 16:00 for some, 4 pm for others.
+const lang = document.documentElement.lang;
+const locale = (navigator.languages || []).find((tag) => tag.split('-')[0].toLowerCase() === lang) || lang;
 const spell = (time) => {
   const at = new Date(time.dateTime);
   try {
-    time.textContent = new Intl.DateTimeFormat(root.lang, {
+    time.textContent = new Intl.DateTimeFormat(locale, {
       weekday: 'long', day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit', timeZoneName: 'short',
     }).format(at);
   } catch { /* an old browser keeps the words in UTC */ }

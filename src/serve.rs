@@ -18,8 +18,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{self, Loaded, Process};
 use crate::control::admin::{self, Admin, Phase};
-use crate::control::gauges::Gauges;
-use crate::control::measured::Measured;
+use crate::control::gauges::{Gauges, Latency};
 use crate::control::reload::{Reloader, Reloads, Trigger};
 use crate::control::traffic::Traffic;
 use crate::control::{BootError, Parts, Reconciler};
@@ -138,7 +137,6 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     let metrics = Metrics::default();
     metrics.watch_access(&access);
     let store = Arc::clone(&engine) as Arc<dyn Store>;
-    let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone(), clock.clone()));
     let key = NodeKey::load_or_create(&process.store_dir)?;
     let vault = Vault::new(Arc::clone(&store), key, clock.clone(), loaded.site.node_tag);
     let (phase, phases) = watch::channel(Phase::Starting);
@@ -149,7 +147,8 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
         clock: clock.clone(),
         signals,
         store,
-        vault,
+        engine: Arc::clone(&engine),
+        vault: vault.clone(),
         metrics: metrics.clone(),
         access: access.clone(),
         listener,
@@ -158,7 +157,7 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
-    let workers = proxy::Parts { live, metrics, access, clock };
+    let workers = proxy::Parts { live, vault, metrics, access, clock };
     let workers = proxy::Workers::spawn(sockets, &workers);
     let workers = workers.map_err(|source| ServeError::System { what: "the workers", source })?;
     let proxy = workers.addresses().to_vec();
@@ -217,6 +216,7 @@ struct ControlPlane {
     clock: Clock,
     signals: Signals,
     store: Arc<dyn Store>,
+    engine: Arc<Embedded>,
     vault: Vault,
     metrics: Metrics,
     access: AccessLog,
@@ -311,8 +311,10 @@ impl ControlPlane {
         }
         let (metrics, store) = (self.metrics, self.store);
         let clock = self.clock.clone();
-        let gauges =
-            Gauges::new(metrics.clone(), Arc::clone(&store), clock, &handle, reloads.as_ref());
+        let engine = self.engine;
+        let figures: Latency = Box::new(move || engine.latency());
+        let holds = (Arc::clone(&store), figures);
+        let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
         tasks.spawn(named("vault sweep", sweep(self.vault, self.phase.clone())));
         let listener = tokio::net::TcpListener::from_std(self.listener);

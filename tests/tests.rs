@@ -4,6 +4,8 @@
 mod config;
 /// Reconciler, admin API, switches that survive.
 mod control;
+/// `kill -9` at every moment of a submission's life.
+mod crash;
 /// The demo's application and its walk.
 mod demo;
 /// The whole story over the wire: capture, receipt, resume.

@@ -38,15 +38,19 @@ pub fn canonical_host<'a>(raw: &'a str, scratch: &'a mut String) -> Result<&'a s
     if raw.starts_with('[') {
         return canonical_ipv6(raw, scratch);
     }
-    let name = match raw.bytes().position(|byte| byte == b':') {
-        Some(colon) => {
-            check_port(&raw[colon + 1..])?;
-            &raw[..colon]
-        }
-        None => raw,
-    };
+    let (end, letters) = name(raw.as_bytes())?;
+    if let Some(after) = raw.get(end + 1..) {
+        check_port(after)?;
+    }
+    let name = &raw[..end];
     let name = name.strip_suffix('.').unwrap_or(name);
-    match letters(name)? {
+    if name.is_empty() {
+        return Err(HostFault::Empty);
+    }
+    if name.len() > limit::HOST_BYTES_MAX {
+        return Err(HostFault::TooLong);
+    }
+    match letters {
         Letters::Lower => Ok(name),
         Letters::Mixed => {
             scratch.clear();
@@ -57,31 +61,60 @@ pub fn canonical_host<'a>(raw: &'a str, scratch: &'a mut String) -> Result<&'a s
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Letters {
     Lower,
     Mixed,
 }
 
-fn letters(name: &str) -> Result<Letters, HostFault> {
-    if name.is_empty() {
-        return Err(HostFault::Empty);
+/// What a byte is in a host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Lower-case letters, digits, `-` and `_`.
+    Plain,
+    Upper,
+    Dot,
+    Colon,
+    Foreign,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Foreign; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => Class::Plain,
+            b'A'..=b'Z' => Class::Upper,
+            b'.' => Class::Dot,
+            b':' => Class::Colon,
+            _ => Class::Foreign,
+        };
+        byte += 1;
     }
-    if name.len() > limit::HOST_BYTES_MAX {
-        return Err(HostFault::TooLong);
-    }
-    let mut found = Letters::Lower;
-    let mut before = b'.';
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
-            b'A'..=b'Z' => found = Letters::Mixed,
-            b'.' if before == b'.' => return Err(HostFault::EmptyLabel),
-            b'.' => {}
-            _ => return Err(HostFault::Character),
+    classes
+};
+
+/// Where the name ends, a trailing dot included, and how it is written.
+fn name(raw: &[u8]) -> Result<(usize, Letters), HostFault> {
+    let mut letters = Letters::Lower;
+    let mut after_dot = true;
+    for (at, byte) in raw.iter().enumerate() {
+        match CLASSES[usize::from(*byte)] {
+            Class::Plain => after_dot = false,
+            Class::Upper => {
+                letters = Letters::Mixed;
+                after_dot = false;
+            }
+            // A dot alone is no host at all.
+            Class::Dot if after_dot && (at > 0 || raw.len() > 1) => {
+                return Err(HostFault::EmptyLabel);
+            }
+            Class::Dot => after_dot = true,
+            Class::Colon => return Ok((at, letters)),
+            Class::Foreign => return Err(HostFault::Character),
         }
-        before = byte;
     }
-    if before == b'.' { Err(HostFault::EmptyLabel) } else { Ok(found) }
+    Ok((raw.len(), letters))
 }
 
 fn canonical_ipv6<'a>(raw: &'a str, scratch: &'a mut String) -> Result<&'a str, HostFault> {

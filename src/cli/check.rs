@@ -16,7 +16,10 @@ pub const USAGE: u8 = 64;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Check {
     /// The config file.
-    #[arg(default_value = "intermission.toml", env = "INTERMISSION_CONFIG")]
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub file: Option<PathBuf>,
+    /// The config file, written as for `serve`.
+    #[arg(long, short, value_name = "FILE", default_value = "/etc/intermission/intermission.toml")]
     pub config: PathBuf,
     /// Tell it as JSON, for machines.
     #[arg(long)]
@@ -45,14 +48,15 @@ impl Check {
 
     /// Checks without printing.
     pub fn report(&self) -> Report {
-        let result = config::load(&self.config);
+        let path = self.file.as_ref().unwrap_or(&self.config);
+        let result = config::load(path);
         let code = if result.is_ok() { 0 } else { USAGE };
         if self.json {
-            return Report { out: json(&self.config, &result) + "\n", err: String::new(), code };
+            return Report { out: json(path, &result) + "\n", err: String::new(), code };
         }
         match result {
             Ok(loaded) => {
-                let out = format!("{}: ok: {}\n", self.config.display(), summary(&loaded));
+                let out = format!("{}: ok: {}\n", path.display(), summary(&loaded));
                 Report { out, err: String::new(), code }
             }
             Err(problems) => {

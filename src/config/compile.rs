@@ -63,6 +63,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
+        connections_max: node.connections_max,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };
     let site = Site {
@@ -260,7 +261,10 @@ fn shape(path: &str) -> Vec<&str> {
 
 /// The built-in pages, or an operator's over them.
 fn pages(dir: Option<&Spanned<PathBuf>>, found: &mut Found) -> Option<Pages> {
-    let Some(typed) = dir else { return Some(Pages::builtin()) };
+    let Some(typed) = dir else {
+        // Our own cannot be at fault, and are of no use to a config that is.
+        return found.is_empty().then(Pages::builtin);
+    };
     let dir = typed.get_ref();
     if !dir.is_dir() {
         let what = format!("there is no directory {}", dir.display());

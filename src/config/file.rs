@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
-use super::keys::{Key, Keys, Times};
+use super::keys::{ALL, Key, Keys, Times};
 use super::problem::Found;
 
 /// A text and its place.
@@ -69,15 +69,13 @@ impl<'a> Section<'a> {
         found: &mut Found,
     ) -> Section<'a> {
         let Some((_, value)) = self.value(name) else { return Section::absent(keys) };
-        match value.get_ref() {
-            DeValue::Table(table) => Section::new(keys, table, value.span(), found),
-            other => {
-                let what = format!("`{name}` is a section, not {}", article(other));
-                let help = format!("write it as [{}], once", keys.section);
-                found.add(value.span(), what, help);
-                Section::absent(keys)
-            }
-        }
+        let Some(table) = value.get_ref().as_table() else {
+            let what = format!("`{name}` is a section, not {}", article(value.get_ref()));
+            let help = format!("write it as [{}], once", keys.section);
+            found.add(value.span(), what, help);
+            return Section::absent(keys);
+        };
+        Section::new(keys, table, value.span(), found)
     }
 
     /// The sections of a kind of which there must be one at least; `missing` says what is wrong
@@ -114,14 +112,11 @@ impl<'a> Section<'a> {
         };
         let mut sections = Vec::with_capacity(items.len());
         for item in items.iter() {
-            match item.get_ref() {
-                DeValue::Table(table) => {
-                    sections.push(Section::new(keys, table, item.span(), found));
-                }
-                other => {
-                    let what = format!("`{name}` holds {}, not a section", article(other));
-                    found.add(item.span(), what, help());
-                }
+            if let Some(table) = item.get_ref().as_table() {
+                sections.push(Section::new(keys, table, item.span(), found));
+            } else {
+                let what = format!("`{name}` holds {}, not a section", article(item.get_ref()));
+                found.add(item.span(), what, help());
             }
         }
         sections
@@ -136,12 +131,9 @@ impl<'a> Section<'a> {
     /// A list of texts.
     pub(super) fn texts(&self, name: &'static str, found: &mut Found) -> Option<Vec<Text>> {
         let (key, value) = self.value(name)?;
-        let items: &DeArray<'_> = match value.get_ref() {
-            DeValue::Array(items) => items,
-            other => {
-                wrong_type(value.span(), key, "a list of texts", other, found);
-                return None;
-            }
+        let Some(items) = value.get_ref().as_array() else {
+            wrong_type(value.span(), key, "a list of texts", value.get_ref(), found);
+            return None;
         };
         let texts = items.iter().map(|item| text_of(item, found, key, "a list of texts"));
         Some(texts.collect::<Vec<_>>().into_iter().flatten().collect())
@@ -198,11 +190,9 @@ impl<'a> Section<'a> {
     /// A quantity as it was typed: a text, or a plain number.
     pub(super) fn quantity(&self, name: &'static str, found: &mut Found) -> Option<Text> {
         let (key, value) = self.value(name)?;
-        match value.get_ref() {
-            DeValue::Integer(typed) if typed.radix() == 10 => {
-                Some(Spanned::new(value.span(), typed.as_str().to_owned()))
-            }
-            _ => text_of(value, found, key, "a quantity with its unit in quotes"),
+        match value.get_ref().as_integer().filter(|typed| typed.radix() == 10) {
+            Some(typed) => Some(Spanned::new(value.span(), typed.as_str().to_owned())),
+            None => text_of(value, found, key, "a quantity with its unit in quotes"),
         }
     }
 
@@ -251,9 +241,17 @@ fn unknown_key(keys: &'static Keys, name: &str, span: Range<usize>, found: &mut 
         }
     };
     let names = || keys.keys.iter().map(|key| key.name);
-    let help = match nearest(name, names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("{of} {}", names().collect::<Vec<_>>().join(", ")),
+    let homes = ALL.iter().filter(|other| other.keys.iter().any(|key| key.name == name));
+    let homes: Vec<String> = homes.map(|home| bracketed(home)).collect();
+    let help = match (homes.as_slice(), nearest(name, names())) {
+        ([home], _) if home == "[]" => {
+            format!("[{name}] is a section of its own: write it outside of this one")
+        }
+        ([home], _) => {
+            format!("it belongs to {home}: write it there, above the next line in brackets")
+        }
+        (_, Some(near)) => format!("did you mean `{near}`?"),
+        (_, None) => format!("{of} {}", names().collect::<Vec<_>>().join(", ")),
     };
     found.add(span, what, help);
 }

@@ -90,7 +90,7 @@ pub const TOKEN: Keys = many(
     "admin.token",
     &[
         key("name", "\"ops\""),
-        key("sha256", "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\""),
+        key("sha256", "\"dc856a41d4325992c6d647b6d8bd6f47fbb51816c46a0258b4ac3b929c3fb62a\""),
     ],
 );
 

@@ -1,5 +1,6 @@
 //! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -202,8 +203,9 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
 fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut unique = names::Unique::new("token");
+    let mut seen = HashMap::new();
     for section in admin.sections("token", &keys::TOKEN, found) {
-        let name = names::required(&section, "name", found);
+        let name = token_name(&section, found);
         if let Some(name) = &name {
             unique.check(name, found);
         }
@@ -216,6 +218,9 @@ fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
         };
         found.hide(typed.span());
         let hash = digest::unhex(typed.get_ref()).and_then(|bytes| bytes.try_into().ok());
+        if hash.is_some() {
+            one_hash_each(&typed, &mut seen, found);
+        }
         match (name, hash) {
             (Some(name), Some(sha256)) => tokens.push(Token { name: name.into_inner(), sha256 }),
             (None, Some(_)) => {}
@@ -228,6 +233,42 @@ fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
         }
     }
     tokens
+}
+
+/// One token under two names would leave the history without a name to tell.
+fn one_hash_each(
+    typed: &Text,
+    seen: &mut HashMap<String, std::ops::Range<usize>>,
+    found: &mut Found,
+) {
+    if let Some(first) = seen.insert(typed.get_ref().to_ascii_lowercase(), typed.span()) {
+        let what = "two names have the same token";
+        let help = "make a token for each: `intermission token`";
+        found.add_beside(typed.span(), (first, "first here"), what, help);
+    }
+}
+
+/// The name of a person or a machine, so freer than other names.
+fn token_name(token: &Section<'_>, found: &mut Found) -> Option<Text> {
+    if !token.has("name") {
+        return names::required(token, "name", found);
+    }
+    let typed = token.text("name", found)?;
+    let name = typed.get_ref();
+    let fault = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.chars().count() > limit::NAME_CHARS_MAX {
+        "it is too long: 64 characters are possible"
+    } else if name.chars().any(char::is_control) {
+        "it holds a control character"
+    } else if name == "intermission" {
+        "the proxy calls itself so in the history"
+    } else {
+        return Some(typed);
+    };
+    let what = format!("{name:?} cannot be the name of a token: {fault}");
+    found.add(typed.span(), what, format!("choose another: {}", token.example("name")));
+    None
 }
 
 fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {
@@ -278,7 +319,7 @@ fn operator(pages: &Section<'_>, found: &mut Found) -> String {
 
 fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {
     let mut probes = Vec::new();
-    let mut seen = std::collections::HashMap::new();
+    let mut seen = HashMap::new();
     for section in file.sections("probe", &keys::PROBE, found) {
         let Some(typed) = section.text("path", found) else {
             if !section.has("path") {

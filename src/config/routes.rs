@@ -111,7 +111,9 @@ fn region_header(region: &Section<'_>, found: &mut Found) -> Option<(HeaderName,
         }
         section.text(key, found)
     };
-    let (name, value) = (wanted("name")?, wanted("value")?);
+    // Both are looked at before either is missed.
+    let (name, value) = (wanted("name"), wanted("value"));
+    let (name, value) = (name?, value?);
     let Ok(header) = HeaderName::from_bytes(name.get_ref().as_bytes()) else {
         let what = format!("{:?} is not a name of a header", name.get_ref());
         found.add(name.span(), what, "letters, digits and `-` are possible: \"x-region\"");

@@ -116,12 +116,23 @@ struct Looking {
     seen: Option<Hash>,
 }
 
-/// Whether the thread goes on.
-#[derive(PartialEq, Eq)]
+/// What the thread does next.
 enum Next {
+    /// Something changed.
     Look,
+    /// Nobody said that anything changed.
+    LookAnyway,
     Rest,
     Stop,
+}
+
+/// What a file that is missing or empty means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// It is just being written.
+    Wait,
+    /// It stays so, and the operator should hear of it.
+    Tell,
 }
 
 impl Looking {
@@ -129,18 +140,17 @@ impl Looking {
         loop {
             let next = match wakes.recv_timeout(self.pace.poll) {
                 Ok(wake) => self.take(wake, wakes),
-                Err(RecvTimeoutError::Timeout) => Next::Look,
+                Err(RecvTimeoutError::Timeout) => Next::LookAnyway,
                 Err(RecvTimeoutError::Disconnected) => Next::Stop,
             };
-            match next {
+            let is_other = match next {
                 Next::Stop => return,
-                Next::Rest => {}
-                Next::Look => {
-                    self.arm();
-                    if self.is_other() && matches!(tx.try_send(()), Err(TrySendError::Closed(()))) {
-                        return;
-                    }
-                }
+                Next::Rest => false,
+                Next::Look => self.looks_other(Missing::Wait),
+                Next::LookAnyway => self.looks_other(Missing::Tell),
+            };
+            if is_other && matches!(tx.try_send(()), Err(TrySendError::Closed(()))) {
+                return;
             }
         }
     }
@@ -172,7 +182,7 @@ impl Looking {
             return Next::Look;
         }
         // A change of the file that was not yet looked at must not be lost in the new hash.
-        let missed = self.is_other();
+        let missed = self.looks_other(Missing::Wait);
         self.pages = dir;
         self.arm();
         if missed {
@@ -183,13 +193,17 @@ impl Looking {
         Next::Rest
     }
 
-    /// Whether the content is another than when this was last asked. A file that cannot be read,
-    /// because it is just being replaced or because it is gone, is not another content.
-    fn is_other(&mut self) -> bool {
-        let Some(now) = self.content() else { return false };
-        self.seen.replace(now) != Some(now)
+    /// Whether the content is another than when this was last asked.
+    fn looks_other(&mut self, missing: Missing) -> bool {
+        self.arm();
+        let now = self.content();
+        if now.is_none() && missing == Missing::Wait {
+            return false;
+        }
+        std::mem::replace(&mut self.seen, now) != now
     }
 
+    /// The hash of all that is watched; none if the file is missing or empty.
     fn content(&self) -> Option<Hash> {
         let file = file_hash(&self.file)?;
         let mut parts = file.to_vec();
@@ -234,7 +248,7 @@ impl Looking {
 }
 
 fn file_hash(path: &Path) -> Option<Hash> {
-    super::read(path).ok().map(|bytes| sha256(&bytes))
+    super::read(path).ok().filter(|bytes| !bytes.is_empty()).map(|bytes| sha256(&bytes))
 }
 
 /// The files of a directory and of those below it. A ConfigMap's own folders, which begin with two

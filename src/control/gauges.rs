@@ -9,13 +9,18 @@ use super::reload::{Outcome, Reloads, Verdict};
 use crate::clock::Clock;
 use crate::limit;
 use crate::store::Store;
-use crate::telemetry::metrics::{Metrics, Reload};
+use crate::store::embedded::StoreGauges;
+use crate::telemetry::metrics::{Metrics, Reload, StoreFigures};
 use crate::window::state::State;
+
+/// How long the store's commits took.
+pub type Latency = Box<dyn Fn() -> StoreGauges + Send>;
 
 /// Who knows, and who is told.
 pub struct Gauges {
     metrics: Metrics,
     store: Arc<dyn Store>,
+    latency: Latency,
     clock: Clock,
     standing: watch::Receiver<Arc<Standing>>,
     reloads: Option<watch::Receiver<Option<Arc<Outcome>>>>,
@@ -25,13 +30,13 @@ impl Gauges {
     /// Tells `metrics`.
     pub fn new(
         metrics: Metrics,
-        store: Arc<dyn Store>,
+        (store, latency): (Arc<dyn Store>, Latency),
         clock: Clock,
         handle: &Handle,
         reloads: Option<&Reloads>,
     ) -> Self {
         let (standing, reloads) = (handle.watch(), reloads.map(Reloads::watch));
-        Self { metrics, store, clock, standing, reloads }
+        Self { metrics, store, latency, clock, standing, reloads }
     }
 
     /// Works until the reconciler is gone.
@@ -78,10 +83,18 @@ impl Gauges {
     }
 
     async fn census(&mut self) {
-        // A failure is counted where the store is measured, and logged where it hurts.
-        if let Ok(census) = self.store.census().await {
-            let by_state = census.submissions.iter().map(|(state, count)| (state.name(), *count));
-            self.metrics.store_holds(by_state.collect(), census.bytes);
-        }
+        // A failure is counted by the store itself, and logged where it hurts.
+        let Ok(census) = self.store.census().await else { return };
+        let by_state = census.submissions.iter().map(|(state, count)| (state.name(), *count));
+        let latency = (self.latency)();
+        self.metrics.store(StoreFigures {
+            submissions: by_state.collect(),
+            bytes: census.bytes,
+            commits: latency.batches,
+            commit_sum: latency.commit_sum,
+            commit_p50: latency.commit_p50,
+            commit_p99: latency.commit_p99,
+            failures: latency.failures,
+        });
     }
 }

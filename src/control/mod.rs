@@ -6,7 +6,6 @@
 pub mod admin;
 pub mod command;
 pub mod gauges;
-pub mod measured;
 pub mod reconcile;
 pub mod reload;
 mod scopes;

@@ -1,7 +1,7 @@
 //! The catalog: every text that visitors read, by language, with an operator's own over ours.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -37,7 +37,9 @@ pub(super) struct CatalogFault {
 impl Catalog {
     /// The built-in texts. A test holds every language to the keys of English.
     pub(super) fn builtin() -> Self {
-        Self(FILES.map(|file| Arc::new(Texts::parse(file).0)))
+        static BUILTIN: LazyLock<Catalog> =
+            LazyLock::new(|| Catalog(FILES.map(|file| Arc::new(Texts::parse(file).0))));
+        BUILTIN.clone()
     }
 
     /// The texts of one language.

@@ -218,7 +218,7 @@ impl Pages {
     /// A small page that says one thing.
     pub fn plain(&self, lang: Lang, kind: PlainKind) -> Page {
         let made = || {
-            let view = Value::from(Serde(Plain { key: kind.key(), next: kind.next() }));
+            let view = Value::from(Serde(Plain::of(kind)));
             let minimal = || minimal::plain(lang, self.texts(lang), kind);
             self.page(Sheet::Plain, lang, &view, minimal)
         };
@@ -241,7 +241,7 @@ impl Pages {
         for templates in self.theirs.iter().chain([&self.ours]) {
             match templates.render(sheet, lang, view) {
                 Ok(html) => {
-                    return Page { html: Bytes::from(html), csp: templates.csp.clone(), language };
+                    return Page { html: Bytes::from(html), csp: templates.csp(sheet), language };
                 }
                 Err(fault) if !self.told.swap(true, Ordering::Relaxed) => {
                     tracing::error!(page = sheet.file(), %fault, "a page cannot be rendered");
@@ -249,7 +249,7 @@ impl Pages {
                 Err(_) => {}
             }
         }
-        Page { html: Bytes::from(minimal()), csp: self.ours.csp.clone(), language }
+        Page { html: Bytes::from(minimal()), csp: self.ours.csp(sheet), language }
     }
 }
 
@@ -281,8 +281,9 @@ impl<'a> Receipt<'a> {
             keeps: view.state.keeps_answers(),
             sendable: view.sendable(),
             title: if waiting { "waiting" } else { view.state.key() },
-            // What an expired token refused cannot be mended by sending the same bytes.
-            send_mode: if stale { Mode::Confirm } else { view.mode },
+            // What was refused once is refused again if the very same bytes are sent: after an
+            // expired token or a sign-in, only fresh tokens can help.
+            send_mode: if refused { Mode::Confirm } else { view.mode },
             stale,
             sign_in: view.sign_in.as_deref().filter(|path| refused && is_local(path)),
             view,
@@ -303,6 +304,14 @@ struct Unkept<'a> {
 struct Plain {
     key: &'static str,
     next: &'static str,
+    /// Nobody: whose site it is may be just what is not known.
+    operator: &'static str,
+}
+
+impl Plain {
+    const fn of(kind: PlainKind) -> Self {
+        Self { key: kind.key(), next: kind.next(), operator: "" }
+    }
 }
 
 /// The catalog's key for a `NotKept`; none for a name that is not known here.

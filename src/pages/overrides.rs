@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use minijinja::Error;
 use minijinja::value::{Serde, Value};
-use minijinja::{Error, context};
 use serde::Serialize;
 
 use super::catalog::{Catalog, line_at};
 use super::render::{FILES, Sheet, Templates};
 use super::view::PlainKind;
-use super::{Lang, Receipt, Unkept, not_kept_key, sample};
+use super::{Lang, Plain, Receipt, Unkept, not_kept_key, sample};
 use crate::limit;
 
 /// What is wrong with a page file, and where.
@@ -195,8 +195,7 @@ fn views(sheet: Sheet) -> Vec<Value> {
             })
             .collect(),
         Sheet::Plain => {
-            let view = |kind: PlainKind| context! { key => kind.key(), next => kind.next() };
-            PlainKind::ALL.into_iter().map(view).collect()
+            PlainKind::ALL.into_iter().map(|kind| Value::from(Serde(Plain::of(kind)))).collect()
         }
     }
 }

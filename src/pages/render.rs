@@ -61,7 +61,8 @@ impl Sheet {
 pub(super) struct Templates {
     pub(super) env: Environment<'static>,
     pub(super) catalog: Catalog,
-    pub(super) csp: HeaderValue,
+    csp: HeaderValue,
+    receipt_csp: HeaderValue,
     assets: [String; 2],
     speech: [Speech; 7],
 }
@@ -103,8 +104,21 @@ impl Templates {
         env.add_function("link", |words: String| Value::from_safe_string(link(&words)));
         env.add_function("size", size);
         let speech = Lang::ALL.map(|lang| Speech::of(catalog.texts(lang)));
-        let csp = policy(style, &script);
-        Self { env, catalog, csp, assets: [style.to_owned(), script], speech }
+        let csp = policy(style, &script, "'self'");
+        let receipt_csp = policy(style, &script, "'self' https: http:");
+        Self { env, catalog, csp, receipt_csp, assets: [style.to_owned(), script], speech }
+    }
+
+    /// What this page may do.
+    ///
+    /// A browser holds a form to `form-action` through every redirect that follows (seen in Chromium:
+    /// the application has the form, and the visitor is left on a page that does nothing). An application may
+    /// answer a sent submission with a redirect to another site, so the receipt must allow that.
+    pub(super) fn csp(&self, sheet: Sheet) -> HeaderValue {
+        match sheet {
+            Sheet::Receipt => self.receipt_csp.clone(),
+            Sheet::Closed | Sheet::List | Sheet::NotKept | Sheet::Plain => self.csp.clone(),
+        }
     }
 
     /// Whether the policy lets this inline style or script run.
@@ -251,12 +265,12 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What these pages may do: run this style and this script, ask their own site, post to it.
-fn policy(style: &str, script: &str) -> HeaderValue {
+/// Run this style and this script, ask their own site, post to `forms`.
+fn policy(style: &str, script: &str, forms: &str) -> HeaderValue {
     let hash = |asset: &str| digest::base64(&digest::sha256(asset.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; \
-         img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+         img-src data:; form-action {forms}; base-uri 'none'; frame-ancestors 'none'",
         hash(style),
         hash(script)
     );

@@ -68,21 +68,25 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
     }
 }
 
-/// Every receipt that looks different: each state, the place open and closed, each mode, each refusal.
+/// Every receipt that looks different: each state with the place open and closed, and what depends on the
+/// mode or on the application's answer. The first waits for a reopening whose time is known.
 pub fn receipts() -> Vec<ReceiptView> {
-    let mut views = Vec::new();
+    let held = receipt(ReceiptState::Held);
+    let refused = receipt(ReceiptState::Refused);
+    let (until, sign_in) = (Some(NOON.plus(Duration::from_secs(3600))), Some("/login".to_owned()));
+    let (operator, contact) = (String::new(), String::new());
+    let mut views = vec![
+        ReceiptView { window_closed: true, until, ..held.clone() },
+        ReceiptView { mode: Mode::Copy, fields: Vec::new(), ..held.clone() },
+        ReceiptView { mode: Mode::Replay, more_fields: 0, ..held },
+        ReceiptView { answer: Some(302), sign_in, ..refused.clone() },
+        ReceiptView { answer: Some(422), operator, contact, ..refused },
+    ];
     for state in ReceiptState::ALL {
-        let open = receipt(state);
-        let until = Some(NOON.plus(Duration::from_secs(3600)));
-        views.push(ReceiptView { window_closed: true, until, ..open.clone() });
-        views.push(ReceiptView { window_closed: true, ..open.clone() });
-        views.push(ReceiptView { mode: Mode::Copy, fields: Vec::new(), ..open.clone() });
-        views.push(ReceiptView { mode: Mode::Replay, more_fields: 0, ..open.clone() });
-        let sign_in = Some("/login?next=/claims/".to_owned());
-        views.push(ReceiptView { answer: Some(302), sign_in, ..open.clone() });
-        let (operator, contact) = (String::new(), String::new());
-        views.push(ReceiptView { answer: Some(422), operator, contact, ..open.clone() });
-        views.push(open);
+        views.push(receipt(state));
+        if state.keeps_answers() {
+            views.push(ReceiptView { window_closed: true, ..receipt(state) });
+        }
     }
     views
 }

@@ -1,6 +1,7 @@
 //! Answers of our own: pages for people, problems for machines, and how each is sent.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -18,6 +19,7 @@ use super::conn::Conn;
 use super::deadline::Wait;
 use super::ending::Story;
 use super::head::{Bad, Judged};
+use super::request::Acting;
 use crate::decide::retry_after::retry_after;
 use crate::decide::{NotKept, Refusal, Wants};
 use crate::limit;
@@ -130,16 +132,17 @@ impl Reply {
 
     /// Answers a request whose body nobody wanted. It is taken anyway, within bounds, so that the
     /// client reads the answer and not a reset; what is longer costs it the connection.
-    pub(super) async fn finish(
-        self,
-        conn: &Conn,
-        story: Box<Story>,
-        mut unread: Incoming,
-    ) -> Response<Body> {
-        if !unread.is_end_stream() && (conn.is_expecting() || !drain(conn, &mut unread).await) {
-            conn.close_after_answer();
+    pub(super) fn finish(self, conn: &Rc<Conn>, story: Box<Story>, mut unread: Incoming) -> Acting {
+        if unread.is_end_stream() {
+            return Box::pin(std::future::ready(self.send(conn, story)));
         }
-        self.send(conn, story)
+        let conn = Rc::clone(conn);
+        Box::pin(async move {
+            if conn.is_expecting() || !drain(&conn, &mut unread).await {
+                conn.close_after_answer();
+            }
+            self.send(&conn, story)
+        })
     }
 
     /// Answers a request whose body has been dealt with.

@@ -1,7 +1,6 @@
 //! One client connection: hyper over the guarded socket, then whatever is left to say or to carry.
 
 use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -104,10 +103,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         forwarded: RefCell::default(),
     });
     let guard = Guard::new(stream, Rc::clone(&wire), clockwork.clone());
-    let service = service_fn(|request| {
-        let conn = Rc::clone(&conn);
-        async move { Ok::<_, Infallible>(request::serve(&conn, request).await) }
-    });
+    let service = service_fn(|request| request::serve(&conn, request));
     let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
     let mut graceful = false;
     let ended = poll_fn(|cx| {

@@ -16,12 +16,13 @@ use super::conn::Conn;
 use super::deadline::Wait;
 use super::ending::{Progress, Story};
 use super::head::{Judged, MALFORMED};
-use super::upstream::{ConnectError, Lease};
+use super::request::Acting;
+use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
+use super::worker::Current;
 use super::{hop, upgrade};
-use crate::addr::ServerAddr;
 use crate::limit;
-use crate::snapshot::Upstream;
+use crate::snapshot::{Upstream, UpstreamIx};
 use crate::telemetry::end::End;
 
 /// Why there is no answer from upstream.
@@ -72,45 +73,85 @@ impl ForwardError {
 }
 
 /// Where a request goes and how long it may wait there.
-pub(super) struct Exchange<'a> {
-    pub conn: &'a Conn,
-    pub upstream: &'a Upstream,
-    pub answer_timeout: Duration,
+pub(super) struct Exchange {
+    conn: Rc<Conn>,
+    current: Rc<Current>,
+    upstream: UpstreamIx,
+    answer_timeout: Duration,
     /// Whose turn it is among the servers.
-    pub turn: usize,
+    turn: usize,
 }
 
-/// Forwards a request that was judged open.
-pub(super) async fn run(
+/// A request that has been given to a connection, or is to be given to another.
+type Sent = Result<(Response<Incoming>, Lease), (ForwardError, Option<Box<Request<Upload>>>)>;
+
+/// Forwards a request that was judged open. Where a connection is at hand, the request is on its
+/// way when this returns; else the way there is boxed.
+pub(super) fn start(
     conn: &Rc<Conn>,
-    judged: &Judged,
+    judged: Judged,
     mut story: Box<Story>,
     request: Request<Incoming>,
-) -> Response<Body> {
+) -> Result<impl Future<Output = Response<Body>> + use<>, Acting> {
     story.in_flight();
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
-    let switch = upgrade::wanted(judged.rules(), &parts);
-    if hop::up(&mut parts.headers, conn, judged, switch).is_err() {
+    let switch = upgrade::wanted(&judged, &parts);
+    if hop::up(&mut parts.headers, conn, &judged, switch).is_err() {
         conn.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
-        return reply.finish(conn, story, incoming).await;
+        return Err(reply.finish(conn, story, incoming));
     }
-    let exchange = Exchange::of(conn, judged);
+    let exchange = Exchange::of(conn, &judged);
     let upload = exchange.upload(incoming, &mut story);
     let request = Request::from_parts(origin_form(parts), upload);
-    match exchange.send(request, &mut story).await {
+    let Some(lease) = exchange.pooled() else {
+        return Err(Box::pin(async move {
+            let sent = exchange.connect_and_send(request, &mut story).await;
+            finish(&exchange.conn, &judged, story, sent, &asker)
+        }));
+    };
+    let sending = exchange.give(lease, request, &mut story);
+    Ok(async move {
+        let sent = match sending.await {
+            // Not a byte was written, so another connection may be tried (RFC 9110 §9.2.2).
+            Err((_, Some(unsent))) => {
+                Box::pin(exchange.connect_and_send(*unsent, &mut story)).await
+            }
+            Err((error, None)) => Err(error),
+            Ok(sent) => Ok(sent),
+        };
+        finish(&exchange.conn, &judged, story, sent, &asker)
+    })
+}
+
+fn finish(
+    conn: &Conn,
+    judged: &Judged,
+    story: Box<Story>,
+    sent: Result<(Response<Incoming>, Lease), ForwardError>,
+    asker: &Asker,
+) -> Response<Body> {
+    match sent {
         Ok((response, lease)) => answered(conn, judged, story, response, lease),
-        Err(error) => failed(conn, judged, story, &error, &asker),
+        Err(error) => failed(conn, judged, story, &error, asker),
     }
 }
 
-impl<'a> Exchange<'a> {
+impl Exchange {
     /// With the upstream of the place that was judged.
-    pub(super) fn of(conn: &'a Conn, judged: &'a Judged) -> Self {
-        let upstream = judged.upstream();
-        let turn = judged.current.turn(judged.upstream_ix(), upstream.servers.len());
-        Self { conn, upstream, answer_timeout: judged.rules().answer_timeout, turn }
+    pub(super) fn of(conn: &Rc<Conn>, judged: &Judged) -> Self {
+        Self {
+            conn: Rc::clone(conn),
+            current: Rc::clone(&judged.current),
+            upstream: judged.upstream_ix(),
+            answer_timeout: judged.rules().answer_timeout,
+            turn: judged.current.turn(judged.upstream_ix()),
+        }
+    }
+
+    fn upstream(&self) -> &Upstream {
+        &self.current.snapshot.site.upstreams[self.upstream.0 as usize]
     }
 
     /// The client's body as it goes up.
@@ -132,33 +173,43 @@ impl<'a> Exchange<'a> {
     /// of the one before was written (RFC 9110 §9.2.2).
     pub(super) async fn send(
         &self,
+        request: Request<Upload>,
+        story: &mut Story,
+    ) -> Result<(Response<Incoming>, Lease), ForwardError> {
+        let Some(lease) = self.pooled() else { return self.connect_and_send(request, story).await };
+        match self.give(lease, request, story).await {
+            Ok(sent) => Ok(sent),
+            Err((_, Some(unsent))) => self.connect_and_send(*unsent, story).await,
+            Err((error, None)) => Err(error),
+        }
+    }
+
+    fn pooled(&self) -> Option<Lease> {
+        let servers = self.current.servers(self.upstream);
+        let lease = servers[self.turn % servers.len()].pooled()?;
+        self.conn.worker.shard.upstream_reused();
+        Some(lease)
+    }
+
+    /// A pooled connection may have died unseen; here only new ones are used, each server's in turn.
+    async fn connect_and_send(
+        &self,
         mut request: Request<Upload>,
         story: &mut Story,
     ) -> Result<(Response<Incoming>, Lease), ForwardError> {
-        let servers = &self.upstream.servers;
+        let servers = self.current.servers(self.upstream);
         let mut failed = None;
-        let mut turn = self.turn;
         for attempt in 0..limit::ATTEMPTS_MAX.max(servers.len()) {
-            let server = servers[turn % servers.len()];
-            // A pooled connection may have died unseen; after that only a new one will do.
-            let pooled = if attempt == 0 { self.conn.worker.pool.take(server) } else { None };
-            let lease = match pooled {
-                Some(lease) => {
-                    self.conn.worker.shard.upstream_reused();
-                    lease
+            let server = &servers[self.turn.wrapping_add(attempt) % servers.len()];
+            let lease = match self.connect(server, story).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    failed = Some(ForwardError::Connect(error));
+                    continue;
                 }
-                None => match self.connect(server, story).await {
-                    Ok(lease) => lease,
-                    Err(error) => {
-                        failed = Some(ForwardError::Connect(error));
-                        turn += 1;
-                        continue;
-                    }
-                },
             };
-            story.server = Some(server);
-            match self.once(lease, request, story).await {
-                Ok(answer) => return Ok(answer),
+            match self.give(lease, request, story).await {
+                Ok(sent) => return Ok(sent),
                 Err((error, Some(unsent))) => {
                     failed = Some(error);
                     request = *unsent;
@@ -169,47 +220,53 @@ impl<'a> Exchange<'a> {
         Err(failed.unwrap_or(ForwardError::TimedOut))
     }
 
-    async fn connect(&self, server: ServerAddr, story: &mut Story) -> Result<Lease, ConnectError> {
+    async fn connect(&self, server: &Rc<Server>, story: &mut Story) -> Result<Lease, ConnectError> {
         let worker = &self.conn.worker;
         let began = worker.clock.tick();
-        let lease = worker.pool.connect(server, self.upstream.connect_timeout).await?;
+        let lease = worker.pool.connect(server, self.upstream().connect_timeout).await?;
         story.connect = Some(worker.clock.tick().since(began));
         worker.shard.upstream_connected();
         Ok(lease)
     }
 
-    /// One attempt. Gives the request back if it was never written.
-    async fn once(
+    /// Gives a request to a connection, at once; what is returned waits for the answer's head, and
+    /// gives the request back if it was never written.
+    fn give(
         &self,
         mut lease: Lease,
         request: Request<Upload>,
-        story: &Story,
-    ) -> Result<(Response<Incoming>, Lease), (ForwardError, Option<Box<Request<Upload>>>)> {
-        let clockwork = &self.conn.clockwork;
+        story: &mut Story,
+    ) -> impl Future<Output = Sent> + use<> {
+        let clockwork = self.conn.clockwork.clone();
         if request.body().is_end_stream() {
             clockwork.restart(Wait::Upstream, self.answer_timeout);
         }
-        let mut answer = pin!(lease.requests().try_send_request(request));
-        let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-            Poll::Pending if clockwork.passed(Wait::Body) => {
-                Poll::Ready(Err(ForwardError::Client(End::ClientBodyTimeout)))
+        story.server = Some(lease.server());
+        let progress = story.progress.clone();
+        let answer = lease.requests().try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+                Poll::Pending if clockwork.passed(Wait::Body) => {
+                    Poll::Ready(Err(ForwardError::Client(End::ClientBodyTimeout)))
+                }
+                Poll::Pending if clockwork.passed(Wait::Upstream) => {
+                    Poll::Ready(Err(ForwardError::TimedOut))
+                }
+                Poll::Pending => Poll::Pending,
+            })
+            .await;
+            clockwork.clear(Wait::Upstream);
+            match waited {
+                Ok(Ok(response)) => Ok((response, lease)),
+                Ok(Err(mut error)) => {
+                    let unsent = error.take_message().map(Box::new);
+                    let fault = progress.and_then(|progress| progress.fault.get());
+                    Err((ForwardError::of(error.into_error(), unsent.is_some(), fault), unsent))
+                }
+                Err(error) => Err((error, None)),
             }
-            Poll::Pending if clockwork.passed(Wait::Upstream) => {
-                Poll::Ready(Err(ForwardError::TimedOut))
-            }
-            Poll::Pending => Poll::Pending,
-        })
-        .await;
-        clockwork.clear(Wait::Upstream);
-        match waited {
-            Ok(Ok(response)) => Ok((response, lease)),
-            Ok(Err(mut error)) => {
-                let unsent = error.take_message().map(Box::new);
-                let fault = story.progress.as_ref().and_then(|progress| progress.fault.get());
-                Err((ForwardError::of(error.into_error(), unsent.is_some(), fault), unsent))
-            }
-            Err(error) => Err((error, None)),
         }
     }
 }

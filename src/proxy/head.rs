@@ -8,6 +8,7 @@ use http::header::{EXPECT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 
 use super::conn::Conn;
+use super::fields::Fields;
 use super::worker::{Current, Scratch};
 use crate::addr::{ClientAddr, canonical_host};
 use crate::decide::{Ask, Ground, Keeps, Refusal, Verdict, decide};
@@ -15,7 +16,7 @@ use crate::limit;
 use crate::region::{RegionIx, Trust};
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
-use crate::snapshot::{Closure, RouteRules, Site, Upstream};
+use crate::snapshot::{Closure, RouteRules, Site, UpstreamIx};
 use crate::telemetry::end::End;
 
 /// `http` or `https`, as the visitor's browser sees it.
@@ -51,6 +52,7 @@ pub(super) struct Judged {
     pub verdict: Verdict,
     pub scheme: Scheme,
     pub trust: Trust,
+    pub fields: Fields,
 }
 
 impl Judged {
@@ -69,14 +71,9 @@ impl Judged {
     }
 
     /// The index of its upstream. Only for verdicts that need a place.
-    pub(super) fn upstream_ix(&self) -> usize {
+    pub(super) fn upstream_ix(&self) -> UpstreamIx {
         let (route, region) = self.placed();
-        self.site().upstream_ix(route, region).0 as usize
-    }
-
-    /// Its upstream. Only for verdicts that need a place.
-    pub(super) fn upstream(&self) -> &Upstream {
-        &self.site().upstreams[self.upstream_ix()]
+        self.site().upstream_ix(route, region)
     }
 }
 
@@ -122,7 +119,10 @@ pub(super) fn judge<B>(
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
     let path = path_of(request, path_scratch)?;
-    check_expectation(conn, request.headers())?;
+    let fields = Fields::of(request.headers());
+    if fields.any(Fields::EXPECT) {
+        check_expectation(conn, request.headers())?;
+    }
     let scheme = scheme_of(request.headers(), trust);
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
@@ -154,7 +154,7 @@ pub(super) fn judge<B>(
     };
     let closure = closure.cloned();
     drop(scratch);
-    Ok(Judged { current, place, closure, verdict, scheme, trust })
+    Ok(Judged { current, place, closure, verdict, scheme, trust, fields })
 }
 
 /// The one host that a request names (RFC 9112 §3.2).

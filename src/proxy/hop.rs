@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 
 use super::conn::Conn;
+use super::fields::Fields;
 use super::head::{Judged, Scheme};
 use crate::region::Trust;
 
@@ -38,14 +39,24 @@ pub(super) fn up(
     judged: &Judged,
     switch: Switch,
 ) -> Result<(), Abused> {
-    take_connection(headers)?;
-    take_rest(headers);
+    let fields = judged.fields;
+    if fields.any(Fields::CONNECTION) {
+        take_connection(headers)?;
+    }
+    if fields.any(Fields::HOP.and(Fields::UPGRADE).and(Fields::EXPECT)) {
+        take_rest(headers);
+    }
     if switch == Switch::WebSocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
-    take_our_names(headers);
-    say_for_whom(headers, conn, judged.trust, judged.scheme);
+    if fields.any(Fields::FOREIGN) {
+        take_foreign(headers);
+    }
+    if fields.any(Fields::COOKIE) {
+        take_our_cookie(headers);
+    }
+    say_for_whom(headers, conn, judged);
     if let Some(via) = &judged.site().via {
         headers.append(VIA, via.clone());
     }
@@ -54,14 +65,18 @@ pub(super) fn up(
 
 /// Makes a server's fields fit for the client.
 pub(super) fn down(headers: &mut HeaderMap, via: Option<&HeaderValue>) {
-    if headers.contains_key(CONNECTION) && take_connection(headers).is_err() {
-        headers.remove(CONNECTION);
+    let fields = Fields::of(headers);
+    if fields.any(Fields::CONNECTION) {
+        // A server that names what it must not name loses the field and nothing else.
+        let _ = take_connection(headers);
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(UPGRADE);
-    if headers.contains_key(SET_COOKIE) {
+    if fields.any(Fields::HOP.and(Fields::UPGRADE)) {
+        headers.remove(KEEP_ALIVE);
+        headers.remove(PROXY_CONNECTION);
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(UPGRADE);
+    }
+    if fields.any(Fields::SET_COOKIE) {
         take_our_cookie_back(headers);
     }
     if let Some(via) = via {
@@ -123,19 +138,19 @@ fn take_rest(headers: &mut HeaderMap) {
     }
 }
 
-/// Fields that only we may send, fields that servers read as others (`x_forwarded_for`), and our
-/// own cookie.
-fn take_our_names(headers: &mut HeaderMap) {
+/// Fields that only we may send, and fields that servers read as others (`x_forwarded_for`).
+fn take_foreign(headers: &mut HeaderMap) {
     let foreign = |name: &&HeaderName| {
         let name = name.as_str();
         name.starts_with("intermission-") || memchr::memchr(b'_', name.as_bytes()).is_some()
     };
-    if headers.keys().any(|name| foreign(&name)) {
-        let names: Vec<HeaderName> = headers.keys().filter(foreign).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
+    let names: Vec<HeaderName> = headers.keys().filter(foreign).cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
+}
+
+fn take_our_cookie(headers: &mut HeaderMap) {
     let Entry::Occupied(mut cookies) = headers.entry(COOKIE) else { return };
     if !cookies
         .iter()
@@ -176,24 +191,28 @@ fn take_our_cookie_back(headers: &mut HeaderMap) {
 
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239). What a stranger says of itself
 /// is replaced; what a trusted peer says is kept, and the peer added.
-fn say_for_whom(headers: &mut HeaderMap, conn: &Conn, trust: Trust, scheme: Scheme) {
+fn say_for_whom(headers: &mut HeaderMap, conn: &Conn, judged: &Judged) {
     let host = headers.get(HOST).cloned().unwrap_or(HeaderValue::from_static("unknown"));
-    let forwarded = forwarded(conn, &host, scheme);
-    let proto = HeaderValue::from_static(scheme.name());
-    match trust {
-        Trust::Stranger => {
-            headers.insert(FORWARDED_FOR, conn.peer_text.clone());
-            headers.insert(FORWARDED_PROTO, proto);
-            headers.insert(FORWARDED_HOST, host);
-            headers.insert(FORWARDED, forwarded);
-        }
-        Trust::Trusted => {
-            headers.append(FORWARDED_FOR, conn.peer_text.clone());
-            headers.entry(FORWARDED_PROTO).or_insert(proto);
-            headers.entry(FORWARDED_HOST).or_insert(host);
-            headers.append(FORWARDED, forwarded);
+    let forwarded = forwarded(conn, &host, judged.scheme);
+    let proto = HeaderValue::from_static(judged.scheme.name());
+    if judged.trust == Trust::Trusted {
+        headers.append(FORWARDED_FOR, conn.peer_text.clone());
+        headers.entry(FORWARDED_PROTO).or_insert(proto);
+        headers.entry(FORWARDED_HOST).or_insert(host);
+        headers.append(FORWARDED, forwarded);
+        return;
+    }
+    if judged.fields.any(Fields::FORWARDED) {
+        let stranger = |name: &&HeaderName| name.as_str().starts_with("x-forwarded-");
+        let names: Vec<HeaderName> = headers.keys().filter(stranger).cloned().collect();
+        for name in names {
+            headers.remove(name);
         }
     }
+    headers.insert(FORWARDED_FOR, conn.peer_text.clone());
+    headers.insert(FORWARDED_PROTO, proto);
+    headers.insert(FORWARDED_HOST, host);
+    headers.insert(FORWARDED, forwarded);
 }
 
 fn forwarded(conn: &Conn, host: &HeaderValue, scheme: Scheme) -> HeaderValue {

@@ -9,6 +9,7 @@ mod body;
 mod conn;
 mod deadline;
 mod ending;
+mod fields;
 mod forward;
 mod guard;
 mod head;
@@ -30,12 +31,15 @@ use crate::clock::Clock;
 use crate::snapshot::Live;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
+use crate::vault::Vault;
 
 /// What workers are made of.
 #[derive(Clone)]
 pub struct Parts {
     /// What requests are judged by.
     pub live: Live,
+    /// Where forms are kept.
+    pub vault: Vault,
     /// What is counted.
     pub metrics: Metrics,
     /// What is told.

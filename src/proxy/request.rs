@@ -1,5 +1,8 @@
-//! The life of a request: every branch it can take is in [`serve`].
+//! The life of a request: every branch it can take is in [`act`].
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use http::{Request, Response};
@@ -12,6 +15,16 @@ use super::ending::Story;
 use super::{forward, head};
 use crate::decide::Verdict;
 
+/// An act on a request that is under way.
+pub(super) type Acting = Pin<Box<dyn Future<Output = Response<Body>>>>;
+
+/// What is done with a request: forwarding stays on the connection's stack, because it is what
+/// nearly every request is; the other acts are boxed, so that their size costs it nothing.
+enum Act<F> {
+    Forward(F),
+    Other(Acting),
+}
+
 /// Carries one request from its head to an answer whose body tells the end.
 ///
 /// | # | stage  | does                                              | may end as            |
@@ -21,7 +34,23 @@ use crate::decide::Verdict;
 /// | 3 | decide | `decide::decide`, pure                            | -                     |
 /// | 4 | act    | own, forward, resume, capture, page, refuse       | any                   |
 /// | 5 | end    | the answer's body drops the [`Story`]             | -                     |
-pub(super) async fn serve(conn: &Rc<Conn>, request: Request<Incoming>) -> Response<Body> {
+pub(super) fn serve(
+    conn: &Rc<Conn>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
+    let act = act(conn, request);
+    async move {
+        Ok(match act {
+            Act::Forward(forwarding) => forwarding.await,
+            Act::Other(acting) => acting.await,
+        })
+    }
+}
+
+fn act(
+    conn: &Rc<Conn>,
+    request: Request<Incoming>,
+) -> Act<impl Future<Output = Response<Body>> + use<>> {
     conn.begin();
     let current = conn.worker.current();
     let from = head::client(conn, &current, &request);
@@ -31,29 +60,25 @@ pub(super) async fn serve(conn: &Rc<Conn>, request: Request<Incoming>) -> Respon
         Err(bad) => {
             conn.close_after_answer();
             let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
-            return reply.finish(conn, story, request.into_body()).await;
+            return Act::Other(reply.finish(conn, story, request.into_body()));
         }
     };
     story.judged(&judged);
-    match judged.verdict {
-        Verdict::Forward => forward::run(conn, &judged, story, request).await,
-        Verdict::Own | Verdict::Resume => forward::run(conn, &judged, story, request).await,
-        Verdict::Capture(_) => {
-            let asker = Asker::of(request.headers());
-            let wants = crate::decide::Wants::Html;
-            let why = Some(crate::decide::NotKept::Policy);
-            let reply = answer::closed(&judged, conn, wants, why, &asker);
-            reply.finish(conn, story, request.into_body()).await
+    let reply = match judged.verdict {
+        Verdict::Forward => {
+            return match forward::start(conn, judged, story, request) {
+                Ok(forwarding) => Act::Forward(forwarding),
+                Err(acting) => Act::Other(acting),
+            };
         }
         Verdict::Page(wants, not_kept) => {
-            let reply =
-                answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()));
-            reply.finish(conn, story, request.into_body()).await
+            answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()))
         }
-        Verdict::Probe => Reply::probe().finish(conn, story, request.into_body()).await,
+        Verdict::Own | Verdict::Resume | Verdict::Capture(_) => Reply::probe(),
+        Verdict::Probe => Reply::probe(),
         Verdict::Refuse(refusal) => {
-            let reply = answer::refused(&judged, refusal, &Asker::of(request.headers()));
-            reply.finish(conn, story, request.into_body()).await
+            answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
-    }
+    };
+    Act::Other(reply.finish(conn, story, request.into_body()))
 }

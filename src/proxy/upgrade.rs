@@ -17,10 +17,11 @@ use super::body::Body;
 use super::conn::Conn;
 use super::deadline::{Clockwork, Wait};
 use super::ending::Story;
+use super::fields::Fields;
+use super::head::Judged;
 use super::hop::Switch;
 use super::upstream::{Lease, Socket};
 use crate::limit;
-use crate::snapshot::RouteRules;
 use crate::telemetry::end::End;
 
 /// The server's side of a tunnel to be.
@@ -30,9 +31,13 @@ pub(super) struct Upstream {
 }
 
 /// Whether a request asks for a WebSocket and its route lets it.
-pub(super) fn wanted(rules: &RouteRules, parts: &request::Parts) -> Switch {
+pub(super) fn wanted(judged: &Judged, parts: &request::Parts) -> Switch {
     let asks = || parts.headers.get(UPGRADE).is_some_and(|to| is_websocket(to));
-    if rules.websocket && parts.method == Method::GET && asks() {
+    if judged.fields.any(Fields::UPGRADE)
+        && judged.rules().websocket
+        && parts.method == Method::GET
+        && asks()
+    {
         Switch::WebSocket
     } else {
         Switch::None

@@ -11,14 +11,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::deadline::Sweep;
-use super::upstream::Pool;
+use super::upstream::{Pool, Server};
 use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
 use crate::limit;
-use crate::snapshot::{Snapshot, View};
+use crate::snapshot::{Snapshot, Upstream, UpstreamIx, View};
 use crate::telemetry::access::Lines;
 use crate::telemetry::shard::{Shard, Table};
+use crate::vault::Vault;
 
 /// A worker's own things. Shared by its tasks, never by threads.
 pub(super) struct Worker {
@@ -29,6 +30,7 @@ pub(super) struct Worker {
     pub(super) pool: Rc<Pool>,
     pub(super) shard: Shard,
     pub(super) lines: Lines,
+    pub(super) vault: Vault,
     pub(super) http: http1::Builder,
     pub(super) scratch: RefCell<Scratch>,
     began: Tick,
@@ -50,23 +52,37 @@ pub(super) struct Scratch {
 pub(super) struct Current {
     pub snapshot: Arc<Snapshot>,
     pub table: Rc<Table>,
-    turns: Vec<Cell<usize>>,
+    ways: Rc<Vec<Way>>,
+}
+
+/// An upstream as this worker reaches it.
+struct Way {
+    servers: Vec<Rc<Server>>,
+    turn: Cell<usize>,
 }
 
 impl Current {
-    fn new(snapshot: &Arc<Snapshot>, shard: &Shard) -> Rc<Self> {
+    fn new(snapshot: &Arc<Snapshot>, shard: &Shard, pool: &Pool) -> Rc<Self> {
         let site = &snapshot.site;
         let routes = site.rules.iter().map(|rules| Arc::clone(&rules.name));
         let table = shard.table(routes, site.regions.names().map(Arc::from));
-        let turns = site.upstreams.iter().map(|_| Cell::new(0)).collect();
-        Rc::new(Self { snapshot: Arc::clone(snapshot), table, turns })
+        let way = |upstream: &Upstream| Way {
+            servers: upstream.servers.iter().map(|server| pool.server(*server)).collect(),
+            turn: Cell::new(0),
+        };
+        let ways = Rc::new(site.upstreams.iter().map(way).collect());
+        Rc::new(Self { snapshot: Arc::clone(snapshot), table, ways })
     }
 
-    /// Whose turn it is among `count` servers of the upstream with this index.
-    pub(super) fn turn(&self, upstream: usize, count: usize) -> usize {
-        let turn = self.turns[upstream].get();
-        self.turns[upstream].set(turn.wrapping_add(1));
-        turn % count.max(1)
+    /// Whose turn it is among the servers of an upstream.
+    pub(super) fn turn(&self, upstream: UpstreamIx) -> usize {
+        let turn = &self.ways[upstream.0 as usize].turn;
+        turn.replace(turn.get().wrapping_add(1))
+    }
+
+    /// The servers of an upstream.
+    pub(super) fn servers(&self, upstream: UpstreamIx) -> &[Rc<Server>] {
+        &self.ways[upstream.0 as usize].servers
     }
 }
 
@@ -75,7 +91,8 @@ impl Worker {
         let sweep = Rc::new(Sweep::default());
         let shard = parts.metrics.shard();
         let mut view = parts.live.view();
-        let current = Current::new(view.snapshot(), &shard);
+        let pool = Pool::new(Rc::clone(&sweep));
+        let current = Current::new(view.snapshot(), &shard, &pool);
         let began = parts.clock.tick();
         let mut http = http1::Builder::new();
         http.max_headers(limit::HEAD_FIELDS_MAX)
@@ -86,10 +103,11 @@ impl Worker {
             share: current.snapshot.site.connections_max.div_ceil(workers),
             current: RefCell::new(current),
             clock: parts.clock.clone(),
-            pool: Pool::new(Rc::clone(&sweep)),
+            pool,
             sweep,
             shard,
             lines: parts.access.lines(),
+            vault: parts.vault.clone(),
             http,
             scratch: RefCell::default(),
             began,
@@ -110,10 +128,10 @@ impl Worker {
                 Rc::new(Current {
                     snapshot: Arc::clone(snapshot),
                     table: Rc::clone(&current.table),
-                    turns: current.turns.clone(),
+                    ways: Rc::clone(&current.ways),
                 })
             } else {
-                Current::new(snapshot, &self.shard)
+                Current::new(snapshot, &self.shard, &self.pool)
             };
         }
         Rc::clone(&current)

@@ -50,6 +50,7 @@ pub enum Overrun {
     Yes,
 }
 
+/// The windows with their versions, and the route's title.
 type Key = (Vec<(Id, u64)>, String);
 
 impl Cells {
@@ -60,37 +61,57 @@ impl Cells {
     }
 
     /// Computes the cells of `windows` over `site`. Pages that `before` finished for the same
-    /// windows and title are taken over: a switch renders only what it changes.
+    /// windows and title are taken over: a switch renders only what it changes. `before` must come
+    /// from the same operator's texts and `pages`; after a reload that changed them, pass none.
     ///
     /// Several windows over one cell: the strictest mode wins, and the promised end is the latest.
     pub fn compute(site: &Site, windows: &[&Window], pages: &Pages, before: Option<&Self>) -> Self {
         let mut cells = Self::open(site);
-        let mut over: HashMap<u32, Vec<usize>> = HashMap::new();
+        let mut piles = Piles::default();
         for (at, window) in windows.iter().enumerate() {
             if window.state.in_force() {
-                for cell in cells_of(site, window) {
-                    over.entry(cell).or_default().push(at);
+                let columns = columns_of(site, window);
+                for row in rows_of(site, window) {
+                    let row = &mut cells.cells[row * cells.regions..][..cells.regions];
+                    columns.iter().for_each(|column| piles.put(at, &mut row[*column]));
                 }
             }
         }
-        let done = before.into_iter().flat_map(|before| &before.closures);
-        let mut known: HashMap<Key, u32> = HashMap::new();
-        let mut finished: HashMap<&Key, &Arc<Closure>> =
-            done.map(|closure| (&closure.key, closure)).collect();
-        for (cell, at) in over {
-            let governing: Vec<&Window> = at.iter().map(|at| windows[*at]).collect();
-            let route = RouteIx(cell / u32::try_from(cells.regions).unwrap_or(u32::MAX));
-            let title = &site.rules(route).title;
-            let key = (governing.iter().map(|w| (w.id, w.version)).collect(), title.clone());
-            let number = *known.entry(key).or_insert_with_key(|key| {
-                let closure = finished.remove(key).cloned();
-                let made = || Arc::new(Closure::over(&governing, title, site, pages, key.clone()));
-                cells.closures.push(closure.unwrap_or_else(made));
-                u32::try_from(cells.closures.len()).unwrap_or(u32::MAX)
-            });
-            cells.cells[cell as usize] = number;
+        if !piles.0.is_empty() {
+            cells.close(site, windows, pages, &piles, before);
         }
         cells
+    }
+
+    /// Gives each cell that lies under a pile of windows the closure of that pile and its title.
+    fn close(
+        &mut self,
+        site: &Site,
+        windows: &[&Window],
+        pages: &Pages,
+        piles: &Piles,
+        before: Option<&Self>,
+    ) {
+        let done = before.into_iter().flat_map(|before| &before.closures);
+        let mut finished: HashMap<&Key, &Arc<Closure>> =
+            done.map(|closure| (&closure.key, closure)).collect();
+        let mut known: HashMap<(u32, &str), u32> = HashMap::new();
+        for (row, rules) in self.cells.chunks_exact_mut(self.regions).zip(&site.rules) {
+            for cell in row.iter_mut().filter(|cell| **cell != 0) {
+                let pile = *cell;
+                *cell = *known.entry((pile, rules.title.as_str())).or_insert_with(|| {
+                    let governing: Vec<&Window> = piles.of(pile).map(|at| windows[at]).collect();
+                    let mut versions: Vec<_> =
+                        governing.iter().map(|window| (window.id, window.version)).collect();
+                    versions.sort_unstable();
+                    let key = (versions, rules.title.clone());
+                    let closure = finished.remove(&key).cloned();
+                    let made = || Arc::new(Closure::over(&governing, site, pages, key));
+                    self.closures.push(closure.unwrap_or_else(made));
+                    u32::try_from(self.closures.len()).unwrap_or(u32::MAX)
+                });
+            }
+        }
     }
 
     /// What governs this cell; none if it is open.
@@ -109,7 +130,7 @@ impl Cells {
 }
 
 impl Closure {
-    fn over(windows: &[&Window], title: &str, site: &Site, pages: &Pages, key: Key) -> Self {
+    fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
         let mut windows = windows.to_vec();
         windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.began, window.id));
         let first = windows[0];
@@ -120,7 +141,7 @@ impl Closure {
         let overrun = if overrun { Overrun::Yes } else { Overrun::No };
         let notice = Notice {
             window: first.id,
-            service: title.to_owned(),
+            service: key.1.clone(),
             operator: site.operator.clone(),
             read_only: first.mode == Mode::ReadOnly,
             since,
@@ -144,15 +165,54 @@ impl Closure {
     }
 }
 
-/// The cells that a window's scope covers, each once.
-fn cells_of(site: &Site, window: &Window) -> Vec<u32> {
-    let regions = site.regions.len();
+/// Piles of windows: each is another pile with one window more on top. Windows are put down in
+/// one order, so cells under the same windows lie under the same pile, and a thousand windows over
+/// a hundred thousand cells need no list per cell. Number 0 is the empty pile.
+#[derive(Default)]
+struct Piles(Vec<Pile>);
+
+struct Pile {
+    below: u32,
+    window: usize,
+    /// What this pile became when a window was last put on it: the window, and that pile.
+    grown: Option<(usize, u32)>,
+}
+
+impl Piles {
+    /// Puts a window on the pile of this number, which becomes another.
+    fn put(&mut self, window: usize, pile: &mut u32) {
+        let on = *pile;
+        *pile = match self.0.get(on as usize).and_then(|on| on.grown) {
+            Some((last, grown)) if last == window => grown,
+            Some(_) | None => {
+                if self.0.is_empty() {
+                    self.0.push(Pile { below: 0, window, grown: None });
+                }
+                let grown = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+                self.0.push(Pile { below: on, window, grown: None });
+                self.0[on as usize].grown = Some((window, grown));
+                grown
+            }
+        };
+    }
+
+    /// The windows of a pile, from the top to the bottom.
+    fn of(&self, pile: u32) -> impl Iterator<Item = usize> {
+        let at = move |pile: u32| (pile != 0).then(|| &self.0[pile as usize]);
+        std::iter::successors(at(pile), move |pile| at(pile.below)).map(|pile| pile.window)
+    }
+}
+
+/// The regions that a window's scope covers.
+fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
     let region = |name: &str| site.regions.named(name).map(|ix| usize::from(ix.0));
+    indexes(&window.scope.regions, site.regions.len(), region)
+}
+
+/// The routes that a window's scope covers.
+fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
     let route = |name: &str| site.route_named(name).map(|ix| ix.0 as usize);
-    let columns = indexes(&window.scope.regions, regions, region);
-    let rows = indexes(&window.scope.routes, site.rules.len(), route);
-    let cell = |row: &usize, column: &usize| u32::try_from(row * regions + column).ok();
-    rows.iter().flat_map(|row| columns.iter().filter_map(move |column| cell(row, column))).collect()
+    indexes(&window.scope.routes, site.rules.len(), route)
 }
 
 fn indexes(

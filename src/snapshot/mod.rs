@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use cells::{Cells, Closure};
+pub use cells::{Cells, Closure, Overrun};
 pub use site::{FormPolicy, ResumeMode, RouteRules, Site, Upstream, UpstreamIx};
 
 use crate::pages::Pages;

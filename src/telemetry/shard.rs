@@ -110,10 +110,8 @@ impl Table {
         bump(&self.cells.row(route).in_flight[region], 1);
         InFlight { table: Rc::clone(self), route, region }
     }
-}
 
-impl Table {
-    /// Counts a request that was never in flight: answered by ourselves.
+    /// Counts how a request on this route went, whether or not it was in flight.
     pub fn count(&self, route: usize, ended: &Ended) {
         self.cells.row(route).counts.count(ended);
         bump(&self.worker.ends[ended.end as usize], 1);
@@ -126,14 +124,6 @@ pub struct InFlight {
     table: Rc<Table>,
     route: usize,
     region: usize,
-}
-
-impl InFlight {
-    /// Counts how the request went. It is in flight until the guard is dropped.
-    pub fn count(&self, ended: &Ended) {
-        self.table.cells.row(self.route).counts.count(ended);
-        bump(&self.table.worker.ends[ended.end as usize], 1);
-    }
 }
 
 impl Drop for InFlight {
@@ -237,7 +227,7 @@ impl Histogram {
 }
 
 /// Which bucket a time belongs to.
-pub(super) fn bucket_of(micros: u64) -> usize {
+fn bucket_of(micros: u64) -> usize {
     BUCKETS_US.partition_point(|bound| *bound < micros)
 }
 

@@ -139,6 +139,17 @@ async fn a_folder_that_is_deleted_and_made_again_is_watched_again() {
 }
 
 #[tokio::test]
+async fn a_file_that_stays_away_is_told_once_and_again_when_it_is_back() {
+    let mut watched = Watched::new(BY_POLL, "c.toml", |dir| write(&dir.join("c.toml"), "one"));
+    let file = watched.path().join("c.toml");
+    fs::remove_file(&file).expect("removing");
+    watched.is_told("a file that is gone").await;
+    write(&file, "one");
+    watched.is_told("a file that is back").await;
+    assert!(watched.told.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn templates_are_watched_with_the_file() {
     let mut watched = Watched::new(BY_EVENT, "c.toml", |dir| {
         write(&dir.join("c.toml"), "one");

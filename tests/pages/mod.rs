@@ -1,3 +1,12 @@
 //! Templates, languages, answers in each format.
 
+/// What machines get: problem details, plain text, gRPC.
+mod machine;
+/// An operator's own files, and everything that can be wrong with them.
+mod overrides;
+/// What a receipt offers in which state.
+mod receipt;
+/// What holds of every page.
 mod render;
+/// Hostile words stay words.
+mod safety;

@@ -1,1 +1,10 @@
+//! Route and region tables, canonical hosts and paths, decisions, cells.
 
+mod cells;
+mod decide;
+mod host;
+mod path;
+mod pattern;
+mod region;
+mod retry_after;
+mod table;

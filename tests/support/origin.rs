@@ -320,19 +320,18 @@ mod tests {
 
     #[test]
     fn an_origin_records_what_it_received_and_answers_as_told() {
-        let origin = Origin::acting(|request| {
-            match request.target() {
-            "/chunks" => Act::Send(
-                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nx-t: 1\r\n\r\n"
-                    .to_vec(),
-            ),
+        let origin = Origin::acting(|request| match request.target() {
+            "/chunks" => {
+                let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+                Act::Send([head, "2\r\nab\r\n0\r\nx-t: 1\r\n\r\n"].concat().into())
+            }
             "/cut" => Act::SendAndReset(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab".to_vec()),
             "/hold" => Act::Hold(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(), ok("held")),
             _ => Act::Send(ok("hello")),
-        }
         });
         let mut client = raw::Raw::connect(origin.address());
-        client.send("POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+        client.send("POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
+        client.send("3\r\nabc\r\n0\r\n\r\n");
         assert_eq!(client.response().text(), "hello");
         client.send("GET /chunks HTTP/1.1\r\nhost: a\r\n\r\n");
         let chunked = client.response();

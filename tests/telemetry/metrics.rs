@@ -7,7 +7,7 @@ use std::time::Duration;
 use intermission::clock::Wall;
 use intermission::decide::verdict::{NotKept, Verdict, Wants};
 use intermission::telemetry::end::End;
-use intermission::telemetry::metrics::{InFlightCount, Metrics, NAMES, Reload};
+use intermission::telemetry::metrics::{InFlightCount, Metrics, NAMES, Reload, StoreFigures};
 use intermission::telemetry::shard::{Ended, Shard, Table, VERDICTS};
 
 fn table(shard: &Shard, routes: &[&str], regions: &[&str]) -> Rc<Table> {
@@ -25,6 +25,11 @@ fn ended(verdict: Verdict, status: u16) -> Ended {
         bytes_out: 100,
         end: End::Done,
     }
+}
+
+fn request(table: &Rc<Table>, route: usize, region: usize, ended: &Ended) {
+    let _in_flight = table.begin(route, region);
+    table.count(route, ended);
 }
 
 /// The value of a series, as its line begins.
@@ -45,8 +50,8 @@ fn requests_count_by_route_verdict_and_class_over_all_workers() {
     for _ in 0..2 {
         let shard = metrics.shard();
         let table = table(&shard, &["claims", "shop"], &["eu", "apac"]);
-        table.begin(0, 1).count(&ended(Verdict::Forward, 204));
-        table.begin(0, 0).count(&ended(Verdict::Page(Wants::Html, Some(NotKept::Size)), 503));
+        request(&table, 0, 1, &ended(Verdict::Forward, 204));
+        request(&table, 0, 0, &ended(Verdict::Page(Wants::Html, Some(NotKept::Size)), 503));
         shard.unrouted(&Ended { end: End::ProxyRouteUnknown, ..ended(Verdict::Forward, 404) });
     }
     let text = metrics.render();
@@ -71,7 +76,7 @@ fn times_fall_into_cumulative_buckets() {
     let table = table(&shard, &["claims"], &["eu"]);
     for micros in [500, 501, 61_000_000] {
         let took = Ended { total: Duration::from_micros(micros), ..ended(Verdict::Forward, 200) };
-        table.begin(0, 0).count(&took);
+        request(&table, 0, 0, &took);
     }
     let text = metrics.render();
     let name = "intermission_request_duration_seconds";
@@ -89,18 +94,19 @@ fn a_request_in_flight_is_not_forgotten_by_a_reload_and_no_count_goes_down() {
     let shard = metrics.shard();
     let before = table(&shard, &["claims", "shop"], &["eu", "apac"]);
     let slow = before.begin(1, 1);
-    before.begin(1, 1).count(&ended(Verdict::Forward, 200));
-    drop(before);
+    request(&before, 1, 1, &ended(Verdict::Forward, 200));
+    let old = before;
     let after = table(&shard, &["shop"], &["eu", "apac"]);
     let fast = after.begin(0, 1);
     assert_eq!(in_flight(&metrics), [("shop".to_owned(), "apac".to_owned(), 2)]);
     let series = r#"intermission_requests_total{route="shop",verdict="forward",status="2xx"}"#;
     assert_eq!(value(&metrics.render(), series), Some(1.0));
-    slow.count(&ended(Verdict::Forward, 200));
+    old.count(1, &ended(Verdict::Forward, 200));
+    drop(old);
     drop(slow);
     assert_eq!(in_flight(&metrics), [("shop".to_owned(), "apac".to_owned(), 1)]);
     assert_eq!(value(&metrics.render(), series), Some(2.0), "the former table is folded in");
-    fast.count(&ended(Verdict::Forward, 200));
+    after.count(0, &ended(Verdict::Forward, 200));
     assert_eq!(value(&metrics.render(), series), Some(3.0), "and counted once");
     drop(fast);
     assert_eq!(in_flight(&metrics), []);
@@ -117,7 +123,7 @@ fn counts_read_while_workers_count_are_whole_in_the_end() {
                 for round in 0..4 {
                     let table = table(&shard, &["claims"], &["eu"]);
                     for _ in 0..EACH / 4 {
-                        table.begin(0, 0).count(&ended(Verdict::Forward, 200));
+                        request(&table, 0, 0, &ended(Verdict::Forward, 200));
                     }
                     assert!(round < 4);
                 }
@@ -140,8 +146,8 @@ fn every_metric_is_exposed_once_something_happened() {
     let metrics = Metrics::default();
     let shard = metrics.shard();
     let table = table(&shard, &["claims"], &["eu"]);
-    let open = table.begin(0, 0);
-    open.count(&ended(Verdict::Forward, 200));
+    let _open = table.begin(0, 0);
+    table.count(0, &ended(Verdict::Forward, 200));
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
@@ -151,9 +157,14 @@ fn every_metric_is_exposed_once_something_happened() {
     metrics.reload(Reload::Failed, Wall::from_millis(1_000));
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
     metrics.windows(vec![("closed", 1)], 4);
-    metrics.store_holds(vec![("held", 5)], 6);
-    metrics.store_committed(Duration::from_millis(1));
-    metrics.store_failed();
+    metrics.store(StoreFigures {
+        submissions: vec![("held", 5)],
+        bytes: 6,
+        commits: 1,
+        commit_sum: Duration::from_millis(1),
+        failures: 1,
+        ..StoreFigures::default()
+    });
     let off = intermission::telemetry::access::LogTarget::Off;
     let format = intermission::telemetry::access::AccessFormat::Json;
     let started = intermission::telemetry::access::AccessLog::start(off, format);

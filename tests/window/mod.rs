@@ -1,1 +1,4 @@
+//! The life of a window.
 
+mod properties;
+mod table;

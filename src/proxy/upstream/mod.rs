@@ -2,4 +2,4 @@
 
 mod pool;
 
-pub(super) use pool::{ConnectError, Lease, Pool, Socket};
+pub(super) use pool::{ConnectError, Lease, Pool, Server, Socket};

@@ -30,11 +30,18 @@ pub(in crate::proxy) enum ConnectError {
     TimedOut(ServerAddr),
 }
 
-/// The idle connections of one worker.
+/// The servers of one worker.
 pub(in crate::proxy) struct Pool {
-    idle: RefCell<HashMap<ServerAddr, Vec<Idle>>>,
+    servers: RefCell<HashMap<ServerAddr, Rc<Server>>>,
     sweep: Rc<Sweep>,
     builder: http1::Builder,
+}
+
+/// One server and the idle connections to it.
+pub(in crate::proxy) struct Server {
+    address: ServerAddr,
+    idle: RefCell<Vec<Idle>>,
+    sweep: Rc<Sweep>,
 }
 
 struct Idle {
@@ -51,8 +58,7 @@ struct Connection {
 /// A connection in use. Dropping it closes the connection.
 pub(in crate::proxy) struct Lease {
     connection: Connection,
-    server: ServerAddr,
-    pool: Rc<Pool>,
+    server: Rc<Server>,
 }
 
 impl Pool {
@@ -60,41 +66,33 @@ impl Pool {
     pub(in crate::proxy) fn new(sweep: Rc<Sweep>) -> Rc<Self> {
         let mut builder = http1::Builder::new();
         builder.max_headers(limit::HEAD_FIELDS_MAX).max_header_size(limit::HEAD_BYTES_MAX);
-        Rc::new(Self { idle: RefCell::default(), sweep, builder })
+        Rc::new(Self { servers: RefCell::default(), sweep, builder })
     }
 
-    /// The connection to `server` that was used last and is still good.
-    pub(in crate::proxy) fn take(self: &Rc<Self>, server: ServerAddr) -> Option<Lease> {
-        let mut idle = self.idle.borrow_mut();
-        let connections = idle.get_mut(&server)?;
-        let mut busy = Vec::new();
-        let ready = loop {
-            let Some(last) = connections.pop() else { break None };
-            if last.connection.requests.is_ready() {
-                break Some(last.connection);
-            }
-            // Its task has not yet seen the end of the last answer: good, only not now.
-            if !last.connection.requests.is_closed() {
-                busy.push(last);
-            }
-        };
-        connections.append(&mut busy);
-        ready.map(|connection| Lease { connection, server, pool: Rc::clone(self) })
+    /// The server at this address, to be asked without a look-up from then on.
+    pub(in crate::proxy) fn server(&self, address: ServerAddr) -> Rc<Server> {
+        let mut servers = self.servers.borrow_mut();
+        let server = servers.entry(address).or_insert_with(|| {
+            let sweep = Rc::clone(&self.sweep);
+            Rc::new(Server { address, idle: RefCell::default(), sweep })
+        });
+        Rc::clone(server)
     }
 
     /// A new connection to `server`.
     pub(in crate::proxy) async fn connect(
-        self: &Rc<Self>,
-        server: ServerAddr,
+        &self,
+        server: &Rc<Server>,
         timeout: Duration,
     ) -> Result<Lease, ConnectError> {
-        let connecting = tokio::time::timeout(timeout, TcpStream::connect(server.0));
-        let stream = connecting.await.map_err(|_| ConnectError::TimedOut(server))?;
-        let stream = stream.map_err(|error| ConnectError::Refused(server, error))?;
+        let address = server.address;
+        let connecting = tokio::time::timeout(timeout, TcpStream::connect(address.0));
+        let stream = connecting.await.map_err(|_| ConnectError::TimedOut(address))?;
+        let stream = stream.map_err(|error| ConnectError::Refused(address, error))?;
         let _ = stream.set_nodelay(true);
         let handshake = self.builder.handshake(TokioIo::new(stream)).await;
         let (requests, mut driver) = handshake
-            .map_err(|error| ConnectError::Refused(server, std::io::Error::other(error)))?;
+            .map_err(|error| ConnectError::Refused(address, std::io::Error::other(error)))?;
         let (give, socket) = oneshot::channel();
         // The task ends with its connection: it is owned by the `SendRequest` in the lease.
         tokio::task::spawn_local(async move {
@@ -104,18 +102,39 @@ impl Pool {
             }
         });
         let connection = Connection { requests, socket };
-        Ok(Lease { connection, server, pool: Rc::clone(self) })
+        Ok(Lease { connection, server: Rc::clone(server) })
     }
 
     /// Closes connections that have been idle for too long.
     pub(in crate::proxy) fn prune(&self) {
         let span = u64::try_from(limit::POOL_IDLE.as_millis()).unwrap_or(u64::MAX);
         let oldest = self.sweep.now().saturating_sub(span);
-        let mut idle = self.idle.borrow_mut();
-        idle.retain(|_, connections| {
-            connections.retain(|one| one.since >= oldest && !one.connection.requests.is_closed());
-            !connections.is_empty()
+        self.servers.borrow_mut().retain(|_, server| {
+            let mut idle = server.idle.borrow_mut();
+            idle.retain(|one| one.since >= oldest && !one.connection.requests.is_closed());
+            !idle.is_empty() || Rc::strong_count(server) > 1
         });
+    }
+}
+
+impl Server {
+    /// The connection that was used last and is still good.
+    pub(in crate::proxy) fn pooled(self: &Rc<Self>) -> Option<Lease> {
+        let mut idle = self.idle.borrow_mut();
+        let mut at = idle.len();
+        while at > 0 {
+            at -= 1;
+            let requests = &idle[at].connection.requests;
+            if requests.is_ready() {
+                let connection = idle.remove(at).connection;
+                return Some(Lease { connection, server: Rc::clone(self) });
+            }
+            // If it is neither, its task has not yet seen the end of the last answer.
+            if requests.is_closed() {
+                idle.remove(at);
+            }
+        }
+        None
     }
 }
 
@@ -127,16 +146,15 @@ impl Lease {
 
     /// Which server it leads to.
     pub(in crate::proxy) fn server(&self) -> ServerAddr {
-        self.server
+        self.server.address
     }
 
     /// Back to the pool, for the next request.
     pub(in crate::proxy) fn give_back(self) {
-        let Self { connection, server, pool } = self;
-        let mut idle = pool.idle.borrow_mut();
-        let connections = idle.entry(server).or_default();
-        if connections.len() < limit::POOL_IDLE_MAX && !connection.requests.is_closed() {
-            connections.push(Idle { connection, since: pool.sweep.now() });
+        let Self { connection, server } = self;
+        let mut idle = server.idle.borrow_mut();
+        if idle.len() < limit::POOL_IDLE_MAX && !connection.requests.is_closed() {
+            idle.push(Idle { connection, since: server.sweep.now() });
         }
     }
 

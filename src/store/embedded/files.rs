@@ -108,16 +108,32 @@ impl Files {
 
     /// A connection that only reads.
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
-        self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY, limit::STORE_BUSY)
-            .map_err(|error| self.explain(&error))
+        let open = || {
+            let conn = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY, limit::STORE_BUSY)?;
+            // A first read, since SQLite opens the log no sooner: from here on this connection
+            // keeps its shared index, which the writer relies on when a commit fails.
+            conn.query_row("SELECT count FROM repairs", [], |_| Ok(()))?;
+            Ok(conn)
+        };
+        open().map_err(|error| self.explain(&error))
     }
 
-    /// What is free on the file system. Where it cannot be told, the writes will tell.
+    /// Whether more than the reserve is free on the file system.
     pub(super) fn room(&self) -> Room {
-        let Ok(disk) = rustix::fs::statvfs(&self.directory) else { return Room::Ample };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let whole = disk.f_blocks.saturating_mul(disk.f_frsize);
+        let (free, whole) = self.disk();
         if free < limit::STORE_RESERVE_BYTES.min(whole / 8) { Room::Reserve } else { Room::Ample }
+    }
+
+    /// How many pages the main file could grow by.
+    pub(super) fn free_pages(&self) -> u64 {
+        self.disk().0 / u64::from(PAGE_BYTES)
+    }
+
+    /// Bytes free and bytes in all. Where it cannot be told, the writes will tell.
+    fn disk(&self) -> (u64, u64) {
+        let Ok(disk) = rustix::fs::statvfs(&self.directory) else { return (u64::MAX, u64::MAX) };
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        (bytes(disk.f_bavail), bytes(disk.f_blocks))
     }
 
     fn connect(&self, flags: OpenFlags, busy: Duration) -> rusqlite::Result<Connection> {

@@ -23,6 +23,8 @@ pub struct StoreGauges {
     pub jobs: u64,
     /// Batches of which nothing was acknowledged, and checkpoints that failed.
     pub failures: u64,
+    /// How often writing went on after a failure.
+    pub repairs: u64,
     /// Pages in the write-ahead log.
     pub wal_pages: u64,
     /// 1 if sealed frames were found damaged at the start.
@@ -35,6 +37,7 @@ pub(super) struct Meter {
     sum: AtomicU64,
     jobs: AtomicU64,
     failures: AtomicU64,
+    pub(super) repairs: AtomicU64,
     pub(super) wal_pages: AtomicU64,
     pub(super) damaged: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
@@ -47,6 +50,7 @@ impl Meter {
             sum: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            repairs: AtomicU64::new(0),
             wal_pages: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -76,6 +80,7 @@ impl Meter {
             batches,
             jobs: self.jobs.load(Relaxed),
             failures: self.failures.load(Relaxed),
+            repairs: self.repairs.load(Relaxed),
             wal_pages: self.wal_pages.load(Relaxed),
             damaged: self.damaged.load(Relaxed),
         }

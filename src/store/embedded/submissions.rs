@@ -125,7 +125,7 @@ pub(super) fn update(conn: &Connection, item: &Item) -> Result<(), Fault> {
     }
     change(conn, item, left)?;
     if state != item.state || left != bytes {
-        count(conn, state, -1, -bytes)?;
+        count(conn, state, -1, bytes.saturating_neg())?;
         count(conn, item.state, 1, left)?;
     }
     Ok(())
@@ -141,7 +141,7 @@ pub(super) fn bury(conn: &Connection, id: Id) -> Result<(), Fault> {
     if is_live(state) {
         return Err(Fault::failed("only a submission without content can be buried"));
     }
-    count(conn, state, -1, -bytes)
+    count(conn, state, -1, bytes.saturating_neg())
 }
 
 pub(super) fn census(conn: &Connection) -> Result<Census, Fault> {
@@ -152,7 +152,7 @@ pub(super) fn census(conn: &Connection) -> Result<Census, Fault> {
     })?;
     for row in found {
         let (state, count, bytes) = row?;
-        told.bytes += bytes;
+        told.bytes = told.bytes.saturating_add(bytes);
         if state != State::Receiving && count > 0 {
             told.submissions.push((state, count));
         }

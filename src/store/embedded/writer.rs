@@ -7,6 +7,7 @@
 //! The thread then opens a new connection. The reader's connection stays open meanwhile and keeps
 //! the shared index of the log, which does not know the failed commit; so the log is not recovered
 //! from what may exist in memory alone, and the next commit overwrites the failed one's place.
+//! Only a process that is killed before that commit may find at its next start what it refused.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,22 +56,30 @@ impl Writer {
         }
         let mut batch = Vec::with_capacity(limit::STORE_BATCH_MAX);
         loop {
-            let quiet = self.meter.wal_pages.load(Relaxed) > 0;
-            match runtime.block_on(next(&mut queue, &mut stop, &mut batch, quiet)) {
+            let chores = self.conn.is_none() || self.meter.wal_pages.load(Relaxed) > 0;
+            match runtime.block_on(next(&mut queue, &mut stop, &mut batch, chores)) {
                 Woke::Stop => queue.close(),
-                Woke::Quiet => self.empty_log(),
+                Woke::Quiet => self.do_chores(),
                 Woke::Jobs if batch.is_empty() => break,
                 Woke::Jobs => self.commit(&mut batch),
             }
         }
-        self.empty_log();
+        self.do_chores();
+    }
+
+    /// What can wait until nobody does.
+    fn do_chores(&mut self) {
+        // Until a connection is proven again, the next quiet moment tries once more.
+        if self.mend().is_ok() {
+            self.empty_log();
+        }
     }
 
     /// One transaction for the whole batch, then the answers.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let began = self.clock.tick();
         let jobs = batch.len();
-        let room = self.files.room();
+        let room = self.room();
         let outcome = self.connection().and_then(|conn| transact(conn, batch, room));
         if outcome.is_ok() {
             self.meter.committed(jobs, self.clock.tick().since(began));
@@ -87,12 +96,18 @@ impl Writer {
     }
 
     fn connection(&mut self) -> Result<&Connection, StoreError> {
-        if self.conn.is_none() {
-            let conn = reopen(&self.files, &self.meter).map_err(|error| told(&error))?;
-            tracing::warn!("the store writes again");
-            self.conn = Some(conn);
-        }
+        self.mend()?;
         self.conn.as_ref().ok_or_else(|| StoreError::Failed("it is not open".to_owned()))
+    }
+
+    /// Opens a new connection where the last one was let go.
+    fn mend(&mut self) -> Result<(), StoreError> {
+        if self.conn.is_none() {
+            self.conn = Some(reopen(&self.files, &self.meter).map_err(|error| told(&error))?);
+            self.meter.repairs.fetch_add(1, Relaxed);
+            tracing::warn!("the store writes again");
+        }
+        Ok(())
     }
 
     fn let_go(&mut self, error: &StoreError) {
@@ -105,10 +120,21 @@ impl Writer {
         }
     }
 
+    /// What is free. Where it is little, what the log holds is given back before anybody is
+    /// refused.
+    fn room(&mut self) -> Room {
+        if self.files.room() == Room::Reserve && self.meter.wal_pages.load(Relaxed) > 0 {
+            self.empty_log();
+        }
+        self.files.room()
+    }
+
     /// Moves the log's pages into the main file once there are many. After the answers, so that
     /// nobody waits for it who need not.
     fn move_log(&mut self) {
-        if self.meter.wal_pages.load(Relaxed) < limit::STORE_WAL_PAGES {
+        // The main file grows by what is moved, so the log may not outgrow what is free.
+        let most = limit::STORE_WAL_PAGES.min(self.files.free_pages() / 2).max(1);
+        if self.meter.wal_pages.load(Relaxed) < most {
             return;
         }
         if self.clock.tick().since(self.emptied) >= limit::STORE_WAL_EMPTIED_EVERY {
@@ -121,23 +147,29 @@ impl Writer {
     /// Empties the log, so that nothing erased stays in it.
     fn empty_log(&mut self) {
         let Some(conn) = &self.conn else { return };
-        if conn.busy_timeout(limit::STORE_BUSY_IDLE).is_ok() {
-            self.checkpoint(conn, "TRUNCATE");
+        // A connection whose patience cannot be changed is only more or less patient.
+        let _ = conn.busy_timeout(limit::STORE_BUSY_IDLE);
+        if let Some(left) = self.checkpoint(conn, "TRUNCATE") {
+            self.meter.wal_pages.store(left, Relaxed);
         }
-        // A connection whose patience cannot be restored is only less patient.
         let _ = conn.busy_timeout(limit::STORE_BUSY);
-        self.meter.wal_pages.store(0, Relaxed);
         self.emptied = self.clock.tick();
     }
 
-    /// A checkpoint that fails has lost nothing: the log still holds every page, and the next one
-    /// writes them all again before it syncs.
-    fn checkpoint(&self, conn: &Connection, how: &str) {
+    /// Gives the pages that are left in the log. A checkpoint that fails has lost nothing: the log
+    /// still holds every page, and the next one writes them all again before it syncs.
+    fn checkpoint(&self, conn: &Connection, how: &str) -> Option<u64> {
         let sql = format!("PRAGMA wal_checkpoint({how})");
-        let moved = conn.prepare_cached(&sql).and_then(|mut go| go.query_row([], |_| Ok(())));
-        if let Err(error) = moved {
-            self.meter.failed();
-            tracing::error!(%error, "the store's log could not be moved into its file");
+        let left = conn
+            .prepare_cached(&sql)
+            .and_then(|mut go| go.query_row([], |row| row.get::<_, i64>("log")));
+        match left {
+            Ok(left) => u64::try_from(left).ok(),
+            Err(error) => {
+                self.meter.failed();
+                tracing::error!(%error, "the store's log could not be moved into its file");
+                None
+            }
         }
     }
 }
@@ -147,14 +179,14 @@ async fn next(
     queue: &mut mpsc::Receiver<Box<dyn Job>>,
     stop: &mut watch::Receiver<()>,
     batch: &mut Vec<Box<dyn Job>>,
-    quiet: bool,
+    chores: bool,
 ) -> Woke {
     // CANCEL: each branch takes nothing before it is ready; `recv_many` is documented so.
     tokio::select! {
         biased;
         Ok(()) = stop.changed(), if !queue.is_closed() => Woke::Stop,
         _ = queue.recv_many(batch, limit::STORE_BATCH_MAX) => Woke::Jobs,
-        () = tokio::time::sleep(limit::STORE_IDLE), if quiet => Woke::Quiet,
+        () = tokio::time::sleep(limit::STORE_IDLE), if chores => Woke::Quiet,
     }
 }
 
@@ -175,7 +207,7 @@ fn transact(conn: &Connection, batch: &mut [Box<dyn Job>], room: Room) -> Result
 }
 
 /// A new connection after a failure, proven by a commit of its own. That commit also takes the
-/// failed one's place in the log, so that no later start finds it there.
+/// failed one's place in the log, so that no later start finds there what was refused.
 fn reopen(files: &Files, meter: &Arc<Meter>) -> rusqlite::Result<Connection> {
     let mut conn = files.writer()?;
     count_log(&mut conn, meter)?;

@@ -2,13 +2,15 @@
 //! module's README.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::TextEncoder;
 use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
+    Summary,
 };
 
-use super::{Metrics, Reload, Spread, Sums, Told, read};
+use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
 use crate::telemetry::shard::{BUCKETS_US, CLASSES, VERDICTS, WorkerCells, lock};
 
@@ -25,12 +27,13 @@ pub struct Named {
 }
 
 impl Named {
-    /// `counter`, `gauge` or `histogram`.
+    /// `counter`, `gauge`, `histogram` or `summary`.
     pub fn kind(&self) -> &'static str {
         match self.kind {
             MetricType::COUNTER => "counter",
             MetricType::HISTOGRAM => "histogram",
-            MetricType::GAUGE | MetricType::SUMMARY | MetricType::UNTYPED => "gauge",
+            MetricType::SUMMARY => "summary",
+            MetricType::GAUGE | MetricType::UNTYPED => "gauge",
         }
     }
 }
@@ -45,6 +48,10 @@ const fn gauge(name: &'static str, labels: &'static [&str], help: &'static str) 
 
 const fn histogram(name: &'static str, labels: &'static [&str], help: &'static str) -> Named {
     Named { name, labels, help, kind: MetricType::HISTOGRAM }
+}
+
+const fn summary(name: &'static str, labels: &'static [&str], help: &'static str) -> Named {
+    Named { name, labels, help, kind: MetricType::SUMMARY }
 }
 
 const REQUESTS: Named = counter(
@@ -105,10 +112,10 @@ const SUBMISSIONS: Named =
     gauge("intermission_submissions", &["state"], "Submissions in the store by state.");
 const STORE_BYTES: Named =
     gauge("intermission_store_bytes", &[], "Sealed bytes of submissions in the store.");
-const STORE_COMMITS: Named = histogram(
+const STORE_COMMITS: Named = summary(
     "intermission_store_commit_seconds",
     &[],
-    "How long the store's commits took until they were durable, in seconds.",
+    "How long the store's commits took until they were durable, in seconds; half, 99 of 100.",
 );
 const STORE_FAILURES: Named =
     counter("intermission_store_failures_total", &[], "Reads and writes of the store that failed.");
@@ -209,12 +216,29 @@ fn control(told: &Told, page: &mut Page) {
     page.add(RELOADS, reloads.map(|(result, count)| number(&[("result", result)], count)));
     let reloaded_at = told.reloaded_at.and_then(|at| u64::try_from(at.secs()).ok());
     page.add(RELOADED_AT, reloaded_at.map(|secs| number(&[], secs)));
-    page.add(SUBMISSIONS, by_state(&told.submissions));
-    page.add(STORE_BYTES, [number(&[], told.store_bytes)]);
-    page.add(STORE_COMMITS, [spread(&[], &told.store_commits)]);
-    page.add(STORE_FAILURES, [number(&[], told.store_failures)]);
+    page.add(SUBMISSIONS, by_state(&told.store.submissions));
+    page.add(STORE_BYTES, [number(&[], told.store.bytes)]);
+    page.add(STORE_COMMITS, [commits(&told.store)]);
+    page.add(STORE_FAILURES, [number(&[], told.store.failures)]);
     let dropped = told.access.as_ref().map(|log| number(&[], log.dropped()));
     page.add(ACCESS_DROPPED, dropped);
+}
+
+fn commits(store: &StoreFigures) -> Metric {
+    let quantile = |(at, time): (f64, Duration)| {
+        let mut quantile = Quantile::default();
+        quantile.set_quantile(at);
+        quantile.set_value(time.as_secs_f64());
+        quantile
+    };
+    let quantiles = [(0.5, store.commit_p50), (0.99, store.commit_p99)].map(quantile);
+    let mut summary = Summary::default();
+    summary.set_quantile(quantiles.into());
+    summary.set_sample_count(store.commits);
+    summary.set_sample_sum(store.commit_sum.as_secs_f64());
+    let mut metric = Metric::default();
+    metric.set_summary(summary);
+    metric
 }
 
 fn by_state(counts: &[(&str, u64)]) -> impl Iterator<Item = Metric> {

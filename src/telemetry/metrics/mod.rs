@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::access::AccessLog;
 use super::shard::{
-    BUCKETS_US, CLASSES, Counts, Histogram, Registry, Shard, TableCells, VERDICTS, bucket_of, lock,
+    BUCKETS_US, CLASSES, Counts, Histogram, Registry, Shard, TableCells, VERDICTS, lock,
 };
 use crate::clock::Wall;
 
@@ -35,10 +35,7 @@ struct Told {
     closed_cells: u64,
     reloads: [u64; 2],
     reloaded_at: Option<Wall>,
-    submissions: Vec<(&'static str, u64)>,
-    store_bytes: u64,
-    store_commits: Spread,
-    store_failures: u64,
+    store: StoreFigures,
     access: Option<AccessLog>,
 }
 
@@ -53,6 +50,25 @@ pub enum Reload {
 
 impl Reload {
     const NAMES: [&str; 2] = ["done", "failed"];
+}
+
+/// What a store says of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreFigures {
+    /// Submissions by the name of their state.
+    pub submissions: Vec<(&'static str, u64)>,
+    /// Sealed bytes held.
+    pub bytes: u64,
+    /// Commits.
+    pub commits: u64,
+    /// How long all commits took together.
+    pub commit_sum: Duration,
+    /// What half of the commits did not exceed.
+    pub commit_p50: Duration,
+    /// What 99 of 100 commits did not exceed.
+    pub commit_p99: Duration,
+    /// Reads and writes that failed.
+    pub failures: u64,
 }
 
 /// Requests in flight in one place.
@@ -131,21 +147,9 @@ impl Metrics {
         told.closed_cells = closed_cells;
     }
 
-    /// What the store holds: submissions by the name of their state, sealed bytes.
-    pub fn store_holds(&self, submissions: Vec<(&'static str, u64)>, bytes: u64) {
-        let mut told = lock(&self.0.told);
-        told.submissions = submissions;
-        told.store_bytes = bytes;
-    }
-
-    /// The store committed a batch, and it took this long.
-    pub fn store_committed(&self, took: Duration) {
-        lock(&self.0.told).store_commits.observe(took);
-    }
-
-    /// The store could not read or write.
-    pub fn store_failed(&self) {
-        lock(&self.0.told).store_failures += 1;
+    /// What the store says of itself. Its counts may only rise.
+    pub fn store(&self, figures: StoreFigures) {
+        lock(&self.0.told).store = figures;
     }
 
     /// The access log whose losses are told.
@@ -220,12 +224,6 @@ impl Spread {
     fn add(&mut self, cells: &Histogram) {
         self.buckets.iter_mut().zip(&cells.buckets).for_each(|(sum, cell)| *sum += read(cell));
         self.sum_us += read(&cells.sum_us);
-    }
-
-    fn observe(&mut self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.buckets[bucket_of(micros)] += 1;
-        self.sum_us = self.sum_us.saturating_add(micros);
     }
 
     fn count(&self) -> u64 {

@@ -94,8 +94,12 @@ impl Visitor {
 
     /// A form's post as this browser would send it, not sent yet.
     pub fn post(&self, from: &str, form: &Form, sender: Sender) -> Request {
+        self.post_to(form.action.as_deref().unwrap_or(from), from, form, sender)
+    }
+
+    /// The same post to another place: what a browser makes of a 307.
+    pub fn post_to(&self, target: &str, from: &str, form: &Form, sender: Sender) -> Request {
         let (content_type, body) = form.encode();
-        let target = form.action.as_deref().unwrap_or(from);
         let request = self.navigation(Request::post(target, &content_type, body));
         match sender {
             Sender::SameOrigin => request

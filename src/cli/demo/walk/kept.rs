@@ -120,15 +120,10 @@ impl Story {
     }
 
     pub(super) fn census(&mut self) -> Seen {
-        let metrics = self.operator.reads("/metrics")?;
-        let line = metrics.lines().find(|line| {
-            line.contains("submissions") && line.contains("held") && !line.starts_with('#')
-        });
-        let Some(line) = line else {
-            return Err(Broken::Seen("no metric counts held submissions".to_owned()));
-        };
-        must(line.ends_with(" 3"), || format!("3 are held, but: {line}"))?;
-        Ok(line.to_owned())
+        let status = self.operator.asks("/api/v1/status")?;
+        let store = &status["store"];
+        must(store["submissions"]["held"] == 3, || format!("3 are held, but status says {store}"))?;
+        Ok(format!("status: {store}"))
     }
 
     /// The address of a receipt.

@@ -61,7 +61,7 @@ impl Story {
         let claims = self.arrived();
         must(claims == 1, || format!("the claim is in the ledger {claims} times"))?;
         must(answer.status == 410, || format!("a used ticket → {}", answer.status))?;
-        let elsewhere = self.chloe.send(&ticket_of(&self.chloe, &ticket))?;
+        let elsewhere = self.chloe.send(&with_cookies_of(&self.chloe, &ticket))?;
         let claims = self.arrived();
         must(claims == 1 && elsewhere.status == 410, || {
             format!("in another browser → {}, {claims} claims", elsewhere.status)
@@ -139,14 +139,12 @@ fn press_send(visitor: &mut Visitor, receipt: &str) -> Result<Sent, Broken> {
     let form = form_on(&page, "/resume")?;
     let result = visitor.submit(&page, &form)?;
     let target = result.hops.first().map_or(String::new(), |(_, target)| target.clone());
-    let mut ticket = visitor.post(&page.at, &form, Sender::SameOrigin);
-    ticket.take("cookie");
-    ticket.target.clone_from(&target);
-    Ok(Sent { ticket: ticket_of(visitor, &ticket), result })
+    let ticket = visitor.post_to(&target, &page.at, &form, Sender::SameOrigin);
+    Ok(Sent { ticket, result })
 }
 
 /// The same request with the cookies of `visitor`.
-fn ticket_of(visitor: &Visitor, ticket: &Request) -> Request {
+fn with_cookies_of(visitor: &Visitor, ticket: &Request) -> Request {
     let mut ticket = ticket.clone();
     ticket.take("cookie");
     match visitor.cookies_for(&ticket.target) {

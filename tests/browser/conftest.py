@@ -1,0 +1,54 @@
+"""What the scenarios share: one Django, one proxy, a new browser each."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from browser import Browser  # noqa: E402
+from stage import Django, Proxy  # noqa: E402
+
+BINARY = os.environ.get(
+    "INTERMISSION_BIN", str(Path(__file__).parents[2] / "target" / "debug" / "intermission")
+)
+
+
+@pytest.fixture(scope="session")
+def django(tmp_path_factory):
+    """A running Django."""
+    django = Django(tmp_path_factory.mktemp("django"))
+    yield django
+    django.stop()
+
+
+@pytest.fixture(scope="session")
+def node(django, tmp_path_factory):
+    """A running proxy."""
+    node = Proxy(BINARY, tmp_path_factory.mktemp("proxy"), django.port)
+    yield node
+    node.kill()
+
+
+@pytest.fixture
+def proxy(node):
+    """The proxy with everything open, before and after."""
+    yield node
+    node.reopen_all()
+
+
+@pytest.fixture
+def visit(proxy, tmp_path):
+    """Opens browsers; closes them afterwards."""
+    opened = []
+
+    def visit(**wanted):
+        browser = Browser(proxy.site, tmp_path / f"profile-{len(opened)}", **wanted)
+        opened.append(browser)
+        return browser
+
+    yield visit
+    for browser in opened:
+        browser.quit()
