@@ -12,7 +12,7 @@ use super::node::{Node, TOKEN, config_text};
 use crate::support::origin::Origin;
 use crate::support::{eventually, raw};
 
-fn binary() -> Command {
+pub(super) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_intermission"));
     command.env_remove("INTERMISSION_ADMIN").env_remove("INTERMISSION_TOKEN").env("TZ", "UTC");
     command.stdin(Stdio::null());
@@ -20,7 +20,7 @@ fn binary() -> Command {
 }
 
 /// What a command said, and its exit code.
-fn run(node: &Node, arguments: &[&str]) -> (i32, String) {
+pub(super) fn run(node: &Node, arguments: &[&str]) -> (i32, String) {
     let output = binary()
         .args(arguments)
         .env("INTERMISSION_ADMIN", format!("http://{}", node.admin()))

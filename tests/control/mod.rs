@@ -2,7 +2,10 @@
 
 mod admin;
 mod cli;
+mod desk;
+mod drain;
 mod faulty;
 mod node;
 mod reconcile;
 mod reload;
+mod storm;

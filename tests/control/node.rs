@@ -1,6 +1,8 @@
 //! A whole node inside the test, on ports of its own, and an operator who speaks to it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use intermission::clock::Clock;
 use intermission::config;
@@ -17,7 +19,9 @@ use crate::support::raw;
 pub(super) const TOKEN: &str = "im_of-the-tests";
 
 pub(super) struct Node {
-    running: Option<Running>,
+    running: Mutex<Option<Running>>,
+    visitors: SocketAddr,
+    admin: SocketAddr,
     pub(super) origin: Origin,
     pub(super) folder: TempDir,
 }
@@ -68,44 +72,49 @@ upstream = "app"
 impl Node {
     /// A node in front of an origin that says "hello".
     pub(super) fn start() -> Self {
-        let origin = Origin::replying("hello");
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(config_path(folder.path()), config_text(&origin)).expect("a file");
-        let mut node = Self { running: None, origin, folder };
-        node.begin();
-        node
+        Self::before(Origin::replying("hello"))
     }
 
-    fn begin(&mut self) {
-        let file = self.config();
-        let loaded = config::load(&file).expect("a config without problems");
-        let options =
-            Options { loaded, file: Some(file), clock: Clock::System, signals: Signals::Ignored };
-        self.running = Some(serve::start(options).expect("a node that starts"));
+    /// A node in front of this origin.
+    pub(super) fn before(origin: Origin) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(config_path(folder.path()), config_text(&origin)).expect("a file");
+        let running = begin(&config_path(folder.path()));
+        let (visitors, admin) = (running.proxy_addresses()[0], running.admin_address());
+        Self { running: Mutex::new(Some(running)), visitors, admin, origin, folder }
     }
 
     /// Ends the process's part of the node and starts it anew over the same store.
     pub(super) fn restart(&mut self) {
-        self.running.take().expect("a running node").stop();
-        self.begin();
+        self.stop();
+        let running = begin(&self.config());
+        (self.visitors, self.admin) = (running.proxy_addresses()[0], running.admin_address());
+        self.running = Mutex::new(Some(running));
+    }
+
+    fn stop(&self) {
+        let running = self.running.lock().expect("not poisoned").take();
+        running.map(Running::stop);
     }
 
     pub(super) fn config(&self) -> PathBuf {
         config_path(self.folder.path())
     }
 
-    fn running(&self) -> &Running {
-        self.running.as_ref().expect("a running node")
+    /// Where operators are served.
+    pub(super) fn admin(&self) -> SocketAddr {
+        self.admin
     }
 
-    pub(super) fn admin(&self) -> std::net::SocketAddr {
-        self.running().admin_address()
+    /// Where visitors are served.
+    pub(super) fn visitors(&self) -> SocketAddr {
+        self.visitors
     }
 
     /// What a visitor of this host gets.
     pub(super) fn visit(&self, host: &str, path: &str) -> u16 {
-        let to = self.running().proxy_addresses()[0];
-        raw::exchange(to, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).status()
+        raw::exchange(self.visitors(), format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .status()
     }
 
     /// A request to the admin API with exactly these header lines besides Host and length.
@@ -125,10 +134,14 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop();
-        }
+        self.stop();
     }
+}
+
+fn begin(file: &Path) -> Running {
+    let loaded = config::load(file).expect("a config without problems");
+    let (file, clock, signals) = (Some(file.to_owned()), Clock::System, Signals::Ignored);
+    serve::start(Options { loaded, file, clock, signals }).expect("a node that starts")
 }
 
 fn config_path(folder: &Path) -> PathBuf {

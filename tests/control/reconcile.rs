@@ -1,134 +1,16 @@
 //! The one writer over the real store: what is answered is in force, and what is in force survives.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use intermission::clock::{Clock, Wall};
-use intermission::config::{self, Loaded};
-use intermission::control::traffic::{InFlight, Traffic};
-use intermission::control::{
-    BootError, Expected, Handle, Parts, Reconciler, Refused, Standing, Which,
-};
-use intermission::region::RegionIx;
-use intermission::route::RouteIx;
-use intermission::snapshot::{Live, Snapshot};
-use intermission::store::embedded::Embedded;
-use intermission::store::{self, Store, StoreError};
-use intermission::window::scope::{Scope, Selection};
-use intermission::window::state::{Author, Event, Mode, Order, State, Texts};
-use tempfile::TempDir;
+use intermission::clock::Clock;
+use intermission::config::Loaded;
+use intermission::control::{Expected, Refused, Standing, Which};
+use intermission::store::{Store as _, StoreError};
+use intermission::window::state::{Author, Event, Order, State};
 
-use super::faulty::Faulty;
-use crate::support::PATIENCE;
-
-/// A reconciler at work, and everything around it that a test can turn.
-struct Desk {
-    live: Live,
-    handle: Handle,
-    engine: Arc<Embedded>,
-    store: Arc<Faulty>,
-    clock: Clock,
-    traffic: Arc<Count>,
-    work: tokio::task::JoinHandle<()>,
-}
-
-/// As many requests as the test says, all on claims in apac.
-#[derive(Default)]
-struct Count(AtomicU64);
-
-impl Traffic for Count {
-    fn in_flight(&self) -> Vec<InFlight> {
-        let count = self.0.load(Ordering::SeqCst);
-        vec![InFlight { route: "claims".into(), region: "apac".into(), count }]
-    }
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime");
-    let patient = async { tokio::time::timeout(PATIENCE * 2, test).await };
-    runtime.block_on(patient).expect("the test ends in time");
-}
-
-fn loaded(routes: &[&str]) -> Loaded {
-    let mut text = "\
-[admin]\nlisten = \"127.0.0.1:0\"\n[node]\nname = \"n\"\nregion = \"eu\"\n\
-[store]\ndirectory = \"store\"\n[listen]\nhttp = [\"127.0.0.1:0\"]\n\
-[[region]]\nname = \"eu\"\n[[region]]\nname = \"apac\"\nhosts = [\"apac.localhost\"]\n\
-[[upstream]]\nname = \"app\"\nservers = [\"127.0.0.1:9\"]\n"
-        .to_owned();
-    for route in routes {
-        text += &format!(
-            "[[route]]\nname = \"{route}\"\npaths = [\"/{route}/*\"]\nupstream = \"app\"\n"
-        );
-    }
-    config::load_text("test.toml", &text, Path::new(".")).expect("a config without problems")
-}
-
-const ROUTES: [&str; 3] = ["claims", "quotes", "news"];
-const START: Wall = Wall::from_millis(1_795_262_400_000);
-
-impl Desk {
-    async fn over(folder: &TempDir, clock: Clock) -> Self {
-        Self::boot(folder, clock, &ROUTES).await.expect("it boots")
-    }
-
-    async fn boot(folder: &TempDir, clock: Clock, routes: &[&str]) -> Result<Self, BootError> {
-        let engine = Arc::new(store::open(folder.path(), clock.clone()).expect("a store"));
-        let store = Arc::new(Faulty::over(Arc::clone(&engine) as Arc<dyn Store>));
-        let traffic = Arc::new(Count::default());
-        let Loaded { site, pages, .. } = loaded(routes);
-        let parts = Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            site,
-            pages,
-            clock: clock.clone(),
-            traffic: Arc::clone(&traffic) as Arc<dyn Traffic>,
-        };
-        let booted = Reconciler::boot(parts).await;
-        let (reconciler, live, handle) = booted.inspect_err(|_| engine.shutdown())?;
-        let work = tokio::spawn(reconciler.run());
-        Ok(Self { live, handle, engine, store, clock, traffic, work })
-    }
-
-    /// Ends as a process that is told to stop does.
-    async fn close(self) {
-        drop(self.handle);
-        self.work.await.expect("the reconciler ends when nobody asks any more");
-        self.engine.shutdown();
-    }
-
-    /// Waits until what is in force is as wanted.
-    async fn until(&self, wanted: impl FnMut(&Arc<Standing>) -> bool) -> Arc<Standing> {
-        let mut standing = self.handle.watch();
-        Arc::clone(&*standing.wait_for(wanted).await.expect("the reconciler lives"))
-    }
-}
-
-fn scope(regions: &[&str], routes: &[&str]) -> Scope {
-    let of = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
-    Scope { regions: of(regions), routes: of(routes) }
-}
-
-fn order(regions: &[&str], routes: &[&str]) -> Order {
-    let texts = Texts { reason: "database upgrade".to_owned(), ..Texts::default() };
-    let drain = Duration::from_secs(30);
-    Order { scope: scope(regions, routes), mode: Mode::Page, texts, promised_end: None, drain }
-}
-
-fn ops() -> Author {
-    Author { by: "ops".to_owned(), why: "database upgrade".to_owned() }
-}
-
-fn is_closed(snapshot: &Snapshot, route: &str, region: &str) -> bool {
-    let route = snapshot.site.route_named(route).expect("a route");
-    let region = snapshot.site.regions.named(region).expect("a region");
-    snapshot.cells.closure(route, region).is_some()
-}
+use super::desk::{Desk, START, is_closed, loaded, ops, order, run, scope};
 
 #[test]
 fn a_switch_is_durable_and_seen_by_every_reader_before_it_is_answered() {
@@ -362,92 +244,6 @@ fn a_reload_keeps_windows_and_may_not_take_a_closed_route_away() {
         assert_eq!(snapshot.generation, generation);
         assert!(is_closed(&snapshot, "claims", "apac") && !is_closed(&snapshot, "first", "apac"));
         assert!(desk.handle.standing().windows[0].state.in_force());
-        desk.close().await;
-    });
-}
-
-/// One operator of the storm: switches, extends and ends at random, and remembers nothing.
-async fn operate(handle: Handle, mut seed: u64) {
-    let mut random = move |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % below
-    };
-    for _ in 0..60 {
-        let regions: &[&str] = [&["eu"][..], &["apac"], &[]][random(3) as usize];
-        let route = ROUTES[random(3) as usize];
-        let standing = handle.standing();
-        let any = standing.windows.get(random(8) as usize).map(|window| window.id);
-        let end = Some(Clock::System.now().plus(Duration::from_secs(random(900))));
-        // Refusals are part of the storm: the others were faster.
-        let _ = match (random(4), any) {
-            (0, _) => handle.end(Which::Scope(scope(regions, &[route])), ops()).await,
-            (1, Some(id)) => handle.end(Which::Window(id, Expected::Any), ops()).await,
-            (2, Some(id)) => handle.extend(id, Expected::Any, end, ops()).await,
-            _ => handle.switch(order(regions, &[route]), ops()).await,
-        };
-    }
-}
-
-#[test]
-fn operators_at_once_end_in_what_the_windows_imply() {
-    run(async {
-        let folder = tempfile::tempdir().expect("a folder");
-        let desk = Desk::over(&folder, Clock::System).await;
-        let operators: Vec<_> =
-            (0..8).map(|seed| tokio::spawn(operate(desk.handle.clone(), seed))).collect();
-        for operator in operators {
-            operator.await.expect("no panic");
-        }
-        let standing = desk.handle.standing();
-        let snapshot = desk.live.snapshot();
-        assert_eq!(snapshot.generation, standing.generation);
-        for route in 0..3 {
-            for region in 0..2_u16 {
-                let name = snapshot.site.regions.name(RegionIx(region));
-                let covers = |scope: &Scope| {
-                    scope.routes.covers(ROUTES[route as usize]) && scope.regions.covers(name)
-                };
-                let implied = standing.windows.iter().any(|window| covers(&window.scope));
-                let closed = snapshot.cells.closure(RouteIx(route), RegionIx(region)).is_some();
-                assert_eq!(closed, implied, "route {route} in {name}");
-            }
-        }
-        let stored = desk.engine.windows().await.expect("readable");
-        let stored: BTreeMap<_, _> = stored.into_iter().map(|w| (w.id, w)).collect();
-        let told = standing.windows.iter().map(|w| (w.id, (**w).clone())).collect();
-        assert_eq!(stored, told, "memory is what the store has");
-        let mut versions = BTreeMap::new();
-        let mut history = desk.engine.history(1_000).await.expect("readable");
-        history.reverse();
-        for entry in history {
-            let last = versions.insert(entry.window, entry.version);
-            assert_eq!(entry.version, last.unwrap_or(0) + 1, "one entry per change, in order");
-        }
-        desk.close().await;
-    });
-}
-
-#[test]
-fn what_waits_together_is_published_together() {
-    run(async {
-        let folder = tempfile::tempdir().expect("a folder");
-        let desk = Desk::over(&folder, Clock::System).await;
-        let switches: Vec<_> = (0..200)
-            .map(|_| {
-                let handle = desk.handle.clone();
-                tokio::spawn(async move { handle.switch(order(&["eu"], &["news"]), ops()).await })
-            })
-            .collect();
-        let mut generations = std::collections::BTreeSet::new();
-        for switch in switches {
-            generations.insert(switch.await.expect("no panic").expect("done").generation);
-        }
-        assert!(
-            generations.len() < 20,
-            "200 switches were shown by {} publishes",
-            generations.len()
-        );
-        assert_eq!(desk.engine.windows().await.expect("readable").len(), 200);
         desk.close().await;
     });
 }
