@@ -237,7 +237,7 @@ fn scheme_of(headers: &HeaderMap, trust: Trust) -> Scheme {
 }
 
 /// Host and port as the visitor's browser sees them. Only for a head that was judged.
-pub(super) fn authority<'a>(parts: &'a request::Parts, trust: Trust) -> &'a str {
+pub(super) fn authority(parts: &request::Parts, trust: Trust) -> &str {
     let named = || parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let in_target = || parts.uri.authority().map(http::uri::Authority::as_str);
     public_authority(&parts.headers, trust).or_else(named).or_else(in_target).unwrap_or_default()
