@@ -64,7 +64,10 @@ pub enum BootError {
     #[error("windows in force cannot be read: {0}")]
     Store(#[from] StoreError),
     /// Windows in force need names that the config does not have.
-    #[error("a closed scope would come up open: {}", .0.join("; "))]
+    #[error(
+        "not started, because a closed scope would come up open: {}. To end it, start with the \
+         config that it belongs to", .0.join("; ")
+    )]
     Uncovered(Vec<String>),
 }
 
