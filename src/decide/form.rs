@@ -71,7 +71,7 @@ fn has_token(ask: &Ask) -> bool {
 }
 
 /// Whether there is evidence that a page of this site made the request, and none against it.
-fn is_same_origin(ask: &Ask) -> bool {
+pub(super) fn is_same_origin(ask: &Ask) -> bool {
     let Ok(origin) = field::single(ask.headers, &header::ORIGIN) else { return false };
     let told = match field::single(ask.headers, &SEC_FETCH_SITE) {
         Ok(told) => told,

@@ -76,6 +76,12 @@ pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
     if *method == Method::POST && form::may_be_ticket(ground.cookie, ask) {
         return Verdict::Resume;
     }
+    decide_no_ticket(ground, ask)
+}
+
+/// What is done with a request that was looked into and is no ticket: the rest of [`decide`].
+pub fn decide_no_ticket(ground: &Ground, ask: &Ask) -> Verdict {
+    let method = ask.method;
     match ground.closed {
         None => Verdict::Forward,
         Some(Mode::ReadOnly) if is_safe(method) && !wants::is_websocket(ask.headers) => {
@@ -87,6 +93,11 @@ pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
             Err(why) => Verdict::Page(wants(ask), Some(why)),
         },
     }
+}
+
+/// Whether there is evidence that a page of this site made the request, and none against it.
+pub fn is_same_origin(ask: &Ask) -> bool {
+    form::is_same_origin(ask)
 }
 
 /// Whether the canonical path is one of the proxy's own endpoints.

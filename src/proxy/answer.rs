@@ -8,13 +8,13 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LANGUAGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::body::Body;
+use super::body::{Body, FromClient, Upload};
 use super::conn::Conn;
 use super::deadline::Wait;
 use super::ending::Story;
@@ -114,7 +114,7 @@ impl Reply {
 
     /// With the fields that keep a page of ours to itself. The referrer policy is `same-origin`,
     /// because with `no-referrer` browsers send `Origin: null` from the forms on it.
-    fn guarded(self) -> Self {
+    pub(super) fn guarded(self) -> Self {
         self.with(
             HeaderName::from_static("referrer-policy"),
             HeaderValue::from_static("same-origin"),
@@ -143,6 +143,21 @@ impl Reply {
             }
             self.send(&conn, story)
         })
+    }
+
+    /// As [`Reply::finish`], where the body was perhaps begun.
+    pub(super) fn finish_upload(
+        self,
+        conn: &Rc<Conn>,
+        story: Box<Story>,
+        unread: Upload,
+    ) -> Acting {
+        match unread {
+            Upload::Client(FromClient { incoming, .. }) => self.finish(conn, story, incoming),
+            Upload::Bytes(_) | Upload::Boxed(_) => {
+                Box::pin(std::future::ready(self.send(conn, story)))
+            }
+        }
     }
 
     /// Answers a request whose body has been dealt with.
@@ -195,7 +210,7 @@ pub(super) fn closed(
     asker: &Asker,
 ) -> Reply {
     let Some(closure) = &judged.closure else {
-        return plain(&judged.current.snapshot, PlainKind::Fault, asker).ending(End::ProxyFault);
+        return fault(&judged.current.snapshot, asker);
     };
     if let (Wants::Html, Some(why)) = (wants, not_kept) {
         return self::not_kept(judged, conn, closure, why, asker);
@@ -269,7 +284,8 @@ fn grpc(conn: &Conn, closure: &Closure, asker: &Asker) -> Reply {
     }
 }
 
-fn with_return(reply: Reply, conn: &Conn, closure: &Closure) -> Reply {
+/// With when to come back, if anybody knows.
+pub(super) fn with_return(reply: Reply, conn: &Conn, closure: &Closure) -> Reply {
     match seconds_to_return(conn, closure) {
         Some(secs) => reply.with(RETRY_AFTER, HeaderValue::from(secs)),
         None => reply,
@@ -280,6 +296,17 @@ fn seconds_to_return(conn: &Conn, closure: &Closure) -> Option<u64> {
     closure.until?;
     let worker = &conn.worker;
     retry_after(closure.until, worker.clock.now(), worker.jitter())
+}
+
+/// The answer where something of ours went wrong.
+pub(super) fn fault(snapshot: &Arc<Snapshot>, asker: &Asker) -> Reply {
+    plain(snapshot, PlainKind::Fault, asker).ending(End::ProxyFault)
+}
+
+/// On to another page of this site, fetched with GET: a reload there posts nothing again.
+pub(super) fn see_other(location: &str) -> Reply {
+    let location = HeaderValue::from_str(location).expect("our own paths are visible ASCII");
+    Reply::new(StatusCode::SEE_OTHER, Body::empty()).with(LOCATION, location)
 }
 
 /// The answer to a head that is not served.
@@ -333,7 +360,7 @@ pub(super) fn plain(snapshot: &Arc<Snapshot>, kind: PlainKind, asker: &Asker) ->
 
 impl Reply {
     /// With another status than its page's own.
-    fn status(mut self, status: StatusCode) -> Self {
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
         *self.response.status_mut() = status;
         self
     }

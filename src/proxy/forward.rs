@@ -16,11 +16,12 @@ use super::conn::Conn;
 use super::deadline::Wait;
 use super::ending::{Progress, Story};
 use super::head::{Judged, MALFORMED};
+use super::hop::{self, Switch};
 use super::request::Acting;
+use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
 use super::worker::Current;
-use super::{hop, upgrade};
 use crate::limit;
 use crate::snapshot::{Upstream, UpstreamIx};
 use crate::telemetry::end::End;
@@ -103,7 +104,7 @@ pub(super) fn start(
         return Err(reply.finish(conn, story, incoming));
     }
     let exchange = Exchange::of(conn, &judged);
-    let upload = exchange.upload(incoming, &mut story);
+    let upload = upload(conn, &judged, incoming, &mut story);
     let request = Request::from_parts(origin_form(parts), upload);
     let Some(lease) = exchange.pooled() else {
         return Err(Box::pin(async move {
@@ -123,6 +124,43 @@ pub(super) fn start(
         };
         finish(&exchange.conn, &judged, story, sent, &asker)
     })
+}
+
+/// Forwards a request whose body was looked into and is at hand.
+pub(super) async fn looked_into(
+    conn: &Rc<Conn>,
+    judged: &Judged,
+    mut story: Box<Story>,
+    mut parts: request::Parts,
+    body: Bytes,
+) -> Response<Body> {
+    story.in_flight();
+    let asker = Asker::of(&parts.headers);
+    if hop::up(&mut parts.headers, conn, judged, Switch::None).is_err() {
+        conn.close_after_answer();
+        return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(conn, story);
+    }
+    let exchange = Exchange::of(conn, judged);
+    let request = Request::from_parts(origin_form(parts), Upload::Bytes(body));
+    let sent = exchange.send(request, &mut story).await;
+    finish(conn, judged, story, sent, &asker)
+}
+
+/// The client's body as it goes up.
+pub(super) fn upload(
+    conn: &Conn,
+    judged: &Judged,
+    incoming: Incoming,
+    story: &mut Story,
+) -> Upload {
+    if incoming.is_end_stream() {
+        return Upload::Bytes(Bytes::new());
+    }
+    let progress = Rc::<Progress>::default();
+    story.progress = Some(Rc::clone(&progress));
+    let clockwork = conn.clockwork.clone();
+    let answer_timeout = judged.answer_timeout();
+    Upload::Client(FromClient { incoming, clockwork, progress, answer_timeout })
 }
 
 fn finish(
@@ -150,23 +188,18 @@ impl Exchange {
         }
     }
 
-    fn upstream(&self) -> &Upstream {
-        &self.current.snapshot.site.upstreams[self.upstream.0 as usize]
+    /// To the upstream of another place, for a page of the same site.
+    pub(super) fn to(self, upstream: UpstreamIx) -> Self {
+        Self { upstream, ..self }
     }
 
-    /// The client's body as it goes up.
-    fn upload(&self, incoming: Incoming, story: &mut Story) -> Upload {
-        if incoming.is_end_stream() {
-            return Upload::Bytes(Bytes::new());
-        }
-        let progress = Rc::<Progress>::default();
-        story.progress = Some(Rc::clone(&progress));
-        Upload::Client(FromClient {
-            incoming,
-            clockwork: self.conn.clockwork.clone(),
-            progress,
-            answer_timeout: self.answer_timeout,
-        })
+    /// How long the answer may take.
+    pub(super) fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
+    }
+
+    fn upstream(&self) -> &Upstream {
+        &self.current.snapshot.site.upstreams[self.upstream.0 as usize]
     }
 
     /// Sends a request and waits for the answer's head. Another attempt is made only if not a byte

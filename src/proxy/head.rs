@@ -3,15 +3,18 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{EXPECT, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, request};
 
 use super::conn::Conn;
 use super::fields::Fields;
 use super::worker::{Current, Scratch};
 use crate::addr::{ClientAddr, canonical_host};
-use crate::decide::{Ask, Ground, Keeps, Refusal, Verdict, decide};
+use crate::decide::{
+    Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+};
 use crate::limit;
 use crate::region::{RegionIx, Trust};
 use crate::route::RouteIx;
@@ -47,9 +50,13 @@ impl Scheme {
 pub(super) struct Judged {
     pub current: Rc<Current>,
     pub place: Option<(RouteIx, RegionIx)>,
+    /// Where it comes from, whether or not it has a place.
+    pub region: RegionIx,
     /// What closes the place, if anything.
     pub closure: Option<Arc<Closure>>,
     pub verdict: Verdict,
+    /// The verdict if it may be a ticket and turns out to be none.
+    pub otherwise: Verdict,
     pub scheme: Scheme,
     pub trust: Trust,
     pub fields: Fields,
@@ -63,6 +70,12 @@ impl Judged {
 
     fn placed(&self) -> (RouteIx, RegionIx) {
         self.place.expect("INVARIANT: only `Own` and `Refuse` are decided without a place")
+    }
+
+    /// How long the application may take to answer once it has the whole request.
+    pub(super) fn answer_timeout(&self) -> Duration {
+        let rules = |(route, _)| self.site().rules(route).answer_timeout;
+        self.place.map_or(limit::ANSWER_TIMEOUT, rules)
     }
 
     /// The rules of its route. Only for verdicts that need a place.
@@ -144,6 +157,15 @@ pub(super) fn judge<B>(
         headers: request.headers(),
     };
     let verdict = decide(&ground, &ask);
+    let otherwise = match verdict {
+        Verdict::Resume => decide_no_ticket(&ground, &ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_) => verdict,
+    };
     let verdict = match (verdict, rules) {
         (Verdict::Own | Verdict::Refuse(_), _) => verdict,
         (_, None) => Verdict::Refuse(Refusal::UnknownRoute),
@@ -154,7 +176,7 @@ pub(super) fn judge<B>(
     };
     let closure = closure.cloned();
     drop(scratch);
-    Ok(Judged { current, place, closure, verdict, scheme, trust, fields })
+    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, trust, fields })
 }
 
 /// The one host that a request names (RFC 9112 §3.2).
@@ -212,6 +234,40 @@ fn scheme_of(headers: &HeaderMap, trust: Trust) -> Scheme {
         Some(proto) if proto.eq_ignore_ascii_case(b"https") => Scheme::Https,
         _ => Scheme::Http,
     }
+}
+
+/// Host and port as the visitor's browser sees them. Only for a head that was judged.
+pub(super) fn authority<'a>(parts: &'a request::Parts, trust: Trust) -> &'a str {
+    let named = || parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let in_target = || parts.uri.authority().map(http::uri::Authority::as_str);
+    public_authority(&parts.headers, trust).or_else(named).or_else(in_target).unwrap_or_default()
+}
+
+/// Whether the request was made by a page of this site, as far as the browser tells.
+pub(super) fn is_from_here(parts: &request::Parts, judged: &Judged) -> bool {
+    is_same_origin(&Ask {
+        method: &parts.method,
+        scheme: judged.scheme.name(),
+        authority: authority(parts, judged.trust),
+        path: parts.uri.path(),
+        headers: &parts.headers,
+    })
+}
+
+/// The place of another path on the host that a request asked.
+pub(super) fn place_of(
+    conn: &Conn,
+    judged: &Judged,
+    parts: &request::Parts,
+    path: &str,
+) -> Option<(RouteIx, RegionIx)> {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))?;
+    let mut scratch = conn.worker.scratch.borrow_mut();
+    let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
+    let host = canonical_host(host, host_scratch).ok()?;
+    let path = path::canonical(path, path_scratch).ok()?;
+    judged.site().routes.find(host, path.path).map(|route| (route, judged.region))
 }
 
 /// The host that the visitor's browser sees, where a trusted peer asks under another.

@@ -6,6 +6,8 @@
 
 mod answer;
 mod body;
+mod capture;
+mod confirm;
 mod conn;
 mod deadline;
 mod ending;
@@ -15,9 +17,12 @@ mod guard;
 mod head;
 mod hop;
 mod listen;
+mod own;
 mod request;
+mod resume;
 mod upgrade;
 mod upstream;
+mod visitor;
 mod wire;
 mod worker;
 

@@ -9,10 +9,12 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
-use super::body::Body;
+use super::body::{Body, Upload};
 use super::conn::Conn;
 use super::ending::Story;
-use super::{forward, head};
+use super::head::Judged;
+use super::resume::Looked;
+use super::{capture, forward, head, own, resume};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -74,11 +76,54 @@ fn act(
         Verdict::Page(wants, not_kept) => {
             answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()))
         }
-        Verdict::Own | Verdict::Resume | Verdict::Capture(_) => Reply::probe(),
+        Verdict::Own => {
+            return Act::Other(Box::pin(own::run(Rc::clone(conn), judged, story, request)));
+        }
+        Verdict::Resume => {
+            return Act::Other(Box::pin(look(Rc::clone(conn), judged, story, request)));
+        }
+        Verdict::Capture(kind) => {
+            let (parts, incoming) = request.into_parts();
+            let upload = forward::upload(conn, &judged, incoming, &mut story);
+            let conn = Rc::clone(conn);
+            return Act::Other(Box::pin(capture::run(conn, judged, story, parts, upload, kind)));
+        }
         Verdict::Probe => Reply::probe(),
         Verdict::Refuse(refusal) => {
             answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
     };
     Act::Other(reply.finish(conn, story, request.into_body()))
+}
+
+/// Looks into a small post: a ticket of ours is acted on, anything else is judged on as if it had
+/// not been looked into.
+async fn look(
+    conn: Rc<Conn>,
+    judged: Judged,
+    mut story: Box<Story>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (parts, incoming) = request.into_parts();
+    let upload = forward::upload(&conn, &judged, incoming, &mut story);
+    let bytes = match resume::look(&conn, upload).await {
+        Looked::Ticket(form) => return resume::run(conn, judged, story, parts, form).await,
+        Looked::Broken(end) => return resume::broken(&conn, &judged, story, &parts, end),
+        Looked::Other(bytes) => bytes,
+    };
+    let judged = Judged { verdict: judged.otherwise, ..judged };
+    story.judged(&judged);
+    let asker = Asker::of(&parts.headers);
+    let reply = match judged.verdict {
+        Verdict::Forward => return forward::looked_into(&conn, &judged, story, parts, bytes).await,
+        Verdict::Capture(kind) => {
+            return capture::run(conn, judged, story, parts, Upload::Bytes(bytes), kind).await;
+        }
+        Verdict::Page(wants, not_kept) => answer::closed(&judged, &conn, wants, not_kept, &asker),
+        Verdict::Refuse(refusal) => answer::refused(&judged, refusal, &asker),
+        Verdict::Own | Verdict::Probe | Verdict::Resume => {
+            answer::fault(&judged.current.snapshot, &asker)
+        }
+    };
+    reply.send(&conn, story)
 }

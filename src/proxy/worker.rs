@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::deadline::Sweep;
@@ -39,6 +39,8 @@ pub(super) struct Worker {
     jitter: Cell<u64>,
     phase: Cell<Phase>,
     share: usize,
+    captures: Cell<usize>,
+    tasks: RefCell<JoinSet<()>>,
 }
 
 /// Where texts are put in canonical form.
@@ -115,6 +117,8 @@ impl Worker {
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
             phase: Cell::new(Phase::Serving),
+            captures: Cell::new(0),
+            tasks: RefCell::default(),
         })
     }
 
@@ -169,7 +173,35 @@ impl Worker {
         self.phase.get() == Phase::Cutting
     }
 
+    /// Does work to its end whether or not the client stays for the outcome: what was promised to
+    /// a visitor, or sent to an application, is not undone by a closed tab. None if the work was
+    /// cut off because the process stops.
+    ///
+    /// CANCEL: dropping what this returns drops the outcome, not the work.
+    pub(super) async fn outlive<T: 'static>(
+        &self,
+        work: impl Future<Output = T> + 'static,
+    ) -> Option<T> {
+        let (tell, outcome) = oneshot::channel();
+        self.tasks.borrow_mut().spawn_local(async move {
+            // The one who asked may be gone.
+            let _ = tell.send(work.await);
+        });
+        outcome.await.ok()
+    }
+
+    /// Begins to capture a form, unless too many are under way.
+    pub(super) fn begin_capture(self: &Rc<Self>) -> Option<UnderWay> {
+        let count = self.captures.get();
+        if count >= limit::CAPTURES_UNDER_WAY_MAX {
+            return None;
+        }
+        self.captures.set(count + 1);
+        Some(UnderWay(Rc::clone(self)))
+    }
+
     fn sweep(&self) {
+        while self.tasks.borrow_mut().try_join_next().is_some() {}
         let now = self.clock.tick();
         self.epoch.set((now, self.clock.now()));
         self.sweep.sweep(u64::try_from(now.since(self.began).as_millis()).unwrap_or(u64::MAX));
@@ -177,6 +209,15 @@ impl Worker {
         self.lines.flush();
         // A worker without requests must let go of an old snapshot too.
         drop(self.current());
+    }
+}
+
+/// A capture under way.
+pub(super) struct UnderWay(Rc<Worker>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.captures.set(self.0.captures.get() - 1);
     }
 }
 
@@ -221,6 +262,9 @@ pub(super) async fn run(
     }
     let cut = connections.len();
     connections.shutdown().await;
+    let mut tasks = worker.tasks.take();
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(limit::LINGER, rest).await;
     worker.lines.flush();
     Ok(cut)
 }

@@ -7,7 +7,7 @@
 //! | `policy`, `summary` | what is never kept; what the receipt shows |
 //! | `capture` | from the first byte to "saved", which is said after it is durable |
 //! | `seal`, `owner` | who can open it: this node and the visitor's browser, together |
-//! | `receipt` | what its owner sees and may do |
+//! | `receipt`, `transcript` | what its owner sees and may do |
 //! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
 //! | `refresh`, `substitute` | fresh CSRF values from the live form |
 //! | `retention` | what happens when nobody does anything, and after a crash |
@@ -27,6 +27,7 @@ pub mod retention;
 pub mod seal;
 pub mod substitute;
 pub mod summary;
+pub mod transcript;
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

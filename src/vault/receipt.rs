@@ -1,10 +1,14 @@
 //! What a submission's owner sees, and what the owner may do with it.
 
+use std::sync::Arc;
+
 use super::Vault;
+use super::body::Body;
 use super::capture::Record;
 use super::item::{Checked, Event, Item, State};
 use super::owner::{Mode, Owner};
 use super::seal::{ContentKey, Unreadable};
+use super::substitute::Fresh;
 use crate::digest;
 use crate::id::Id;
 use crate::limit;
@@ -78,6 +82,19 @@ impl Vault {
             Err(_) => item,
         };
         Ok(Opened { item, record })
+    }
+
+    /// One submission's whole content, for a copy.
+    pub async fn read(&self, owner: &Owner, id: Id) -> Result<(Record, Body), Denied> {
+        let Opened { item, record } = self.open(owner, id).await?;
+        if item.state.is_erased() {
+            return Err(Denied::Gone(item.state));
+        }
+        let record = record.ok_or(Denied::Unreadable)?;
+        let key = self.content_key(owner, &item).map_err(|Unreadable| Denied::Unreadable)?;
+        let store = Arc::clone(&self.parts.store);
+        let body = Body::new(store, &item, &key, &record, &Fresh::new());
+        Ok((record, body.map_err(|_| Denied::Unreadable)?))
     }
 
     /// Arms a submission: its ticket is good for one arrival at the original address.

@@ -12,26 +12,6 @@ use lol_html::{HtmlRewriter, MemorySettings, Settings, element};
 use super::substitute::Fresh;
 use crate::limit;
 
-/// Fields that frameworks put their CSRF tokens into.
-pub const CSRF_FIELDS: &[&str] = &[
-    "csrfmiddlewaretoken",
-    "csrf_token",
-    "csrf-token",
-    "csrfToken",
-    "authenticity_token",
-    "_token",
-    "_csrf",
-    "_csrf_token",
-    "csrf",
-    "__RequestVerificationToken",
-    "_wpnonce",
-    "wpEditToken",
-    "form_token",
-    "form_build_id",
-    "_xsrf",
-    "anti-csrf-token",
-];
-
 /// What Rails calls its token in a page's head.
 const RAILS_FIELD: &str = "authenticity_token";
 

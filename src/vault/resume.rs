@@ -15,6 +15,7 @@ use super::receipt::Denied;
 use super::seal::ContentKey;
 use super::substitute::Fresh;
 use super::{Abandoned, Vault};
+use crate::clock::Wall;
 use crate::digest;
 use crate::id::Id;
 use crate::store::StoreError;
@@ -173,9 +174,9 @@ impl Claim {
                 return Err(NoClaim::Unreadable(id));
             }
         };
-        let Self { vault, item, record, key, mode: _ } = self;
+        let Self { vault, item, record, key, mode } = self;
         let item = vault.apply(item, Event::Send).await.map_err(|denied| no_claim(id, denied))?;
-        Ok(Sending { vault, item: Some(item), record, key, fresh, length })
+        Ok(Sending { vault, item: Some(item), record, key, fresh, mode, length })
     }
 
     async fn length(&self, fresh: &Fresh) -> Result<u64, BodyFault> {
@@ -197,6 +198,7 @@ pub struct Sending {
     record: Record,
     key: ContentKey,
     fresh: Fresh,
+    mode: Mode,
     length: u64,
 }
 
@@ -204,6 +206,16 @@ impl Sending {
     /// The request to send.
     pub const fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// How its owner wanted it sent.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// When it was captured.
+    pub fn captured(&self) -> Wall {
+        self.item.as_ref().map_or(Wall::from_millis(0), |item| item.captured)
     }
 
     /// Bytes of the body as it is sent.

@@ -127,11 +127,6 @@ impl Inspector {
     fn begin(&mut self, part: &Part) {
         measured(&mut self.fingerprint, part.name.as_bytes());
         measured(&mut self.fingerprint, part.file.as_deref().unwrap_or_default().as_bytes());
-        let decoder = match self.kind {
-            Kind::Urlencoded => Decoder::Percent(Vec::new()),
-            Kind::Multipart => Decoder::Plain,
-            Kind::Plain => Decoder::Line,
-        };
         self.current = Some(Current {
             forbidden: self.policy.forbids(&part.name),
             is_token: self.csrf_fields.contains(&part.name),
@@ -139,7 +134,7 @@ impl Inspector {
             file: part.file.clone(),
             bytes: 0,
             beginning: Vec::new(),
-            decoder,
+            decoder: Decoder::of(self.kind),
             cards: CardScan::default(),
             digest: self.node.running_mac(),
         });
@@ -201,6 +196,15 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
+    /// For a value in a form of this kind.
+    pub(super) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Urlencoded => Self::Percent(Vec::new()),
+            Kind::Multipart => Self::Plain,
+            Kind::Plain => Self::Line,
+        }
+    }
+
     /// What more of the value means. An escape that never becomes complete means itself, and is
     /// not given out: it is at most two bytes at the end of a value.
     pub(super) fn decode(&mut self, bytes: &[u8]) -> Vec<u8> {

@@ -184,7 +184,7 @@ fn storm(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
                 })
             })
             .collect();
-        // Not a wait for a condition: the point is to strike at an arbitrary moment.
+        // SLEEP: the point is to strike at an arbitrary moment, so there is nothing to wait for.
         std::thread::sleep(Duration::from_millis(20 + (round as u64 * 37) % 180));
         shared.kill();
         over.store(true, Ordering::SeqCst);

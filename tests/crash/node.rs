@@ -169,6 +169,7 @@ pub(super) fn wait_for(what: &str, holds: impl Fn() -> bool) {
     let deadline = Clock::System.tick().plus(PATIENCE);
     while !holds() {
         assert!(Clock::System.tick() < deadline, "waited in vain for {what}");
+        // SLEEP: another process's state is looked at, which announces nothing.
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,6 +1,7 @@
 //! The demo: its application is strict, and its walk keeps every promise.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 
 use intermission::cli::demo::app::{App, Ledger};
@@ -67,4 +68,19 @@ fn a_post_is_refused_without_session_origin_or_a_fresh_token() {
     let (page, form) = details(&mut visitor);
     assert_eq!(visitor.submit(&page, &form).expect("the second step").answer.status, 200);
     assert_eq!(ledger.all().len(), 1, "the session outlived the restart");
+}
+
+#[test]
+fn the_walk_keeps_every_promise_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let walk = Command::new(env!("CARGO_BIN_EXE_intermission"))
+        .args(["demo", "--walk"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .expect("the built binary");
+    let told = String::from_utf8_lossy(&walk.stdout);
+    assert!(walk.status.success(), "{told}{}", String::from_utf8_lossy(&walk.stderr));
+    assert!(told.contains("promises held"), "{told}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -11,7 +11,10 @@ mod walk;
 
 use std::process::ExitCode;
 
-use self::stage::{Asked, Ports, Stage, StageError};
+use self::stage::{Ports, Stage, StageError};
+use crate::clock::Clock;
+use crate::config::{self, Color};
+use crate::serve::{self, Options, Signals};
 
 /// Arguments of `intermission demo`.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -23,56 +26,26 @@ pub struct Args {
 
 /// Runs the demo.
 pub fn run(args: Args) -> ExitCode {
-    let ports = if args.walk { Ports::Free } else { Ports::Friendly };
-    let stage = match Stage::build(ports) {
-        Ok(stage) => stage,
-        Err(error) => return failed(&error),
-    };
-    if args.walk {
-        return walk::walk(stage);
-    }
-    print!("{}", invitation(&stage));
-    match until_told(stage) {
-        Ok(()) => {
-            println!("\nEverything is stopped, and the temporary folder is gone.");
-            ExitCode::SUCCESS
-        }
-        Err(error) => failed(&error),
-    }
-}
-
-fn failed(error: &StageError) -> ExitCode {
-    eprintln!("demo: {error}");
-    ExitCode::FAILURE
-}
-
-/// Stays until Ctrl-C or a signal to stop.
-fn until_told(mut stage: Stage) -> Result<(), StageError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(StageError::Spawn)?;
-    let told = runtime.block_on(async { told() }).map_err(StageError::Spawn)?;
-    let mut told = Box::pin(told);
-    stage.watch(|| {
-        let moment = std::time::Duration::from_millis(1);
-        match runtime.block_on(async { tokio::time::timeout(moment, &mut told).await }) {
-            Ok(()) => Asked::ToStop,
-            Err(_) => Asked::Nothing,
-        }
+    let done = if args.walk { walk::walk() } else { by_hand() };
+    done.unwrap_or_else(|error| {
+        anstream::eprintln!("error: {error}");
+        ExitCode::FAILURE
     })
 }
 
-/// Ends at SIGINT or SIGTERM; listens from when it is made.
-fn told() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        // CANCEL: a signal that arrives meanwhile is remembered by its stream.
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
+/// Serves until Ctrl-C or SIGTERM.
+fn by_hand() -> Result<ExitCode, StageError> {
+    let stage = Stage::build(Ports::Friendly)?;
+    let file = stage.config_path();
+    let loaded = config::load(&file)
+        .map_err(|problems| StageError::Config(problems.render(Color::Plain)))?;
+    let (file, clock) = (Some(file), Clock::System);
+    let running = serve::start(Options { loaded, file, clock, signals: Signals::Heeded })?;
+    anstream::print!("{}", invitation(&stage));
+    running.wait();
+    drop(stage);
+    anstream::println!("\nEverything is stopped, and the temporary folder is gone.");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What to open and what to type.
@@ -97,7 +70,7 @@ Intermission stands in front of a small claim portal.
 
   Try this: open a new claim in apac and type something. Close claims with the second command. Now
   press Continue: the form is kept, and the receipt says so. Reload it, press Back, send it twice.
-  Reopen with the last command, press Send on the receipt, and look at Your claims: it is there once.
+  Reopen with the last command and press Send on the receipt: Your claims shows it once.
 
   The config, the store and the access log are in {folder}
   (edit the config there and save: it is taken over without a restart). Ctrl-C stops everything.

@@ -14,6 +14,7 @@ use super::app::{App, Ledger};
 use super::visitor::{Request, exchange};
 use crate::clock::Clock;
 use crate::digest;
+use crate::serve;
 
 /// The config that the demo runs, but for addresses, folders and the token.
 const CONFIG: &str = include_str!("../../../config/demo.toml");
@@ -59,6 +60,8 @@ pub(super) enum StageError {
     Config(String),
     #[error("the proxy cannot be started: {0}")]
     Spawn(#[source] io::Error),
+    #[error("the proxy cannot be started: {0}")]
+    Serve(#[from] serve::ServeError),
     #[error("the proxy is not ready after {} s; its log ends with:\n{log}", READY_WITHIN.as_secs())]
     NotReady { log: String },
     #[error("the proxy stopped by itself ({status}); its log ends with:\n{log}")]
@@ -66,7 +69,7 @@ pub(super) enum StageError {
 }
 
 impl Stage {
-    /// Starts the application and the proxy, and waits until both answer.
+    /// Starts the application, and writes the config for a proxy in front of it.
     pub(super) fn build(ports: Ports) -> Result<Self, StageError> {
         let folder = tempfile::Builder::new().prefix("intermission-demo-").tempdir();
         let folder = folder.map_err(StageError::Folder)?;
@@ -77,14 +80,14 @@ impl Stage {
         let (proxy, admin) = (free_port(ports, 8080)?, free_port(ports, 7070)?);
         let token = digest::base64url(&digest::random::<24>());
         let app = Some(app);
-        let mut stage = Self { ledger, proxy, admin, token, app, node: None, folder };
+        let stage = Self { ledger, proxy, admin, token, app, node: None, folder };
         let config = stage.config()?;
         std::fs::write(stage.config_path(), config).map_err(StageError::Folder)?;
-        stage.start_proxy()?;
         Ok(stage)
     }
 
-    /// Starts the proxy on the stage's config and store.
+    /// Starts the proxy as a process of its own on the stage's config and store, and waits until it
+    /// is ready.
     pub(super) fn start_proxy(&mut self) -> Result<(), StageError> {
         let log = File::options().create(true).append(true).open(self.log_path());
         let log = log.map_err(StageError::Folder)?;
@@ -117,17 +120,6 @@ impl Stage {
         let app = App::start(Arc::clone(&self.ledger), address, Clock::System);
         self.app = Some(app.map_err(StageError::App)?);
         Ok(())
-    }
-
-    /// Waits until the proxy has ended by itself, or `asked` says that it should.
-    pub(super) fn watch(&mut self, mut asked: impl FnMut() -> Asked) -> Result<(), StageError> {
-        loop {
-            if asked() == Asked::ToStop {
-                return Ok(());
-            }
-            self.still_running()?;
-            std::thread::sleep(LOOK_EVERY * 10);
-        }
     }
 
     /// Where the store is.
@@ -207,13 +199,6 @@ impl Stage {
         }
         toml::to_string(&config).map_err(|error| wrong(&error.to_string()))
     }
-}
-
-/// Whether it is time to go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Asked {
-    Nothing,
-    ToStop,
 }
 
 impl Drop for Stage {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::digest;
 
-/// Sessions remembered. Over it: the oldest claims stay, new visitors share nothing and are refused.
+/// Sessions remembered. Over it: new ones are forgotten at once.
 const SESSIONS_MAX: usize = 10_000;
 /// Claims remembered. Over it: no more are taken.
 const CLAIMS_MAX: usize = 10_000;

@@ -111,7 +111,7 @@ impl Answer {
 
     /// The answer at the start of `bytes`; nothing while it is not whole. `ended` tells that no
     /// more will come, which is how a body without framing ends.
-    fn parse(bytes: &[u8], ended: Ended) -> Result<Option<Self>, ()> {
+    fn parse(bytes: &[u8], ended: Ended, asked: Asked) -> Result<Option<Self>, ()> {
         let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let mut head = httparse::Response::new(&mut fields);
         let httparse::Status::Complete(length) = head.parse(bytes).map_err(|_| ())? else {
@@ -119,7 +119,7 @@ impl Answer {
         };
         let status = head.code.ok_or(())?;
         if (100..200).contains(&status) && status != 101 {
-            return Self::parse(&bytes[length..], ended);
+            return Self::parse(&bytes[length..], ended, asked);
         }
         let mut headers = HeaderMap::new();
         for field in head.headers.iter() {
@@ -127,7 +127,10 @@ impl Answer {
             headers.append(name, HeaderValue::from_bytes(field.value).map_err(|_| ())?);
         }
         let answer = Self { status, headers, body: Vec::new() };
-        let body = answer.body(&bytes[length..], ended)?;
+        let body = match asked {
+            Asked::Head => Some(Vec::new()),
+            Asked::Whole => answer.body(&bytes[length..], ended)?,
+        };
         Ok(body.map(|body| Self { body, ..answer }))
     }
 
@@ -149,6 +152,13 @@ impl Answer {
 enum Ended {
     No,
     Yes,
+}
+
+/// Whether an answer has a body at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Whole,
+    Head,
 }
 
 /// Sends `request` to `to` and reads the answer, within `patience` altogether.
@@ -176,6 +186,7 @@ fn read(
     request: &Request,
 ) -> Result<Answer, Fault> {
     let broken = |why| Fault::Broken(request.name(), why);
+    let asked = if request.method == "HEAD" { Asked::Head } else { Asked::Whole };
     let mut bytes = Vec::new();
     let mut piece = vec![0; 64 * 1024];
     loop {
@@ -187,7 +198,7 @@ fn read(
         let got = stream.read(&mut piece).map_err(broken)?;
         bytes.extend_from_slice(&piece[..got]);
         let ended = if got == 0 { Ended::Yes } else { Ended::No };
-        match Answer::parse(&bytes, ended) {
+        match Answer::parse(&bytes, ended, asked) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) if got == 0 => return Err(broken(io::ErrorKind::UnexpectedEof.into())),
             Ok(None) => {}
@@ -223,21 +234,28 @@ mod tests {
     #[test]
     fn an_answer_is_whole_when_its_framing_says_so() {
         let plain = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
-        let whole = Answer::parse(plain, Ended::No).expect("well-formed").expect("whole");
+        let whole =
+            Answer::parse(plain, Ended::No, Asked::Whole).expect("well-formed").expect("whole");
         assert_eq!((whole.status, whole.text().as_str()), (200, "hi"));
-        assert!(Answer::parse(&plain[..plain.len() - 1], Ended::No).expect("so far").is_none());
+        assert!(
+            Answer::parse(&plain[..plain.len() - 1], Ended::No, Asked::Whole)
+                .expect("so far")
+                .is_none()
+        );
 
         let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
         for end in 0..chunked.len() {
-            let part = Answer::parse(&chunked[..end], Ended::No).expect("so far");
+            let part = Answer::parse(&chunked[..end], Ended::No, Asked::Whole).expect("so far");
             assert!(part.is_none(), "{end}");
         }
-        let whole = Answer::parse(chunked, Ended::No).expect("well-formed").expect("whole");
+        let whole =
+            Answer::parse(chunked, Ended::No, Asked::Whole).expect("well-formed").expect("whole");
         assert_eq!(whole.text(), "hi");
 
         let open = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nuntil the end";
-        assert!(Answer::parse(open, Ended::No).expect("so far").is_none());
-        let whole = Answer::parse(open, Ended::Yes).expect("well-formed").expect("whole");
+        assert!(Answer::parse(open, Ended::No, Asked::Whole).expect("so far").is_none());
+        let whole =
+            Answer::parse(open, Ended::Yes, Asked::Whole).expect("well-formed").expect("whole");
         assert_eq!(whole.text(), "until the end");
     }
 }

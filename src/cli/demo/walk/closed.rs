@@ -70,10 +70,14 @@ impl Story {
         ] {
             let page = self.amina.clone().reading(language).open("/claims")?;
             let html = page.answer.text();
+            let title = element(&html, "h1");
             must(page.answer.status == 503 && html.contains(mark), || {
                 format!("Accept-Language {language}: {} without {mark}", page.answer.status)
             })?;
-            seen.push(format!("{language}: “{}”", element(&html, "h1")));
+            must(title.starts_with("Sorry") == (mark == "lang=\"en\""), || {
+                format!("Accept-Language {language}: “{title}”")
+            })?;
+            seen.push(format!("{language}: “{title}”"));
         }
         Ok(seen.join("\n"))
     }

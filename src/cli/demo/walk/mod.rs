@@ -13,7 +13,7 @@ mod traffic;
 
 use std::process::ExitCode;
 
-use super::stage::{Stage, StageError};
+use super::stage::{Ports, Stage, StageError};
 use super::visitor::{Fault, Form, Page, Visitor};
 use crate::clock::Clock;
 use operator::Operator;
@@ -67,29 +67,31 @@ struct OpenPages {
     ben: (Page, Form),
 }
 
-/// Plays the story on `stage`.
-pub(super) fn walk(stage: Stage) -> ExitCode {
+/// Plays the story.
+pub(super) fn walk() -> Result<ExitCode, StageError> {
     let clock = Clock::System;
     let begun = clock.tick();
+    let mut stage = Stage::build(Ports::Free)?;
+    stage.start_proxy()?;
     let mut teller = Teller::new();
     let mut story = Story::new(stage);
     let result = story.tell(&mut teller);
     let log = story.stage.log_end();
     drop(story);
     let took = clock.tick().since(begun).as_secs_f32();
-    match result {
+    Ok(match result {
         Ok(()) => {
-            println!("\nAll {} promises held, in {took:.1} s.", teller.steps());
+            anstream::println!("\nAll {} promises held, in {took:.1} s.", teller.steps());
             ExitCode::SUCCESS
         }
         Err(broken) => {
             teller.broken(&broken);
             if !log.is_empty() {
-                println!("\nThe proxy's log ends with:\n{log}");
+                anstream::println!("\nThe proxy's log ends with:\n{log}");
             }
             ExitCode::FAILURE
         }
-    }
+    })
 }
 
 impl Story {

@@ -2,8 +2,10 @@
 
 use super::{Broken, Seen};
 
-/// Columns of a line of what was seen.
+/// Columns of a line of quoted words.
 const WIDTH: usize = 92;
+/// Lines of quoted words; the rest is left out.
+const QUOTED_LINES_MAX: usize = 3;
 
 /// Counts and prints.
 pub(super) struct Teller {
@@ -23,7 +25,7 @@ impl Teller {
 
     /// A heading.
     pub(super) fn act(&self, title: &str) {
-        println!("\n{title}");
+        anstream::println!("\n{title}");
     }
 
     /// Does one step and tells it; a promise that does not hold ends the story.
@@ -31,24 +33,47 @@ impl Teller {
         promise.clone_into(&mut self.under_way);
         let seen = act()?;
         self.steps += 1;
-        println!("{:4} ✓ {promise}", self.steps);
+        anstream::println!("{:4} ✓ {promise}", self.steps);
         for line in seen.lines() {
-            println!("         {}", shortened(line));
+            for row in rows(line) {
+                anstream::println!("         {row}");
+            }
         }
         Ok(())
     }
 
     /// Names the promise that did not hold.
     pub(super) fn broken(&self, broken: &Broken) {
-        println!("{:4} ✗ {}\n\nBROKEN PROMISE: {}", self.steps + 1, self.under_way, self.under_way);
-        println!("{broken}");
+        anstream::println!(
+            "{:4} ✗ {}\n\nBROKEN PROMISE: {}",
+            self.steps + 1,
+            self.under_way,
+            self.under_way
+        );
+        anstream::println!("{broken}");
     }
 }
 
-fn shortened(line: &str) -> String {
-    if line.chars().count() <= WIDTH {
-        return line.to_owned();
+/// Quoted words are set in a few rows; everything else stands as it was printed.
+fn rows(line: &str) -> Vec<String> {
+    if !line.starts_with('“') {
+        return vec![line.to_owned()];
     }
-    let start: String = line.chars().take(WIDTH - 1).collect();
-    format!("{start}…")
+    let (mut rows, mut row) = (Vec::new(), String::new());
+    for word in line.split(' ') {
+        let full = row.chars().count() + 1 + word.chars().count() > WIDTH;
+        if full && rows.len() + 1 == QUOTED_LINES_MAX {
+            row.push_str(" …”");
+            break;
+        }
+        if full {
+            rows.push(std::mem::take(&mut row));
+        }
+        if !row.is_empty() {
+            row.push(' ');
+        }
+        row.push_str(word);
+    }
+    rows.push(row);
+    rows
 }

@@ -1,0 +1,151 @@
+//! A form for a closed place, streamed into the vault.
+//!
+//! ORDER: what the head alone rules out is answered before the body is asked for, so that a client
+//! that waits for `100 Continue` is told so only if we want its form. The redirect to the receipt
+//! is made after the vault has said that the form is durable.
+
+use std::rc::Rc;
+
+use http::header::{CONTENT_TYPE, REFERER, SET_COOKIE};
+use http::{HeaderValue, Response, request};
+use http_body::Body as _;
+
+use super::answer::{self, Asker, Reply, STATE};
+use super::body::{Body, Upload};
+use super::conn::Conn;
+use super::ending::Story;
+use super::head::{self, Judged};
+use super::visitor;
+use crate::decide::{FormKind, NotKept, Wants};
+use crate::limit;
+use crate::telemetry::end::End;
+use crate::vault::form::Kind;
+use crate::vault::{self, Head, Owner, Receipt, Terms};
+
+/// Why there is no receipt.
+enum Failed {
+    /// The form is not kept; the visitor is told why.
+    NotKept(NotKept),
+    /// It did not arrive.
+    Client(End),
+}
+
+/// Keeps a form and leads its visitor to the receipt, or says honestly that it is not kept.
+pub(super) async fn run(
+    conn: Rc<Conn>,
+    judged: Judged,
+    story: Box<Story>,
+    parts: request::Parts,
+    mut upload: Upload,
+    kind: FormKind,
+) -> Response<Body> {
+    let asker = Asker::of(&parts.headers);
+    match keep(&conn, &judged, &parts, &mut upload, kind).await {
+        Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&conn, story),
+        Err(Failed::NotKept(why)) => {
+            let reply = answer::closed(&judged, &conn, Wants::Html, Some(why), &asker);
+            reply.finish_upload(&conn, story, upload).await
+        }
+        Err(Failed::Client(end)) => {
+            conn.close_after_answer();
+            answer::failed(&judged.current.snapshot, end, &asker).send(&conn, story)
+        }
+    }
+}
+
+async fn keep(
+    conn: &Rc<Conn>,
+    judged: &Judged,
+    parts: &request::Parts,
+    upload: &mut Upload,
+    kind: FormKind,
+) -> Result<(Owner, Receipt), Failed> {
+    let (worker, vault) = (&conn.worker, &conn.worker.vault);
+    let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
+    let terms = terms(conn, judged, kind);
+    let declared = upload.size_hint().exact();
+    if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
+        return Err(Failed::NotKept(NotKept::Size));
+    }
+    let owner = match visitor::owner(conn, &parts.headers, judged.scheme) {
+        None => vault.new_owner(),
+        Some(owner) => {
+            vault.admit(&owner, declared).await?;
+            owner
+        }
+    };
+    let head = remembered(judged, parts).ok_or(Failed::NotKept(NotKept::Broken))?;
+    let mut form = vault.receive(&owner, head, terms)?;
+    let deadline = worker.clock.tick().plus(limit::CAPTURE_DEADLINE);
+    while let Some(piece) = visitor::next_piece(conn, upload).await.map_err(Failed::Client)? {
+        if deadline < worker.clock.tick() {
+            return Err(Failed::Client(End::ClientBodyTimeout));
+        }
+        form.push(piece).await?;
+    }
+    let finished = worker.outlive(form.finish()).await;
+    let receipt = finished.ok_or(Failed::NotKept(NotKept::Store))??;
+    Ok((owner, receipt))
+}
+
+/// On which terms the route keeps a form. Its life begins when visitors were told that the window
+/// ends, so that it does not run out while nobody could have sent it.
+fn terms(conn: &Conn, judged: &Judged, kind: FormKind) -> Terms {
+    let forms = &judged.rules().forms;
+    let until = judged.closure.as_ref().and_then(|closure| closure.until);
+    let closed_for = until.map(|until| until.since(conn.worker.clock.now())).unwrap_or_default();
+    let (kind, bytes_max) = match kind {
+        FormKind::Urlencoded => (Kind::Urlencoded, forms.body_bytes_max),
+        FormKind::Plain => (Kind::Plain, forms.body_bytes_max),
+        FormKind::Multipart => (Kind::Multipart, forms.upload_bytes_max),
+    };
+    Terms {
+        kind,
+        bytes_max,
+        life: forms.life + closed_for,
+        never_kept: forms.never_kept.clone(),
+        csrf_fields: forms.csrf_fields.clone(),
+    }
+}
+
+/// What is remembered of a request besides its body; none if a field of it is not text.
+fn remembered(judged: &Judged, parts: &request::Parts) -> Option<Head> {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let authority = head::authority(parts, judged.trust);
+    let origin = format!("{}://{authority}/", judged.scheme.name());
+    // A referer of another site is nothing that we may say in the visitor's name later.
+    let own = |referer: &String| referer.starts_with(&origin);
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(text)?;
+    Some(Head {
+        method: parts.method.as_str().to_owned(),
+        scheme: judged.scheme.name().to_owned(),
+        authority: authority.to_owned(),
+        target: parts.uri.path_and_query()?.as_str().to_owned(),
+        content_type,
+        referer: parts.headers.get(REFERER).and_then(text).filter(own),
+        route: judged.rules().name.to_string(),
+        region: judged.site().regions.name(judged.region).to_owned(),
+        window: judged.closure.as_ref()?.notice.window,
+    })
+}
+
+fn kept(judged: &Judged, owner: &Owner, receipt: Receipt) -> Reply {
+    answer::see_other(&format!("/.intermission/s/{}", receipt.id))
+        .with(SET_COOKIE, visitor::set_cookie(owner, judged.scheme))
+        .with(STATE, HeaderValue::from_static("held"))
+}
+
+impl From<vault::NotKept> for Failed {
+    fn from(why: vault::NotKept) -> Self {
+        Self::NotKept(match why {
+            vault::NotKept::Size => NotKept::Size,
+            vault::NotKept::Secret => NotKept::Secret,
+            vault::NotKept::Broken(_) => NotKept::Broken,
+            vault::NotKept::Quota(_) => NotKept::Quota,
+            vault::NotKept::Store(error) => {
+                tracing::error!(%error, "a form could not be kept");
+                NotKept::Store
+            }
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! Our own endpoints, below `/.intermission/`: never forwarded, on every host.
+//!
+//! | path below it | method | answer |
+//! |---|---|---|
+//! | `v1/state?p={path}` | GET | whether that path is open, as JSON |
+//! | `s` | GET | what this browser has saved |
+//! | `s/{id}` | GET | the receipt of one submission, in any state |
+//! | `s/{id}/data` | GET | what was typed, as a download |
+//! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
+//! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
+//!
+//! A GET changes nothing: links are fetched by scanners before anybody presses them. A POST must
+//! come from a page of this site and carry the token of the page that it was on.
+
+mod act;
+mod show;
+mod state;
+
+use std::rc::Rc;
+
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use hyper::body::Incoming;
+
+use super::answer::{self, Asker, Reply};
+use super::body::Body;
+use super::conn::Conn;
+use super::ending::Story;
+use super::head::{self, Judged};
+use super::{forward, visitor};
+use crate::id::Id;
+use crate::pages::PlainKind;
+use crate::telemetry::end::End;
+use crate::vault::receipt::Denied;
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Endpoint {
+    State,
+    List,
+    Receipt(Id),
+    Data(Id),
+    Act(Id, Action),
+}
+
+/// What a visitor does with a submission.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Action {
+    Resume,
+    Discard,
+    Done,
+}
+
+/// A request to one of the endpoints.
+struct Asked<'a> {
+    conn: &'a Rc<Conn>,
+    judged: &'a Judged,
+    parts: &'a request::Parts,
+    asker: Asker,
+}
+
+/// Answers a request to one of our own endpoints.
+pub(super) async fn run(
+    conn: Rc<Conn>,
+    judged: Judged,
+    mut story: Box<Story>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (parts, incoming) = request.into_parts();
+    let mut upload = forward::upload(&conn, &judged, incoming, &mut story);
+    let asked =
+        Asked { conn: &conn, judged: &judged, parts: &parts, asker: Asker::of(&parts.headers) };
+    let reads = parts.method == Method::GET || parts.method == Method::HEAD;
+    let posts = parts.method == Method::POST;
+    let reply = match endpoint(parts.uri.path()) {
+        None => asked.plain(PlainKind::UnknownRoute),
+        Some(Endpoint::State) if reads => state::state(&asked),
+        Some(Endpoint::List) if reads => show::list(&asked).await,
+        Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
+        Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
+        // Whoever comes back to the address of a form by GET is shown what became of it.
+        Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
+        Some(Endpoint::Act(id, action)) if posts => {
+            if head::is_from_here(&parts, &judged) {
+                match visitor::small_body(&conn, &mut upload).await {
+                    Ok(form) => act::act(&asked, id, action, &form).await,
+                    Err(End::ClientBodyMalformed) => asked.plain(PlainKind::BadRequest),
+                    Err(end) => {
+                        conn.close_after_answer();
+                        let snapshot = &judged.current.snapshot;
+                        return answer::failed(snapshot, end, &asked.asker).send(&conn, story);
+                    }
+                }
+            } else {
+                asked.plain(PlainKind::Refused)
+            }
+        }
+        Some(endpoint) => asked.wrong_method(endpoint),
+    };
+    reply.finish_upload(&conn, story, upload).await
+}
+
+/// The address of a receipt.
+fn at(id: Id) -> String {
+    format!("/.intermission/s/{id}")
+}
+
+fn endpoint(path: &str) -> Option<Endpoint> {
+    let rest = path.strip_prefix("/.intermission/")?;
+    let mut steps = rest.strip_suffix('/').unwrap_or(rest).split('/');
+    let endpoint = match (steps.next()?, steps.next(), steps.next()) {
+        ("v1", Some("state"), None) => Endpoint::State,
+        ("s", None, _) => Endpoint::List,
+        ("s", Some(id), action) => {
+            let id = id.parse().ok()?;
+            match action {
+                None => Endpoint::Receipt(id),
+                Some("data") => Endpoint::Data(id),
+                Some("resume") => Endpoint::Act(id, Action::Resume),
+                Some("discard") => Endpoint::Act(id, Action::Discard),
+                Some("done") => Endpoint::Act(id, Action::Done),
+                Some(_) => return None,
+            }
+        }
+        _ => return None,
+    };
+    if steps.next().is_none() { Some(endpoint) } else { None }
+}
+
+impl Asked<'_> {
+    fn plain(&self, kind: PlainKind) -> Reply {
+        answer::plain(&self.judged.current.snapshot, kind, &self.asker)
+    }
+
+    fn wrong_method(&self, endpoint: Endpoint) -> Reply {
+        let allowed = match endpoint {
+            Endpoint::Act(..) => "POST",
+            Endpoint::State | Endpoint::List | Endpoint::Receipt(_) | Endpoint::Data(_) => {
+                "GET, HEAD"
+            }
+        };
+        let reply = self.plain(PlainKind::Unsupported);
+        reply.status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// Why something is not shown or not done.
+    fn denied(&self, id: Id, denied: &Denied) -> Reply {
+        match denied {
+            Denied::NotYours => self.plain(PlainKind::NotYours),
+            Denied::Gone(_) => self.plain(PlainKind::Gone),
+            Denied::Stale => self.plain(PlainKind::Refused),
+            Denied::UnderWay => self.plain(PlainKind::Busy),
+            // The receipt says it all.
+            Denied::Unchecked | Denied::TooOften | Denied::NotNow(_) | Denied::Unreadable => {
+                answer::see_other(&at(id))
+            }
+            Denied::Store(error) => {
+                tracing::error!(%error, "a saved submission cannot be looked at");
+                self.plain(PlainKind::StoreDown)
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What a visitor sees of what was kept: the list, the receipt, the download.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use http_body::{Body as HttpBody, Frame};
+
+use super::Asked;
+use super::act::{Standing, standing};
+use crate::id::Id;
+use crate::pages::{
+    Field, FieldKind, ListItem, ListView, Mode, PlainKind, ReceiptState, ReceiptView,
+};
+use crate::proxy::answer::{Reply, STATE};
+use crate::proxy::body::{Body, BodyError};
+use crate::proxy::visitor;
+use crate::snapshot::ResumeMode;
+use crate::vault::Owner;
+use crate::vault::capture::Record;
+use crate::vault::item::{Item, State};
+use crate::vault::receipt::Opened;
+use crate::vault::summary::{self, Shown};
+use crate::vault::transcript::Transcript;
+
+/// Fields that a receipt shows; the download has all of them.
+const FIELDS_MAX: usize = 200;
+
+pub(super) async fn list(asked: &Asked<'_>) -> Reply {
+    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let opened = match &owner {
+        None => Ok(Vec::new()),
+        Some(owner) => asked.conn.worker.vault.list(owner).await,
+    };
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(%error, "saved submissions cannot be listed");
+            return asked.plain(PlainKind::StoreDown);
+        }
+    };
+    let item = |opened: &Opened| ListItem {
+        id: opened.item.id,
+        reference: reference(opened.item.id),
+        service: service(asked, &opened.item),
+        captured: opened.item.captured,
+        state: shown_state(opened.item.state),
+    };
+    let view = ListView {
+        items: opened.iter().map(item).collect(),
+        operator: asked.judged.site().operator.clone(),
+    };
+    let pages = &asked.judged.current.snapshot.pages;
+    Reply::page(StatusCode::OK, pages.list(asked.asker.lang(), &view))
+}
+
+pub(super) async fn receipt(asked: &Asked<'_>, id: Id) -> Reply {
+    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let Some(owner) = owner else { return asked.plain(PlainKind::NotYours) };
+    let opened = match asked.conn.worker.vault.open(&owner, id).await {
+        Ok(opened) => opened,
+        Err(denied) => return asked.denied(id, &denied),
+    };
+    let state = opened.item.state;
+    let status = if state.is_erased() { StatusCode::GONE } else { StatusCode::OK };
+    let view = receipt_view(asked, &owner, &opened);
+    let pages = &asked.judged.current.snapshot.pages;
+    Reply::page(status, pages.receipt(asked.asker.lang(), &view))
+        .with(STATE, HeaderValue::from_static(state.name()))
+}
+
+fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptView {
+    let Opened { item, record } = opened;
+    let at = record.as_ref().map_or(Standing::Nowhere, |record| standing(asked, &record.head));
+    let (closure, mode) = match at {
+        Standing::Closed(closure) => (Some(closure), Mode::Confirm),
+        Standing::Open(ResumeMode::Replay) => (None, Mode::Replay),
+        Standing::Open(ResumeMode::Confirm) => (None, Mode::Confirm),
+        Standing::Open(ResumeMode::Copy) | Standing::Nowhere => (None, Mode::Copy),
+    };
+    let note = visitor::field(asked.parts.uri.query().unwrap_or_default().as_bytes(), "note");
+    // A form that is not on its page any more cannot be refreshed; it can still go as it was.
+    let mode = match (mode, note.as_deref()) {
+        (Mode::Confirm, Some("no_form")) => Mode::Replay,
+        (mode, _) => mode,
+    };
+    let fields = record.iter().flat_map(|record| &record.summary.fields);
+    let fields: Vec<Field> = fields.filter_map(shown_field).collect();
+    let path =
+        |record: &Record| record.head.target.split('?').next().unwrap_or_default().to_owned();
+    let is_spent = item.sends >= crate::limit::SENDS_MAX;
+    ReceiptView {
+        id: item.id,
+        reference: reference(item.id),
+        state: shown_state(item.state),
+        service: service(asked, item),
+        path: record.as_ref().map(path).unwrap_or_default(),
+        captured: item.captured,
+        expires: item.expires,
+        window_closed: closure.is_some(),
+        until: closure.as_ref().and_then(|closure| closure.until),
+        answer: item.answer,
+        sign_in: record.as_ref().filter(|_| wants_sign_in(item, note.as_deref())).map(page_path),
+        more_fields: fields.len().saturating_sub(FIELDS_MAX),
+        fields: fields.into_iter().take(FIELDS_MAX).collect(),
+        mode,
+        page_token: owner.page_token(item.id, item.version),
+        ticket: if is_spent { String::new() } else { owner.ticket(item.id, item.version).text() },
+        operator: asked.judged.site().operator.clone(),
+        contact: closure.map(|closure| closure.notice.contact.clone()).unwrap_or_default(),
+    }
+}
+
+/// Whether the application asked the visitor to sign in: a refusal by redirect is nothing else.
+fn wants_sign_in(item: &Item, note: Option<&str>) -> bool {
+    match item.state {
+        State::Refused => matches!(item.answer, Some(300..=399 | 401)),
+        State::Held | State::Unknown => note == Some("sign_in"),
+        State::Receiving
+        | State::Armed
+        | State::Sending
+        | State::Accepted
+        | State::Done
+        | State::Discarded
+        | State::Expired
+        | State::Unreadable => false,
+    }
+}
+
+/// The page the form was on: whoever opens it without a session is led to sign in by the
+/// application itself, and back.
+fn page_path(record: &Record) -> String {
+    let head = &record.head;
+    let origin = format!("{}://{}", head.scheme, head.authority);
+    let referer = head.referer.as_deref().and_then(|referer| referer.strip_prefix(&origin));
+    referer.filter(|path| path.starts_with('/')).unwrap_or(&head.target).to_owned()
+}
+
+fn shown_field(field: &summary::Field) -> Option<Field> {
+    let kind = |text: &str| {
+        if text.contains('\n') || text.len() > 80 { FieldKind::Long } else { FieldKind::Text }
+    };
+    let (value, kind) = match &field.shown {
+        Shown::Whole(text) => (text.clone(), kind(text)),
+        Shown::Cut(text) => (format!("{text} …"), FieldKind::Long),
+        Shown::File(file) => {
+            (String::new(), FieldKind::File { file: file.clone(), size: field.bytes })
+        }
+        Shown::Token => return None,
+    };
+    Some(Field { name: field.name.clone(), value, kind })
+}
+
+/// What can be read out to a help desk; it identifies and opens nothing.
+fn reference(id: Id) -> String {
+    let text = id.to_string().to_ascii_uppercase();
+    format!("{}-{}", &text[24..28], &text[28..])
+}
+
+/// The route's title, or its name where the config has lost it.
+fn service(asked: &Asked<'_>, item: &Item) -> String {
+    let site = asked.judged.site();
+    let title = site.route_named(&item.route).map(|route| site.rules(route).title.clone());
+    title.unwrap_or_else(|| item.route.clone())
+}
+
+const fn shown_state(state: State) -> ReceiptState {
+    match state {
+        State::Receiving | State::Held => ReceiptState::Held,
+        State::Armed => ReceiptState::Armed,
+        State::Sending => ReceiptState::Sending,
+        State::Accepted => ReceiptState::Accepted,
+        State::Refused => ReceiptState::Refused,
+        State::Unknown => ReceiptState::Unknown,
+        State::Done => ReceiptState::Done,
+        State::Discarded => ReceiptState::Discarded,
+        State::Expired => ReceiptState::Expired,
+        State::Unreadable => ReceiptState::Unreadable,
+    }
+}
+
+/// What was typed, whole, as a text file. Never a page: what a visitor typed is not ours to show
+/// as HTML on this site.
+pub(super) async fn data(asked: &Asked<'_>, id: Id) -> Reply {
+    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let Some(owner) = owner else { return asked.plain(PlainKind::NotYours) };
+    let (record, body) = match asked.conn.worker.vault.read(&owner, id).await {
+        Ok(read) => read,
+        Err(denied) => return asked.denied(id, &denied),
+    };
+    let Ok(transcript) = Transcript::new(&record) else {
+        return asked.plain(PlainKind::StoreDown);
+    };
+    let name = format!("attachment; filename=\"answers-{}.txt\"", reference(id));
+    let name = HeaderValue::from_str(&name).expect("letters, digits and a hyphen");
+    let download = Download { body, transcript: Some(transcript) };
+    Reply::new(StatusCode::OK, Body::boxed(Box::pin(download)))
+        .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+        .with(CONTENT_DISPOSITION, name)
+        .with(
+            HeaderName::from_static("content-security-policy"),
+            HeaderValue::from_static("default-src 'none'; sandbox"),
+        )
+        .guarded()
+}
+
+/// A transcript that is written while it is read.
+struct Download {
+    body: crate::vault::body::Body,
+    /// None once it is at its end.
+    transcript: Option<Transcript>,
+}
+
+impl Download {
+    fn write(&mut self, piece: Option<Bytes>) -> Result<Vec<u8>, BodyError> {
+        let mut out = Vec::new();
+        let Some(transcript) = &mut self.transcript else { return Ok(out) };
+        let written = match piece {
+            Some(piece) => transcript.push(&piece, &mut out),
+            None => transcript.finish(&mut out),
+        };
+        written.map_err(|fault| BodyError::Unreadable(fault.to_string()))?;
+        Ok(out)
+    }
+}
+
+impl HttpBody for Download {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        while self.transcript.is_some() {
+            let piece = match std::task::ready!(self.body.poll_next(cx)) {
+                Some(Ok(piece)) => Some(piece),
+                Some(Err(fault)) => {
+                    self.transcript = None;
+                    return Poll::Ready(Some(Err(BodyError::Unreadable(fault.to_string()))));
+                }
+                None => None,
+            };
+            let is_last = piece.is_none();
+            let written = self.write(piece);
+            if is_last {
+                self.transcript = None;
+            }
+            match written {
+                Ok(out) if out.is_empty() => {}
+                written => return Poll::Ready(Some(written.map(|out| Frame::data(out.into())))),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.transcript.is_none()
+    }
+}

@@ -1,0 +1,404 @@
+//! A ticket at the original address: the visitor's browser asks, and what it stored is sent.
+//!
+//! ```text
+//!  look ─► claim ─► [fresh tokens] ─► marked as being sent ─► first byte ─► outcome ─► answer
+//!            │            │                (durable)                            │
+//!            └────────────┴── nothing was sent: back to the receipt ◄───────────┘
+//! ```
+//!
+//! Everything that tells who the visitor is comes with this request: cookies, authorization,
+//! origin. What was stored is the method, the target, the type, the body and the page it was on.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, REFERER,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::answer::{self, Asker, Reply, STATE};
+use super::body::{Body, BodyError, Upload};
+use super::confirm::{self, NoFresh, Refreshed};
+use super::conn::Conn;
+use super::ending::Story;
+use super::forward::{self, Exchange, ForwardError};
+use super::head::{self, Judged};
+use super::hop::{self, Switch};
+use super::upstream::Lease;
+use super::visitor;
+use crate::id::Id;
+use crate::limit;
+use crate::pages::PlainKind;
+use crate::snapshot::RouteRules;
+use crate::telemetry::end::End;
+use crate::vault::capture::Record;
+use crate::vault::item::State;
+use crate::vault::refresh::resolve;
+use crate::vault::resume::{Arrival, Claim, Leads, NoClaim, Outcome, Sending};
+use crate::vault::{Mode, Ticket};
+
+const RESUMED: HeaderName = HeaderName::from_static("intermission-resumed");
+const TICKET_FIELD: &str = "intermission_ticket";
+
+/// What a small post turned out to be.
+pub(super) enum Looked {
+    /// A form of ours: these are its bytes.
+    Ticket(Bytes),
+    /// The application's own; its bytes go on untouched.
+    Other(Bytes),
+    /// It did not arrive.
+    Broken(End),
+}
+
+/// Looks into a post that may be a ticket.
+pub(super) async fn look(conn: &Conn, mut upload: Upload) -> Looked {
+    match visitor::small_body(conn, &mut upload).await {
+        Ok(bytes) => {
+            let after = bytes.strip_prefix(TICKET_FIELD.as_bytes());
+            let is_ours = after.is_some_and(|after| after.starts_with(b"="));
+            if is_ours { Looked::Ticket(bytes) } else { Looked::Other(bytes) }
+        }
+        Err(end) => Looked::Broken(end),
+    }
+}
+
+/// The answer to a post that did not arrive.
+pub(super) fn broken(
+    conn: &Conn,
+    judged: &Judged,
+    story: Box<Story>,
+    parts: &request::Parts,
+    end: End,
+) -> Response<Body> {
+    conn.close_after_answer();
+    let asker = Asker::of(&parts.headers);
+    answer::failed(&judged.current.snapshot, end, &asker).send(conn, story)
+}
+
+/// Sends what a ticket stands for, or leads back to the receipt.
+pub(super) async fn run(
+    conn: Rc<Conn>,
+    judged: Judged,
+    story: Box<Story>,
+    parts: request::Parts,
+    form: Bytes,
+) -> Response<Body> {
+    let claim = match claim(&conn, &judged, &parts, &form).await {
+        Ok(claim) => claim,
+        Err(reply) => return reply.send(&conn, story),
+    };
+    if judged.closure.is_some() {
+        let id = claim.id();
+        call_back(claim).await;
+        return to_receipt(id, None).send(&conn, story);
+    }
+    // From here the outcome counts, whether or not the visitor waits for it.
+    let worker = Rc::clone(&conn.worker);
+    let delivery = Delivery { conn, judged, parts };
+    worker.outlive(delivery.run(story, claim)).await.unwrap_or_else(|| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}
+
+async fn claim(
+    conn: &Conn,
+    judged: &Judged,
+    parts: &request::Parts,
+    form: &[u8],
+) -> Result<Claim, Reply> {
+    let asker = Asker::of(&parts.headers);
+    let plain = |kind| answer::plain(&judged.current.snapshot, kind, &asker);
+    let owner = visitor::owner(conn, &parts.headers, judged.scheme);
+    let ticket = visitor::field(form, TICKET_FIELD).and_then(|text| Ticket::parse(&text));
+    let mode = visitor::field(form, "mode").and_then(|name| Mode::named(&name));
+    let (Some(owner), Some(ticket), Some(mode)) = (owner, ticket, mode) else {
+        return Err(plain(PlainKind::Gone));
+    };
+    let arrival = Arrival {
+        method: parts.method.as_str(),
+        authority: head::authority(parts, judged.trust),
+        target: parts.uri.path_and_query().map_or("/", |target| target.as_str()),
+        mode,
+    };
+    conn.worker.vault.claim(&owner, &ticket, arrival).await.map_err(|error| match error {
+        NoClaim::Unknown => plain(PlainKind::Gone),
+        NoClaim::Spent(id) | NoClaim::Unreadable(id) => to_receipt(id, None),
+        NoClaim::Store(error) => {
+            tracing::error!(%error, "a ticket could not be looked up");
+            plain(PlainKind::StoreDown)
+        }
+    })
+}
+
+/// Nothing was sent. If this cannot be stored the ticket's time runs out, which says the same.
+async fn call_back(claim: Claim) {
+    if let Err(error) = claim.call_back().await {
+        tracing::warn!(%error, "a submission stays armed until its ticket is too old");
+    }
+}
+
+/// Back to the receipt, which tells what became of the submission.
+fn to_receipt(id: Id, note: Option<&'static str>) -> Reply {
+    let note = note.map(|note| format!("?note={note}")).unwrap_or_default();
+    answer::see_other(&format!("/.intermission/s/{id}{note}"))
+}
+
+/// One submission on its way to the application.
+struct Delivery {
+    conn: Rc<Conn>,
+    judged: Judged,
+    parts: request::Parts,
+}
+
+impl Delivery {
+    async fn run(mut self, mut story: Box<Story>, claim: Claim) -> Response<Body> {
+        let id = claim.id();
+        let asker = Asker::of(&self.parts.headers);
+        let abused = hop::up(&mut self.parts.headers, &self.conn, &self.judged, Switch::None);
+        if abused.is_err() {
+            call_back(claim).await;
+            let reply = answer::bad(&self.judged.current.snapshot, head::MALFORMED, &asker);
+            return reply.send(&self.conn, story);
+        }
+        story.in_flight();
+        let refreshed = match claim.mode() {
+            Mode::Replay => Ok(Refreshed::default()),
+            Mode::Confirm => {
+                confirm::refresh(&self.conn, &self.judged, &self.parts, &claim, &mut story).await
+            }
+        };
+        let Refreshed { fresh, cookies, jar } = match refreshed {
+            Ok(refreshed) => refreshed,
+            Err(why) => {
+                call_back(claim).await;
+                return to_receipt(id, why.note()).send(&self.conn, story);
+            }
+        };
+        let sending = match claim.sending(fresh).await {
+            Ok(sending) => sending,
+            Err(error) => {
+                tracing::debug!(%error, "not sent");
+                return to_receipt(id, None).send(&self.conn, story);
+            }
+        };
+        let response = match self.send(&sending, jar, &mut story).await {
+            Ok((response, lease)) => {
+                let native = self.settle(sending, &response).await;
+                self.answer(id, native, story, response, lease)
+            }
+            Err(outcome) => {
+                settle(sending, outcome).await;
+                to_receipt(id, None).send(&self.conn, story)
+            }
+        };
+        with_cookies(response, cookies)
+    }
+
+    /// The exchange with the application. Its time is measured here, since the deadlines of a
+    /// connection end with it.
+    async fn send(
+        &self,
+        sending: &Sending,
+        jar: Option<HeaderValue>,
+        story: &mut Story,
+    ) -> Result<(Response<hyper::body::Incoming>, Lease), Outcome> {
+        let Ok(request) = self.request(sending, jar) else { return Err(Outcome::NeverSent) };
+        let exchange = Exchange::of(&self.conn, &self.judged);
+        let patience = limit::CAPTURE_DEADLINE + exchange.answer_timeout();
+        let sent = tokio::time::timeout(patience, exchange.send(request, story)).await;
+        match sent.unwrap_or(Err(ForwardError::TimedOut)) {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                tracing::debug!(%error, "a submission got no answer");
+                Err(if error.never_sent() { Outcome::NeverSent } else { Outcome::Unanswered })
+            }
+        }
+    }
+
+    /// The stored request under the live fields.
+    fn request(
+        &self,
+        sending: &Sending,
+        jar: Option<HeaderValue>,
+    ) -> Result<Request<Upload>, Unsendable> {
+        let head = &sending.record().head;
+        let mut headers = self.parts.headers.clone();
+        for stale in [CONTENT_ENCODING, CONTENT_LANGUAGE, REFERER] {
+            headers.remove(stale);
+        }
+        headers.insert(CONTENT_TYPE, value(&head.content_type)?);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(sending.length()));
+        if let Some(referer) = &head.referer {
+            headers.insert(REFERER, value(referer)?);
+        }
+        if let Some(jar) = jar {
+            headers.insert(http::header::COOKIE, jar);
+        }
+        let (captured, mode) = (sending.captured().secs(), sending.mode().name());
+        headers.insert(RESUMED, value(&format!("captured={captured};mode={mode}"))?);
+        let body = sending.body().map_err(|_| Unsendable)?;
+        let body = Kept { body, left: sending.length() };
+        let mut request = Request::new(Upload::Boxed(Box::pin(body)));
+        *request.method_mut() = head.method.parse().map_err(|_| Unsendable)?;
+        *request.uri_mut() = head.target.parse().map_err(|_| Unsendable)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// Stores what the answer means, and whether the visitor sees it as it is.
+    async fn settle<B>(&self, sending: Sending, response: &Response<B>) -> Native {
+        let status = response.status();
+        let rules = self.judged.rules();
+        let leads = leads(rules, sending.record(), status, response.headers());
+        let outcome = Outcome::Answered(status.as_u16(), leads);
+        let state = settle(sending, outcome).await;
+        // An edit conflict or a mistake in the form is the application's to explain.
+        let explains = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
+        let accepted = status.is_success() || status.is_redirection() && leads == Leads::Onwards;
+        if accepted || explains { Native::Shown } else { Native::Instead(state) }
+    }
+
+    fn answer(
+        &self,
+        id: Id,
+        native: Native,
+        story: Box<Story>,
+        response: Response<hyper::body::Incoming>,
+        lease: Lease,
+    ) -> Response<Body> {
+        match native {
+            Native::Shown => forward::answered(&self.conn, &self.judged, story, response, lease),
+            Native::Instead(state) => {
+                let (mut parts, _) = response.into_parts();
+                hop::down(&mut parts.headers, None);
+                let cookies = confirm::cookies_of(&parts.headers);
+                let mut reply = to_receipt(id, None);
+                if let Some(state) = state {
+                    reply = reply.with(STATE, HeaderValue::from_static(state.name()));
+                }
+                with_cookies(reply.send(&self.conn, story), cookies)
+            }
+        }
+    }
+}
+
+/// Whether the visitor sees the application's answer.
+enum Native {
+    Shown,
+    /// The receipt explains the state it is in now, if that is known.
+    Instead(Option<State>),
+}
+
+/// A stored field cannot be written into a head.
+struct Unsendable;
+
+fn value(text: &str) -> Result<HeaderValue, Unsendable> {
+    HeaderValue::from_str(text).map_err(|_| Unsendable)
+}
+
+async fn settle(sending: Sending, outcome: Outcome) -> Option<State> {
+    let settled = sending.settle(outcome).await;
+    if let Err(error) = &settled {
+        tracing::error!(%error, ?outcome, "an outcome could not be stored: it becomes unknown");
+    }
+    settled.ok()
+}
+
+impl NoFresh {
+    /// What the receipt says about it.
+    const fn note(&self) -> Option<&'static str> {
+        match self {
+            Self::SignIn => Some("sign_in"),
+            Self::NoForm => Some("no_form"),
+            Self::Unreachable | Self::Closed => None,
+        }
+    }
+}
+
+/// Adds the cookies that the live form's page set, before those of the answer: the last one wins.
+fn with_cookies(mut response: Response<Body>, cookies: Vec<HeaderValue>) -> Response<Body> {
+    if !cookies.is_empty() {
+        let own = confirm::cookies_of(response.headers());
+        response.headers_mut().remove(http::header::SET_COOKIE);
+        for cookie in cookies.into_iter().chain(own) {
+            response.headers_mut().append(http::header::SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+/// Where an answer leads: a redirect to sign in means that the form was not looked at.
+fn leads(rules: &RouteRules, record: &Record, status: StatusCode, fields: &HeaderMap) -> Leads {
+    if !status.is_redirection() {
+        return Leads::Onwards;
+    }
+    let Some(location) = fields.get(LOCATION).and_then(|value| value.to_str().ok()) else {
+        return Leads::Onwards;
+    };
+    let head = &record.head;
+    let sent_to = format!("{}://{}{}", head.scheme, head.authority, head.target);
+    let location = resolve(&sent_to, location);
+    if is_sign_in(&rules.forms.sign_in_paths, &location) { Leads::ToSignIn } else { Leads::Onwards }
+}
+
+/// Whether an absolute URL asks the visitor to sign in: one of the route's paths, or a path that
+/// ends like one and is told where to come back to, or another site's sign-in.
+pub(super) fn is_sign_in(paths: &[String], location: &str) -> bool {
+    const COME_BACK: [&str; 8] =
+        ["next", "return", "return_to", "returnto", "returnurl", "redirect", "continue", "from"];
+    let place = location.split_once("://").map_or(location, |(_, place)| place);
+    let place = place.split('#').next().unwrap_or_default();
+    let (path, query) = place.split_once('?').unwrap_or((place, ""));
+    let path = path.find('/').map_or("/", |at| &path[at..]).trim_end_matches('/');
+    let has = |names: &[&str]| {
+        let mut fields = form_urlencoded::parse(query.as_bytes());
+        fields.any(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()))
+    };
+    let known = |known: &String| {
+        let known = known.trim_end_matches('/');
+        let below = path.strip_prefix(known).is_some_and(|rest| rest.starts_with('/'));
+        path == known || below || path.ends_with(known) && has(&COME_BACK)
+    };
+    let elsewhere = has(&["samlrequest"]) || has(&["client_id"]) && has(&["redirect_uri"]);
+    paths.iter().any(known) || elsewhere
+}
+
+/// A kept body as hyper wants it.
+struct Kept {
+    body: crate::vault::body::Body,
+    left: u64,
+}
+
+impl HttpBody for Kept {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.body.poll_next(cx).map(|piece| {
+            piece.map(|piece| match piece {
+                Ok(bytes) => {
+                    self.left = self.left.saturating_sub(bytes.len() as u64);
+                    Ok(Frame::data(bytes))
+                }
+                Err(fault) => Err(BodyError::Unreadable(fault.to_string())),
+            })
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
