@@ -119,7 +119,7 @@ impl Reconciler {
         let mut taken = Vec::new();
         loop {
             let sleep = self.sleep();
-            // CANCEL: `recv_many` that loses has taken nothing; a sleep that loses is computed anew.
+            // CANCEL: `recv_many` that loses has taken nothing; a lost sleep is computed anew.
             tokio::select! {
                 count = self.commands.recv_many(&mut taken, limit::COMMANDS_PER_BATCH_MAX) => {
                     if count == 0 {
