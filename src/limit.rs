@@ -91,7 +91,7 @@ pub const SENDS_MAX: u32 = 5;
 /// From the first byte to the application until its outcome is known, however slow the
 /// application. Over it: unknown.
 pub const SENDING_MAX: Duration = Duration::from_secs(3600);
-/// A submission's life after it was captured (`forms.keep`), and the cookie's that opens it.
+/// A submission's life after it was captured (`forms.life`), and the cookie's that opens it.
 pub const SUBMISSION_LIFE: Duration = Duration::from_secs(48 * 3600);
 /// How long an accepted submission can still be copied before it is erased.
 pub const ACCEPTED_GRACE: Duration = Duration::from_secs(15 * 60);
@@ -213,7 +213,7 @@ pub const ACCESS_STOP_WAIT: Duration = Duration::from_secs(2);
 
 /// Bytes of a config file. Over it: refused.
 pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Syntax errors of one config file that are told. More are counted by none: mend these first.
+/// Syntax errors of one config file that are told. Over it: the rest is told once these are mended.
 pub const SYNTAX_PROBLEMS_MAX: usize = 20;
 /// Characters of a name (route, region, upstream, token, node). Over it: refused by `check`.
 pub const NAME_CHARS_MAX: usize = 64;

@@ -32,6 +32,17 @@ struct Entry {
     promised_end: Option<Wall>,
 }
 
+impl Entry {
+    /// `draining`, `draining → closed`, `closed, another end`
+    fn what(&self) -> String {
+        match &self.from {
+            None => self.to.clone(),
+            Some(from) if *from == self.to => format!("{from}, another end"),
+            Some(from) => format!("{from} → {}", self.to),
+        }
+    }
+}
+
 impl History {
     pub(super) fn run(self) -> Result<(), Fault> {
         let client = Client::new(&self.reach)?;
@@ -60,11 +71,10 @@ fn render(entries: &[Entry], now: Wall, zone: &TimeZone) -> String {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["when", "who", "what", "back", "why", "window"]);
     for entry in entries {
-        let from = entry.from.as_ref().map(|from| format!("{from} → ")).unwrap_or_default();
         table.add_row([
             text::instant(entry.at, now, zone),
             entry.by.clone(),
-            format!("{from}{}", entry.to),
+            entry.what(),
             entry.promised_end.map(|end| text::instant(end, now, zone)).unwrap_or_default(),
             entry.why.clone(),
             entry.window.clone(),

@@ -167,7 +167,7 @@ impl On {
             anstream::println!("{route} in {region}{already}");
         }
         let Rehearsed { count, already_closed, .. } = rehearsed;
-        anstream::println!("{count} places would be closed; {already_closed} are already");
+        anstream::println!("would be closed: {count}, of which closed already: {already_closed}");
         Ok(())
     }
 
@@ -183,11 +183,10 @@ impl On {
                 return Err(Fault::Failed(format!("window {window} was ended meanwhile")));
             }
             if shown.state != "draining" && shown.in_flight_total == 0 {
-                let told = "drained: nothing is in flight there";
                 if self.reach.json {
                     anstream::println!("{answer:#}");
                 } else {
-                    anstream::println!("{told}");
+                    anstream::println!("drained: nothing is in flight there");
                 }
                 return Ok(());
             }

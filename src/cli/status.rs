@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
@@ -17,6 +17,10 @@ use crate::clock::Wall;
 
 /// How often `--watch` looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// An id and the spaces at its sides.
+const ID_COLUMNS: u16 = 34;
+/// From this width on, a table has room for ids.
+const ROOMY_COLUMNS: u16 = 90;
 
 #[derive(Args)]
 pub(super) struct StatusCommand {
@@ -195,7 +199,7 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
     } else {
         let _ = writeln!(out, "{}", table(status, width, paint, zone));
         let cells = status.closed_cells;
-        let _ = writeln!(out, "{cells} route × region places are closed");
+        let _ = writeln!(out, "closed places (route × region): {cells}");
     }
     out.push('\n');
     out += &traffic(status);
@@ -215,6 +219,11 @@ fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone
         table.set_width(width.unwrap_or(120));
     }
     table.set_header(["closed", "since", "back", "by", "why", "in flight"]);
+    // An id that is broken over two lines cannot be copied.
+    let roomy = table.width().is_none_or(|width| width >= ROOMY_COLUMNS);
+    if let Some(column) = table.column_mut(0).filter(|_| roomy) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+    }
     for window in &status.windows {
         let WindowShown { id, state, mode, .. } = window;
         let place = Cell::new(format!("{}\n{mode}, {state}\n{id}", window.place()));

@@ -40,8 +40,14 @@ pub(super) fn until(at: Option<Wall>, now: Wall, zone: &TimeZone) -> String {
         Some(at) if at <= now => {
             format!("{} ({} overdue)", instant(at, now, zone), span(now.since(at)))
         }
-        Some(at) => format!("{} (in {})", instant(at, now, zone), span(at.since(now))),
+        Some(at) => format!("{} (in {})", instant(at, now, zone), span(nearest(at.since(now)))),
     }
+}
+
+/// To whole minutes where minutes are told: what ends in 14 min 59 s ends in 15 min.
+fn nearest(left: Duration) -> Duration {
+    let half = Duration::from_secs(30);
+    if left < half * 2 { left } else { left + half }
 }
 
 /// Reads `2026-11-21T16:00:00Z`, or `16:00` as the next time the clock on this wall shows it.

@@ -86,6 +86,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
 
 fn region_table(node: &Node, regions: Vec<Region>, found: &mut Found) -> RegionTable {
     twice_claimed(&regions, found);
+    out_of_reach(node, &regions, found);
     let own = own_region(node, &regions, found);
     let only = || RegionRule {
         name: node.region.as_ref().map_or(ONLY_REGION, |name| name.get_ref()).to_owned(),
@@ -125,6 +126,24 @@ fn own_region(node: &Node, regions: &[Region], found: &mut Found) -> RegionIx {
         None => {
             names::unknown("region", own, known(), found);
             RegionIx(0)
+        }
+    }
+}
+
+/// Ways to a region that no request can take.
+fn out_of_reach(node: &Node, regions: &[Region], found: &mut Found) {
+    for region in regions {
+        let any = region.hosts.iter().find(|host| *host.get_ref() == HostPattern::Any);
+        if let Some(any) = any {
+            let what = format!("the region `{}` claims every host", region.name.get_ref());
+            let help = "then networks and the node's own region are never asked: remove the `*`, \
+                        and make it the node's own region";
+            found.add(any.span(), what, help);
+        }
+        if let Some((header, _)) = region.header.as_ref().filter(|_| node.trusted.is_empty()) {
+            let what = format!("nobody is trusted to send the header {header}");
+            let help = "name the proxies in front that set it: [listen] trusted = [\"10.0.0.0/8\"]";
+            found.add(region.name.span(), what, help);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From the config file to what the planes run on: file → model → compile, and every problem at once.
+//! From the config file to what the planes run on: file → model → compile, all problems at once.
 //!
 //! [`load`] is what `serve` starts from, what a reload runs and all that `check` does: a file that
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.

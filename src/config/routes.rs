@@ -268,7 +268,7 @@ fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {
         ("copy", ResumeMode::Copy),
     ];
     let most = limit::KEPT_BYTES_CEILING;
-    let life = limit::SUBMISSION_LIFE_FLOOR..=limit::TOMBSTONE_LIFE;
+    let life = limit::SUBMISSION_LIFE_FLOOR..=limit::SUBMISSION_LIFE_MAX;
     FormPolicy {
         keep: section.flag("keep", found).unwrap_or(true),
         resume: names::choice(&section, "resume", &modes, found).unwrap_or(ResumeMode::Confirm),

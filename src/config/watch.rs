@@ -60,6 +60,9 @@ enum Wake {
 
 /// Watches the file at `path` and tells `tx` each time its content is another. A channel of one
 /// place is enough: what is told is only that there is something to read.
+///
+/// Begin it before the file is loaded: what changes between the two would only be seen with the
+/// next change.
 pub fn watch(path: &Path, tx: mpsc::Sender<()>) -> io::Result<Watch> {
     watch_at(Pace::default(), path, tx)
 }

@@ -64,7 +64,10 @@ pub enum BootError {
     #[error("windows in force cannot be read: {0}")]
     Store(#[from] StoreError),
     /// Windows in force need names that the config does not have.
-    #[error("a closed scope would come up open: {}", .0.join("; "))]
+    #[error(
+        "not started, because a closed scope would come up open: {}. To end it, start with the \
+         config that it belongs to", .0.join("; ")
+    )]
     Uncovered(Vec<String>),
 }
 
@@ -116,7 +119,7 @@ impl Reconciler {
         let mut taken = Vec::new();
         loop {
             let sleep = self.sleep();
-            // CANCEL: `recv_many` that loses has taken nothing; a sleep that loses is computed anew.
+            // CANCEL: `recv_many` that loses has taken nothing; a lost sleep is computed anew.
             tokio::select! {
                 count = self.commands.recv_many(&mut taken, limit::COMMANDS_PER_BATCH_MAX) => {
                     if count == 0 {

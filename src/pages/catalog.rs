@@ -87,6 +87,10 @@ impl Texts {
             .collect();
         let mut lines = BTreeMap::new();
         let mut texts = BTreeMap::new();
+        if !faults.is_empty() {
+            // What the parser made of a broken file would only give faults that are not there.
+            return (Self(texts), faults, lines);
+        }
         for (section, entries) in table.get_ref() {
             let DeValue::Table(entries) = entries.get_ref() else {
                 let line = line_at(file, section.span().start);

@@ -10,7 +10,8 @@ use super::catalog::Texts;
 use crate::clock::Wall;
 use crate::id::Id;
 
-/// Tells SDKs that this is a closure and not a failure. A tag URI (RFC 4151): there is nothing to fetch.
+/// Tells SDKs that this is a closure and not a failure. A tag URI (RFC 4151): there is nothing to
+/// fetch.
 const CLOSED: &str = "tag:intermission,2026:closed";
 
 /// RFC 9457, with what a program needs to come back at the right time.

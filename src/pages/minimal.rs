@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::catalog::Texts;
+use super::sheet::not_kept_key;
 use super::view::{PlainKind, ReceiptView};
-use super::{Lang, Notice, not_kept_key};
+use super::{Lang, Notice};
 use crate::clock::Wall;
 
 /// What a closed page must tell.
@@ -23,7 +24,8 @@ pub(super) fn closed(lang: Lang, texts: &Texts, notice: &Notice) -> String {
 /// What somebody must know whose form was not kept.
 pub(super) fn not_kept(lang: Lang, texts: &Texts, notice: &Notice, why: &str) -> String {
     let service = [("service", notice.service.as_str())];
-    let mut body = paragraph(&texts.fill("not_kept.lead", &service));
+    let lead = if notice.read_only { "not_kept.lead_read_only" } else { "not_kept.lead" };
+    let mut body = paragraph(&texts.fill(lead, &service));
     if let Some(key) = not_kept_key(why) {
         body.push_str(&paragraph(&texts.fill(key, &service)));
     }
@@ -72,7 +74,8 @@ fn page(lang: Lang, title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"{tag}\" dir=\"{dir}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"robots\" content=\"noindex\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <meta name=\"robots\" content=\"noindex\">\
+         <meta name=\"color-scheme\" content=\"light dark\">\
          <meta name=\"turbo-visit-control\" content=\"reload\"><title>{title}</title></head>\
          <body><main><h1>{title}</h1>\n{body}</main></body></html>\n"
     )

@@ -1,31 +1,35 @@
 //! What visitors read: the catalog of texts, the choice of a language, the rendering of pages.
 //!
-//! Closed pages are rendered once per publish and are bytes on the path of a request; pages for one visitor
-//! are rendered when they are asked for. Rendering never fails for the caller: behind an operator's
-//! templates stand the built-in ones, and behind those a page that needs no template engine.
+//! A closed page is rendered once and is bytes on the path of a request from then on; pages for one
+//! visitor are rendered when they are asked for. Rendering never fails for the caller: behind an
+//! operator's templates stand the built-in ones, and behind those a page that needs no template
+//! engine.
 
 mod catalog;
+mod in_force;
 mod machine;
 mod minimal;
 mod negotiate;
 mod overrides;
 mod render;
 pub mod sample;
+mod sheet;
 pub mod view;
 
+use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use self::catalog::Texts;
+use self::in_force::InForce;
 pub use self::negotiate::negotiate;
 pub use self::overrides::TemplateFault;
 use self::render::{Sheet, Templates};
+use self::sheet::{Plain, Receipt, Unkept, not_kept_key};
 pub use self::view::{
     Field, FieldKind, ListItem, ListView, Mode, PlainKind, ReceiptState, ReceiptView,
 };
@@ -105,17 +109,23 @@ pub struct Notice {
     pub alternative: String,
 }
 
-/// The finished answers for one closure: rendered once per publish, sent as they are.
-#[derive(Debug)]
+/// The answers for one closure: each rendered once, then sent as it is.
 pub struct ClosedPages {
-    /// By language, in the order of [`Lang::ALL`].
-    pub by_lang: [ClosedPage; 7],
+    notice: Notice,
+    in_force: Arc<InForce>,
+    by_lang: [OnceLock<ClosedPage>; 7],
 }
 
 impl ClosedPages {
     /// The answers in one language.
     pub fn of(&self, lang: Lang) -> &ClosedPage {
-        &self.by_lang[lang as usize]
+        self.by_lang[lang as usize].get_or_init(|| self.in_force.closed(lang, &self.notice))
+    }
+}
+
+impl fmt::Debug for ClosedPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClosedPages").field("notice", &self.notice).finish_non_exhaustive()
     }
 }
 
@@ -149,12 +159,9 @@ pub struct Page {
 
 /// The templates and texts in force: the built-in ones, or an operator's over them.
 pub struct Pages {
-    ours: Templates,
-    theirs: Option<Templates>,
+    in_force: Arc<InForce>,
     /// The small pages, rendered when first asked for: strangers ask for them in any number.
     plain: [[OnceLock<Page>; 7]; PlainKind::ALL.len()],
-    /// Whether a failure to render was told already; one line is enough.
-    told: AtomicBool,
 }
 
 impl Pages {
@@ -164,8 +171,8 @@ impl Pages {
     }
 
     /// The built-in pages with an operator's files over them: templates and `style.css` replace
-    /// ours, texts in `catalog/xx.toml` go over ours key by key. Every template is rendered in every language with
-    /// sample views, so that what is broken is told here and not to visitors.
+    /// ours, texts in `catalog/xx.toml` go over ours key by key. Every template is rendered in
+    /// every language with sample views, so that what is broken is told here and not to visitors.
     pub fn with_overrides(dir: &Path) -> Result<Self, Vec<TemplateFault>> {
         let theirs = overrides::load(dir)?;
         Ok(Self::of(Templates::builtin(), Some(theirs)))
@@ -173,168 +180,45 @@ impl Pages {
 
     fn of(ours: Templates, theirs: Option<Templates>) -> Self {
         let plain = std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new()));
-        Self { ours, theirs, plain, told: AtomicBool::new(false) }
+        Self { in_force: Arc::new(InForce::of(ours, theirs)), plain }
     }
 
-    /// The finished answers for a closure.
+    /// The answers for a closure. They are rendered when they are first asked for: a switch may
+    /// cover thousands of routes, and most of their pages nobody reads.
     pub fn closed(&self, notice: &Notice) -> ClosedPages {
-        let view = Value::from(Serde(notice));
-        let by_lang = Lang::ALL.map(|lang| {
-            let texts = self.texts(lang);
-            let minimal = || minimal::closed(lang, texts, notice);
-            let page = self.page(Sheet::Closed, lang, &view, minimal);
-            ClosedPage {
-                html: page.html,
-                csp: page.csp,
-                problem: machine::problem(texts, notice),
-                text: machine::text(texts, notice),
-                grpc_message: machine::grpc_message(texts, notice),
-                language: page.language,
-            }
-        });
-        ClosedPages { by_lang }
+        let by_lang = std::array::from_fn(|_| OnceLock::new());
+        ClosedPages { notice: notice.clone(), in_force: Arc::clone(&self.in_force), by_lang }
     }
 
     /// One submission in any state, with the forms that act on it.
     pub fn receipt(&self, lang: Lang, view: &ReceiptView) -> Page {
         let shown = Value::from(Serde(Receipt::of(view)));
-        let minimal = || minimal::receipt(lang, self.texts(lang), view);
-        self.page(Sheet::Receipt, lang, &shown, minimal)
+        let minimal = || minimal::receipt(lang, self.in_force.texts(lang), view);
+        self.in_force.page(Sheet::Receipt, lang, &shown, minimal)
     }
 
     /// All submissions of one browser.
     pub fn list(&self, lang: Lang, view: &ListView) -> Page {
-        let minimal = || minimal::list(lang, self.texts(lang));
-        self.page(Sheet::List, lang, &Value::from(Serde(view)), minimal)
+        let minimal = || minimal::list(lang, self.in_force.texts(lang));
+        self.in_force.page(Sheet::List, lang, &Value::from(Serde(view)), minimal)
     }
 
     /// The answer to a form that was not kept; `why` is the name of a `NotKept`.
     pub fn not_kept(&self, lang: Lang, notice: &Notice, why: &str) -> Page {
         let shown = Value::from(Serde(Unkept { notice, why: not_kept_key(why) }));
-        let minimal = || minimal::not_kept(lang, self.texts(lang), notice, why);
-        self.page(Sheet::NotKept, lang, &shown, minimal)
+        let minimal = || minimal::not_kept(lang, self.in_force.texts(lang), notice, why);
+        self.in_force.page(Sheet::NotKept, lang, &shown, minimal)
     }
 
     /// A small page that says one thing.
     pub fn plain(&self, lang: Lang, kind: PlainKind) -> Page {
         let made = || {
             let view = Value::from(Serde(Plain::of(kind)));
-            let minimal = || minimal::plain(lang, self.texts(lang), kind);
-            self.page(Sheet::Plain, lang, &view, minimal)
+            let minimal = || minimal::plain(lang, self.in_force.texts(lang), kind);
+            self.in_force.page(Sheet::Plain, lang, &view, minimal)
         };
         self.plain[kind as usize][lang as usize].get_or_init(made).clone()
     }
-
-    fn texts(&self, lang: Lang) -> &Texts {
-        self.theirs.as_ref().unwrap_or(&self.ours).catalog.texts(lang)
-    }
-
-    /// Renders with the operator's templates, else with ours, else without any.
-    fn page(
-        &self,
-        sheet: Sheet,
-        lang: Lang,
-        view: &Value,
-        minimal: impl FnOnce() -> String,
-    ) -> Page {
-        let language = HeaderValue::from_static(lang.tag());
-        for templates in self.theirs.iter().chain([&self.ours]) {
-            match templates.render(sheet, lang, view) {
-                Ok(html) => {
-                    return Page { html: Bytes::from(html), csp: templates.csp(sheet), language };
-                }
-                Err(fault) if !self.told.swap(true, Ordering::Relaxed) => {
-                    tracing::error!(page = sheet.file(), %fault, "a page cannot be rendered");
-                }
-                Err(_) => {}
-            }
-        }
-        Page { html: Bytes::from(minimal()), csp: self.ours.csp(sheet), language }
-    }
-}
-
-/// What the receipt's template sees: the view, and what follows from it.
-#[derive(Serialize)]
-struct Receipt<'a> {
-    #[serde(flatten)]
-    view: &'a ReceiptView,
-    /// Whether there is content that its owner can read.
-    keeps: bool,
-    sendable: bool,
-    /// Which title: a held submission says whether it can be sent yet.
-    title: &'static str,
-    /// The mode that Send asks for.
-    send_mode: Mode,
-    /// Whether the application refused because a token had expired.
-    stale: bool,
-    /// Where to sign in first.
-    sign_in: Option<&'a str>,
-}
-
-impl<'a> Receipt<'a> {
-    fn of(view: &'a ReceiptView) -> Self {
-        let refused = view.state == ReceiptState::Refused;
-        let stale =
-            refused && view.sign_in.is_none() && matches!(view.answer, Some(400 | 403 | 419));
-        let waiting = view.state == ReceiptState::Held && (view.window_closed || !view.sendable());
-        Self {
-            keeps: view.state.keeps_answers(),
-            sendable: view.sendable(),
-            title: if waiting { "waiting" } else { view.state.key() },
-            // What was refused once is refused again if the very same bytes are sent: after an
-            // expired token or a sign-in, only fresh tokens can help.
-            send_mode: if refused { Mode::Confirm } else { view.mode },
-            stale,
-            sign_in: view.sign_in.as_deref().filter(|path| refused && is_local(path)),
-            view,
-        }
-    }
-}
-
-/// What the template of [`Pages::not_kept`] sees.
-#[derive(Serialize)]
-struct Unkept<'a> {
-    #[serde(flatten)]
-    notice: &'a Notice,
-    why: Option<&'static str>,
-}
-
-/// What the template of [`Pages::plain`] sees.
-#[derive(Serialize)]
-struct Plain {
-    key: &'static str,
-    next: &'static str,
-    /// Nobody: whose site it is may be just what is not known.
-    operator: &'static str,
-}
-
-impl Plain {
-    const fn of(kind: PlainKind) -> Self {
-        Self { key: kind.key(), next: kind.next(), operator: "" }
-    }
-}
-
-/// The catalog's key for a `NotKept`; none for a name that is not known here.
-fn not_kept_key(why: &str) -> Option<&'static str> {
-    const KEYS: [(&str, &str); 8] = [
-        ("origin", "not_kept.origin"),
-        ("type", "not_kept.type"),
-        ("policy", "not_kept.policy"),
-        ("secret", "not_kept.secret"),
-        ("size", "not_kept.size"),
-        ("quota", "not_kept.quota"),
-        ("broken", "not_kept.broken"),
-        ("store", "not_kept.store"),
-    ];
-    KEYS.iter().find(|(name, _)| *name == why).map(|(_, key)| *key)
-}
-
-/// Whether a path leads nowhere but to this site: browsers read `//` and `/\` as another host.
-fn is_local(path: &str) -> bool {
-    path.starts_with('/')
-        && !path.starts_with("//")
-        && !path.contains('\\')
-        && !path.contains(char::is_control)
 }
 
 #[cfg(test)]
@@ -356,7 +240,7 @@ mod tests {
         let pages = broken();
         let notice = sample::notices().remove(0);
         for lang in Lang::ALL {
-            let texts = pages.texts(lang);
+            let texts = pages.in_force.texts(lang);
             let html = |page: Page| String::from_utf8(page.html.to_vec()).expect("text");
             let closed =
                 String::from_utf8(pages.closed(&notice).of(lang).html.to_vec()).expect("text");
@@ -378,15 +262,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn sign_in_leads_nowhere_else() {
-        for path in
-            ["//evil.example", "/\\evil", "https://evil.example", "javascript:x", "", "/\t/x"]
-        {
-            assert!(!is_local(path), "{path}");
-        }
-        assert!(is_local("/accounts/login/?next=/claims/"));
     }
 }

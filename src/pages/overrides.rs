@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::catalog::{Catalog, line_at};
 use super::render::{FILES, Sheet, Templates};
+use super::sheet::{Plain, Receipt, Unkept, not_kept_key};
 use super::view::PlainKind;
-use super::{Lang, Plain, Receipt, Unkept, not_kept_key, sample};
+use super::{Lang, sample};
 use crate::limit;
 
 /// What is wrong with a page file, and where.
@@ -119,7 +120,7 @@ fn belongs(name: &str) -> Belongs {
             Belongs::Yes
         }
         (None, "html") => Belongs::Mistaken(format!(
-            "there is no such page; name it one of {}, or begin the name of a piece that you include with `_`",
+            "there is no such page; name it one of {}, or `_…` if others include it",
             FILES.map(|(known, _)| known).join(", ")
         )),
         (None, "css") if name == "style.css" => Belongs::Yes,
@@ -137,7 +138,9 @@ fn text_of(file: &Path) -> Result<String, String> {
             limit::TEMPLATE_BYTES_MAX
         ));
     }
-    fs::read_to_string(file).map_err(|e| format!("the file cannot be read: {e}"))
+    let text = fs::read_to_string(file).map_err(|e| format!("the file cannot be read: {e}"))?;
+    // An HTML parser turns CR LF into LF before it hashes a style, so the hash must be of that.
+    Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// Our templates with theirs in their place, and their pieces.
@@ -210,7 +213,7 @@ fn page_fault(templates: &Templates, html: &str) -> Option<(&'static str, String
             if !templates.allows(&html[open..close]) {
                 let name = &mark[1..];
                 let message = format!(
-                    "the policy of the pages allows only <{name}>{{{{ {name} }}}}</{name}>, without a space around it"
+                    "the pages' policy allows only <{name}>{{{{ {name} }}}}</{name}>, spaced so"
                 );
                 return Some((mark, message));
             }

@@ -1,9 +1,10 @@
 //! Templates, style and script, and how they become a page in one language.
 //!
-//! Templates see: `view` (what to show), `say(key, …)` (a text of the catalog as HTML, values escaped and
-//! isolated from the direction of the text around them), `text(key, …)` (the same as plain text, for titles
-//! and attributes), `when(instant)` (a `<time>`), `link(words)` (an operator's words, with addresses made
-//! into links), `size(bytes)`, `lang`, `dir`, `style` and `script`.
+//! Templates see: `view` (what to show), `say(key, …)` (a text of the catalog as HTML, values
+//! escaped and isolated from the direction of the text around them), `text(key, …)` (the same as
+//! plain text, for titles and attributes), `when(instant)` (a `<time>`), `link(words)` (an
+//! operator's words, with addresses made into links), `size(bytes)`, `lang`, `dir`, `style` and
+//! `script`.
 
 use std::sync::Arc;
 
@@ -17,9 +18,10 @@ use super::catalog::{Catalog, Piece, Texts, pieces};
 use crate::clock::Wall;
 use crate::{digest, limit};
 
-/// The template files that make a page, and the frame that they share.
-pub(super) const FILES: [(&str, &str); 6] = [
+/// The template files: the frame, a piece that several pages include, and the pages.
+pub(super) const FILES: [(&str, &str); 7] = [
     ("layout.html", include_str!("../../pages/layout.html")),
+    ("_returns.html", include_str!("../../pages/_returns.html")),
     ("closed.html", include_str!("../../pages/closed.html")),
     ("receipt.html", include_str!("../../pages/receipt.html")),
     ("list.html", include_str!("../../pages/list.html")),
@@ -57,7 +59,8 @@ impl Sheet {
     }
 }
 
-/// Compiled templates with their texts, and the policy that lets exactly their style and script run.
+/// Compiled templates with their texts, and the policy that lets exactly their style and script
+/// run.
 pub(super) struct Templates {
     pub(super) env: Environment<'static>,
     pub(super) catalog: Catalog,
@@ -111,9 +114,10 @@ impl Templates {
 
     /// What this page may do.
     ///
-    /// A browser holds a form to `form-action` through every redirect that follows (seen in Chromium:
-    /// the application has the form, and the visitor is left on a page that does nothing). An application may
-    /// answer a sent submission with a redirect to another site, so the receipt must allow that.
+    /// A browser holds a form to `form-action` through every redirect that follows (seen in
+    /// Chromium: the application has the form, and the visitor is left on a page that does
+    /// nothing). An application may answer a sent submission with a redirect to another site, so
+    /// the receipt must allow that.
     pub(super) fn csp(&self, sheet: Sheet) -> HeaderValue {
         match sheet {
             Sheet::Receipt => self.receipt_csp.clone(),
@@ -155,8 +159,8 @@ impl Speech {
     }
 }
 
-/// A text as HTML. Its own markup is shown, not obeyed, and so is that of the values; a value that is
-/// markup of ours, such as a time, is put in as it is.
+/// A text as HTML. Its own markup is shown, not obeyed, and so is that of the values; a value that
+/// is markup of ours, such as a time, is put in as it is.
 fn say(texts: &Texts, key: &str, values: &Kwargs) -> Result<String, Error> {
     let mut html = String::new();
     for piece in pieces(wanted(texts, key)?) {
@@ -210,7 +214,8 @@ fn time(texts: &Texts, at: &str) -> Result<Value, Error> {
     Ok(Value::from_safe_string(format!("<time datetime=\"{at}\">{words}</time>")))
 }
 
-/// An operator's words as HTML, with web and mail addresses made into links. Other schemes stay words.
+/// An operator's words as HTML, with web and mail addresses made into links. Other schemes stay
+/// words.
 fn link(words: &str) -> String {
     let mut html = String::new();
     for token in words.split_inclusive(char::is_whitespace) {
@@ -293,8 +298,8 @@ mod tests {
         for (words, html) in [
             ("help@example.com", r#"<a href="mailto:help@example.com">help@example.com</a>"#),
             (
-                "(https://a.example/x?y=1&z=2).",
-                r#"(<a href="https://a.example/x?y=1&amp;z=2">https://a.example/x?y=1&amp;z=2</a>)."#,
+                "(https://a.example/?y&z).",
+                r#"(<a href="https://a.example/?y&amp;z">https://a.example/?y&amp;z</a>)."#,
             ),
             ("javascript:alert(1)", "javascript:alert(1)"),
             ("data:text/html,x", "data:text/html,x"),

@@ -11,7 +11,8 @@ use crate::id::Id;
 const NOON: Wall = Wall::from_millis(1_795_269_720_000);
 const ID: Id = Id::from_bytes([7; 20]);
 
-/// Closures of each kind: with an end, without one, overdue, and only for writing. The first is complete.
+/// Closures of each kind: with an end, without one, overdue, and only for writing. The first is
+/// complete.
 pub fn notices() -> Vec<Notice> {
     let first = Notice {
         window: ID,
@@ -68,8 +69,8 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
     }
 }
 
-/// Every receipt that looks different: each state with the place open and closed, and what depends on the
-/// mode or on the application's answer. The first waits for a reopening whose time is known.
+/// Every receipt that looks different: each state with the place open and closed, and what depends
+/// on the mode or on the application's answer. The first waits for a reopening whose time is known.
 pub fn receipts() -> Vec<ReceiptView> {
     let held = receipt(ReceiptState::Held);
     let refused = receipt(ReceiptState::Refused);

@@ -50,7 +50,8 @@ pub struct ReceiptView {
 }
 
 impl ReceiptView {
-    /// Whether the page offers Send: nothing is under way, the place is open, and a ticket is there.
+    /// Whether the page offers Send: nothing is under way, the place is open, and a ticket is
+    /// there.
     pub fn sendable(&self) -> bool {
         !self.window_closed
             && self.state.keeps_answers_at_rest()

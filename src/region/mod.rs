@@ -14,6 +14,9 @@
 
 mod networks;
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use http::{HeaderMap, HeaderName};
 
 use self::networks::NetworkMap;
@@ -48,6 +51,7 @@ pub enum Trust {
 /// Who belongs to which region.
 pub struct RegionTable {
     names: Vec<String>,
+    by_name: HashMap<String, RegionIx, RandomState>,
     headers: Vec<HeaderRule>,
     hosts: HostMap<RegionIx>,
     networks: NetworkMap,
@@ -67,8 +71,10 @@ impl RegionTable {
         let mut hosts = HostMap::default();
         let mut networks = Vec::new();
         let mut names = Vec::with_capacity(rules.len());
+        let mut by_name = HashMap::default();
         for (rule, at) in rules.into_iter().zip(0..=u16::MAX) {
             let region = RegionIx(at);
+            by_name.entry(rule.name.clone()).or_insert(region);
             names.push(rule.name);
             if let Some((name, value)) = rule.header {
                 match headers.iter_mut().find(|known| known.name == name) {
@@ -81,7 +87,8 @@ impl RegionTable {
             }
             networks.extend(rule.networks.iter().map(|network| (network, region)));
         }
-        Self { names, headers, hosts, networks: NetworkMap::new(&networks), own }
+        let networks = NetworkMap::new(&networks);
+        Self { names, by_name, headers, hosts, networks, own }
     }
 
     /// How many regions there are.
@@ -97,8 +104,7 @@ impl RegionTable {
 
     /// The region of this name.
     pub fn named(&self, name: &str) -> Option<RegionIx> {
-        let at = self.names.iter().position(|known| known == name)?;
-        u16::try_from(at).ok().map(RegionIx)
+        self.by_name.get(name).copied()
     }
 
     /// All names, in the order of the indexes.

@@ -1,4 +1,4 @@
-//! The one canonical form of a path that routes are matched on. The raw target is what is forwarded.
+//! The one canonical form of a path that routes are matched on. What is forwarded is the raw one.
 //!
 //! Applications take many spellings for one page, so all of them must meet in one: otherwise a
 //! closed route is reached by writing it differently. In the canonical form

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::site::Site;
 use crate::clock::Wall;
 use crate::id::Id;
@@ -93,12 +95,18 @@ impl Cells {
         before: Option<&Self>,
     ) {
         let done = before.into_iter().flat_map(|before| &before.closures);
-        let mut finished: HashMap<&Key, &Arc<Closure>> =
+        let mut finished: HashMap<&Key, &Arc<Closure>, RandomState> =
             done.map(|closure| (&closure.key, closure)).collect();
-        let mut known: HashMap<(u32, &str), u32> = HashMap::new();
+        let mut known: HashMap<(u32, &str), u32, RandomState> = HashMap::default();
         for (row, rules) in self.cells.chunks_exact_mut(self.regions).zip(&site.rules) {
+            // Most windows close a route in many regions: the cell before has often asked already.
+            let mut last = (0, 0);
             for cell in row.iter_mut().filter(|cell| **cell != 0) {
                 let pile = *cell;
+                if pile == last.0 {
+                    *cell = last.1;
+                    continue;
+                }
                 *cell = *known.entry((pile, rules.title.as_str())).or_insert_with(|| {
                     let governing: Vec<&Window> = piles.of(pile).map(|at| windows[at]).collect();
                     let mut versions: Vec<_> =
@@ -110,6 +118,7 @@ impl Cells {
                     self.closures.push(closure.unwrap_or_else(made));
                     u32::try_from(self.closures.len()).unwrap_or(u32::MAX)
                 });
+                last = (pile, *cell);
             }
         }
     }

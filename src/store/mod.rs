@@ -16,7 +16,11 @@ use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
 use crate::window::state::{Step, Window};
 
-/// What a store method gives: an answer later.
+/// What a store method gives: an answer later. It asks for nothing before it is first polled, and
+/// may be awaited on any runtime.
+///
+/// CANCEL: dropped while it waits for a place in the queue, it has done nothing. Dropped later,
+/// only the answer is lost: the work is done all the same.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// Why the store did not do as asked.
@@ -86,14 +90,19 @@ pub trait Store: Send + Sync {
 
     /// Stores one sealed frame of a submission that is being received. It is not a submission
     /// until [`Store::keep`]; frames without one are dropped when the store is opened.
+    /// [`StoreError::Conflict`] if the frame is there, or the submission was kept already.
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()>;
-    /// Drops the frames of a submission that will not be kept.
+    /// Drops the frames of a submission that will not be kept. Does nothing to one that was kept,
+    /// so whoever gave up waiting for [`Store::keep`] may call it.
     fn drop_frames(&self, submission: Id) -> Pending<()>;
-    /// Makes a submission durable, with those of its frames that were not appended before.
+    /// Makes a submission durable, with those of its frames that were not appended before; an
+    /// error if not all of them are there. After an error its appended frames stay until
+    /// [`Store::drop_frames`].
     fn keep(&self, item: Item, frames: Vec<(u32, Vec<u8>)>, quota: Quota) -> Pending<Kept>;
     /// One submission.
     fn item(&self, id: Id) -> Pending<Option<Item>>;
-    /// A browser's submissions, newest first.
+    /// A browser's submissions, newest first, at most
+    /// [`SUBMISSIONS_LISTED_MAX`](crate::limit::SUBMISSIONS_LISTED_MAX).
     fn items_of(&self, browser: Hash) -> Pending<Vec<Item>>;
     /// Stores a changed submission; [`StoreError::Conflict`] unless the stored version is the one
     /// before. In a state without content the frames are erased in the same transaction.
@@ -104,7 +113,7 @@ pub trait Store: Send + Sync {
     fn items_in(&self, state: State) -> Pending<Vec<Item>>;
     /// Submissions whose `due` instant is at or before `now`.
     fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>>;
-    /// Forgets a tombstone.
+    /// Forgets a tombstone; an error if the submission has content, nothing if it is gone.
     fn bury(&self, id: Id) -> Pending<()>;
     /// Counts for operators.
     fn census(&self) -> Pending<Census>;

@@ -13,16 +13,10 @@ const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
 8081828384858687888990919293949596979899";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Which bytes may stand inside quotes as they are: printable ASCII but the quote and backslash.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
+/// Eight bytes of one value.
+const fn eight(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
 
 /// Writes a number in decimal.
 pub(super) fn number(to: &mut Vec<u8>, mut value: u64) {
@@ -58,14 +52,29 @@ pub(super) fn hex16(to: &mut Vec<u8>, value: u64) {
 /// passes as it is, all else becomes an escape, so that no line can be broken, forged or made to
 /// drive a terminal by what a client sends.
 pub(super) fn quoted(to: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    match bytes.iter().position(|byte| !PLAIN[usize::from(*byte)]) {
-        None => to.extend_from_slice(bytes),
-        Some(at) => {
-            to.extend_from_slice(&bytes[..at]);
-            escaped(to, &text[at..]);
-        }
+    if is_plain(text.as_bytes()) {
+        to.extend_from_slice(text.as_bytes());
+    } else {
+        escaped(to, text);
     }
+}
+
+/// Whether all bytes may stand inside quotes as they are: printable ASCII, but neither the quote
+/// nor the backslash. Looks at eight bytes at a time.
+fn is_plain(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let odd = words.iter().chain([&last]).fold(0, |odd, word| {
+        let word = u64::from_ne_bytes(*word);
+        // The top bit of a byte is set by this if the byte is zero, and in none below it that is
+        // not: enough to know that there is one.
+        let zero = |word: u64| word.wrapping_sub(eight(1)) & !word;
+        let control = word.wrapping_sub(eight(b' ')) & !word;
+        let other = zero(word ^ eight(b'"')) | zero(word ^ eight(b'\\')) | zero(word ^ eight(0x7f));
+        odd | control | other | word
+    });
+    odd & eight(0x80) == 0
 }
 
 #[cold]
@@ -87,8 +96,8 @@ fn escaped(to: &mut Vec<u8>, text: &str) {
 
 /// Whether a logfmt value may stand without quotes.
 pub(super) fn bare(text: &str) -> bool {
-    let fits = |byte: &u8| PLAIN[usize::from(*byte)] && !matches!(byte, b' ' | b'=');
-    !text.is_empty() && text.as_bytes().iter().all(fits)
+    let parts = |byte: &u8| matches!(byte, b' ' | b'=');
+    !text.is_empty() && is_plain(text.as_bytes()) && !text.as_bytes().iter().any(parts)
 }
 
 /// Writes an address.
@@ -123,24 +132,55 @@ pub(super) fn socket(to: &mut Vec<u8>, socket: SocketAddr) {
 #[derive(Default)]
 pub(super) struct Stamp {
     second: Option<i64>,
+    /// Up to the second, then three digits and a `Z` that are written over.
     text: Vec<u8>,
 }
 
 impl Stamp {
     /// Writes `at`.
     pub(super) fn write(&mut self, to: &mut Vec<u8>, at: Wall) {
-        let second = at.secs();
-        if self.second != Some(second) {
-            self.second = Some(second);
+        if self.second != Some(at.secs()) {
+            self.second = Some(at.secs());
             self.text = at.rfc3339().into_bytes();
             self.text.pop();
+            self.text.extend_from_slice(b".000Z");
         }
-        let millis = at.millis().rem_euclid(1000).unsigned_abs();
+        let millis = at.millis().rem_euclid(1000).unsigned_abs() as usize;
+        let (hundreds, pair) = (millis / 100, millis % 100 * 2);
+        let digits = self.text.len() - 4;
+        self.text[digits] = b'0' + hundreds as u8;
+        self.text[digits + 1..digits + 3].copy_from_slice(&PAIRS[pair..pair + 2]);
         to.extend_from_slice(&self.text);
-        to.push(b'.');
-        to.push(b'0' + (millis / 100) as u8);
-        let pair = (millis % 100) as usize * 2;
-        to.extend_from_slice(&PAIRS[pair..pair + 2]);
-        to.push(b'Z');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_that_is_not_plain_is_seen_at_every_place() {
+        for byte in 0..=u8::MAX {
+            let plain = matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut bytes = vec![b'~'; length];
+                    bytes[at] = byte;
+                    assert_eq!(is_plain(&bytes), plain, "{byte:#04x} at {at} of {length}");
+                }
+            }
+        }
+        assert!(is_plain(b"") && !bare("") && !bare("a b") && !bare("a=b") && bare("a/b"));
+    }
+
+    #[test]
+    fn numbers_are_written_as_rust_writes_them() {
+        for power in 0..64 {
+            for value in [(1u64 << power) - 1, 1 << power, u64::MAX >> power] {
+                let mut text = Vec::new();
+                number(&mut text, value);
+                assert_eq!(text, value.to_string().as_bytes());
+            }
+        }
     }
 }

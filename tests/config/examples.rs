@@ -211,7 +211,7 @@ fn types_of_the_reference_say_what_the_bounds_are() {
     let kind = |section: &str, key: &str| rows[&(section.to_owned(), key.to_owned())].kind.clone();
     let over = [
         ("route.forms", "body_bytes_max", "\"49MiB\"", "48MiB"),
-        ("route.forms", "life", "\"721h\"", "720h"),
+        ("route.forms", "life", "\"169h\"", "168h"),
         ("route", "answer_timeout", "\"25h\"", "24h"),
         ("limits", "connections", "1000001", "1000000"),
         ("node", "workers", "1025", "1024"),

@@ -93,7 +93,11 @@ fn without_names(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_mutilated_config_loads_or_is_refused_with_places(
@@ -194,5 +198,6 @@ fn ten_thousand_routes_load() {
     let site = loaded.site;
     let found = site.routes.find("h42.example.com", "/1042/7/edit").expect("a route");
     assert_eq!(&*site.rules(found).name, "r1042");
-    assert_eq!(&*site.upstream(found, site.regions.own()).name, "u42");
+    let upstream = site.upstream_ix(found, site.regions.own());
+    assert_eq!(&*site.upstreams[upstream.0 as usize].name, "u42");
 }

@@ -1,1 +1,11 @@
+//! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
+mod admin;
+mod cli;
+mod desk;
+mod drain;
+mod faulty;
+mod node;
+mod reconcile;
+mod reload;
+mod storm;

@@ -8,7 +8,8 @@ fn problem_details_tell_a_program_when_to_come_back() {
     let pages = Pages::builtin();
     let [timed, open_ended, overdue, read_only] = &sample::notices()[..] else { panic!("four") };
     for notice in [timed, open_ended, overdue, read_only] {
-        for (lang, page) in Lang::ALL.into_iter().zip(&pages.closed(notice).by_lang) {
+        let closed = pages.closed(notice);
+        for (lang, page) in Lang::ALL.map(|lang| (lang, closed.of(lang))) {
             let problem: Value = serde_json::from_slice(&page.problem).expect("JSON");
             assert_eq!(problem["type"], "tag:intermission,2026:closed");
             assert_eq!(problem["status"], 503);
@@ -26,7 +27,7 @@ fn problem_details_tell_a_program_when_to_come_back() {
             assert_eq!(page.language, lang.tag());
         }
     }
-    let english = |notice| String::from_utf8(pages.closed(notice).by_lang[0].text.to_vec());
+    let english = |notice| String::from_utf8(pages.closed(notice).of(Lang::En).text.to_vec());
     assert_eq!(
         english(timed).expect("UTF-8"),
         "Claims is unavailable\nExpected back: Saturday 21 November at 16:00 UTC\n"
@@ -37,7 +38,8 @@ fn problem_details_tell_a_program_when_to_come_back() {
 fn hostile_words_stay_inside_of_their_format() {
     let hostile = "<script>\"\\\r\nSet-Cookie: x=1\u{7}% é日本\u{202e}";
     let notice = Notice { service: hostile.to_owned(), ..sample::notices().remove(0) };
-    for page in Pages::builtin().closed(&notice).by_lang {
+    let closed = Pages::builtin().closed(&notice);
+    for page in Lang::ALL.map(|lang| closed.of(lang)) {
         let problem: Value = serde_json::from_slice(&page.problem).expect("JSON");
         assert_eq!(problem["scope"]["service"], hostile);
         assert!(!page.problem.contains(&b'<'), "a sniffing client would see an element");

@@ -42,7 +42,7 @@ fn texts_style_and_templates_take_the_place_of_ours() {
                  <h1>{{ say('plain.' ~ view.key) }}</h1>{% endblock %}";
     let pages = load(&[
         ("catalog/de.toml", "[plain]\ngone = \"Zu spät\"\n"),
-        ("style.css", style),
+        ("style.css", &style.replace('\n', "\r\n")),
         ("plain.html", plain),
         ("_logo.html", "<img alt='' src='data:,'>"),
         ("README.md", "not a page"),
@@ -62,6 +62,7 @@ fn texts_style_and_templates_take_the_place_of_ours() {
 fn every_fault_is_told_with_its_file_and_line() {
     let found = faults(&[
         ("catalog/fr.toml", "[closed]\ntitle = \"{servce}\"\n\nnews = \"x\"\n"),
+        ("catalog/ja.toml", "[closed]\nwhy = \n"),
         ("catalog/nl.toml", ""),
         ("close.html", ""),
         ("script.js", ""),
@@ -72,6 +73,7 @@ fn every_fault_is_told_with_its_file_and_line() {
     for place in [
         ("catalog/fr.toml", 2),
         ("catalog/fr.toml", 4),
+        ("catalog/ja.toml", 2),
         ("catalog/nl.toml", 1),
         ("close.html", 1),
         ("script.js", 1),
@@ -80,7 +82,7 @@ fn every_fault_is_told_with_its_file_and_line() {
     ] {
         assert!(places.contains(&place), "{place:?} is missing in {found:#?}");
     }
-    assert_eq!(found.len(), 7, "{found:#?}");
+    assert_eq!(found.len(), 8, "{found:#?}");
     assert!(found.iter().any(|(_, _, message)| message.contains("{servce}")), "{found:#?}");
 }
 
@@ -125,10 +127,12 @@ fn a_folder_that_is_not_there_is_one_fault() {
 fn a_template_that_fails_only_for_some_visitor_gives_way_to_ours() {
     // No sample has such a name, so `check` cannot see it.
     let closed = "{% extends 'layout.html' %}{% block title %}{% endblock %}{% block main %}\
-                  <h1>Theirs</h1>{% if view.service == 'Odd' %}{{ view.nobody }}{% endif %}{% endblock %}";
+                  <h1>Theirs</h1>{% if view.service == 'Odd' %}{{ view.nobody }}{% endif %}\
+                  {% endblock %}";
     let pages = load(&[("closed.html", closed)]).expect("no fault that can be seen");
     let notice = sample::notices().remove(0);
-    let closed = |notice: &Notice| String::from_utf8(pages.closed(notice).by_lang[0].html.to_vec());
+    let closed =
+        |notice: &Notice| String::from_utf8(pages.closed(notice).of(Lang::En).html.to_vec());
     assert!(closed(&notice).expect("UTF-8").contains("<h1>Theirs</h1>"));
     let odd = Notice { service: "Odd".to_owned(), ..notice };
     let ours = closed(&odd).expect("UTF-8");

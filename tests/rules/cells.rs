@@ -1,7 +1,7 @@
 //! What governs each route × region.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use intermission::addr::{HostPattern, Networks};
@@ -93,7 +93,8 @@ fn step(window: &Window, event: &Event, now: i64) -> Window {
 }
 
 fn compute(site: &Site, windows: &[&Window], before: Option<&Cells>) -> Cells {
-    Cells::compute(site, windows, &Pages::builtin(), before)
+    static PAGES: LazyLock<Pages> = LazyLock::new(Pages::builtin);
+    Cells::compute(site, windows, &PAGES, before)
 }
 
 fn at(cells: &Cells, route: u32, region: u16) -> Option<&Arc<Closure>> {
@@ -205,7 +206,8 @@ proptest! {
                         && window.scope.regions.covers(region)
                 });
                 let wanted: Vec<Id> = over.map(|window| window.id).collect();
-                let found = at(&cells, ix, column).map_or(vec![], |closure| closure.windows.clone());
+                let closure = at(&cells, ix, column);
+                let found = closure.map_or(vec![], |closure| closure.windows.clone());
                 prop_assert_eq!(found, wanted, "{} {}", route, region);
             }
         }

@@ -140,7 +140,7 @@ fn keep_then_rest(place: &Path) {
             say("mended now");
             std::thread::park_timeout(Duration::from_secs(60));
         }
-        // A gauge cannot be awaited.
+        // SLEEP: a gauge cannot be awaited; 30 s at most.
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -3,6 +3,7 @@
 //! A killed process leaves the system's page cache behind, so this says nothing of a power cut;
 //! `power` does.
 
+use std::fs;
 use std::path::Path;
 
 use intermission::clock::Clock;
@@ -49,6 +50,35 @@ async fn no_acknowledged_submission_is_lost_to_thirty_kills() {
         assert_eq!(census.bytes, bytes, "frames without a submission are gone");
     }
     assert!(acknowledged.len() > 300, "only {} were acknowledged", acknowledged.len());
+}
+
+/// A damaged log is cut where the damage begins, as a torn one is: what it held from there on is
+/// lost, and that cannot be told from a power cut; but nothing is there in part.
+#[tokio::test]
+async fn a_flipped_bit_in_the_log_leaves_no_half_submission() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (left, copy) = (directory.path().join("left"), directory.path().join("copy"));
+    let acknowledged = killed_after(60, Role::Keep, &left);
+    let read = |name: &str| fs::read(left.join(name)).expect("left by the kill");
+    let (main, log) = (read("intermission.db"), read("intermission.db-wal"));
+    let mut cut = 0;
+    for _ in 0..40 {
+        let place = u64::from_be_bytes(digest::random()) as usize % (log.len() * 8);
+        let mut log = log.clone();
+        log[place / 8] ^= 1 << (place % 8);
+        fs::create_dir_all(&copy).expect("made");
+        fs::write(copy.join("intermission.db"), &main).expect("written");
+        fs::write(copy.join("intermission.db-wal"), &log).expect("written");
+        let store = open(&copy, Clock::System).expect("what is before the damage opens");
+        let stored = store.items_in(State::Held).await.expect("reads");
+        for item in &stored {
+            assert_whole(&store, item.id).await;
+        }
+        cut += usize::from(stored.len() < acknowledged.len());
+        drop(store);
+        fs::remove_dir_all(&copy).expect("removed");
+    }
+    assert!(cut > 0, "no flip was seen");
 }
 
 /// The control: a child that says "kept" too early is found out by the same look.

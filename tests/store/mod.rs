@@ -1,8 +1,8 @@
 //! The contract that every store engine keeps, and what the embedded one adds to it.
 //!
-//! `contract` knows the trait alone; another engine is tested by naming it in one more list like the
-//! one in `embedded`. `crash`, `power` and `disk` run this binary again as a child (see `child`) that
-//! is killed, whose power is cut, or whose disk fails.
+//! `contract` knows the trait alone; another engine is tested by naming it in one more list like
+//! the one in `embedded`. `crash`, `power` and `disk` run this binary again as a child (see
+//! `child`) that is killed, whose power is cut, or whose disk fails.
 
 mod child;
 mod contract;

@@ -30,16 +30,17 @@ const TABLE: &[Row] = &[
     row(LEVEL_0, &[WORDS], &[]),
     row(&["window", "route", "region"], &[WORDS], &[]),
     row(&["decide"], &[WORDS, "window", "route", "region"], &[]),
-    row(&["snapshot"], &[WORDS, "window", "route", "region", "decide", "pages"], &[]),
+    // The access log's words for where and how are part of what a config says.
+    row(
+        &["snapshot"],
+        &[WORDS, "window", "route", "region", "decide", "pages", "telemetry::access"],
+        &[],
+    ),
     row(&["store"], &[WORDS, "window", "vault::item"], &[]),
     row(&["pages"], &[WORDS], &[]),
     row(&["telemetry"], &[WORDS, "decide::verdict"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),
-    row(
-        &["config"],
-        &[WORDS, "window", "route", "region", "decide", "snapshot", "pages", "telemetry::access"],
-        &[],
-    ),
+    row(&["config"], &[WORDS, "window", "route", "region", "decide", "snapshot", "pages"], &[]),
     row(
         &["proxy"],
         &[WORDS, "window", "route", "region", "decide", "snapshot", "pages", "vault", "telemetry"],

@@ -73,7 +73,7 @@ fn misspelled_tag<'a>(text: &'a str, code: &str) -> Option<&'a str> {
     let near = |known: &&str| {
         known.eq_ignore_ascii_case(tag) || loud && strsim::levenshtein(known, tag) <= 2
     };
-    let ours = TAGS.iter().any(|known| near(known));
+    let ours = TAGS.iter().any(near);
     let right = TAGS.contains(&tag) && &found[1] == " " && found[3].is_empty();
     (is_comment && ours && !right).then_some(tag)
 }

@@ -26,7 +26,8 @@ proptest! {
         for (event, passed) in life {
             now += passed;
             let before = window.clone();
-            let Ok(Some(step)) = window.clone().step(&event, &author(), seconds(now)) else { continue };
+            let told = window.clone().step(&event, &author(), seconds(now));
+            let Ok(Some(step)) = told else { continue };
             window = step.window;
             let entry = step.entry;
             prop_assert_eq!(window.version, before.version + 1);

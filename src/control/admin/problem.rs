@@ -1,8 +1,8 @@
 //! What the admin API says when it does not do as asked: `application/problem+json` (RFC 9457).
 
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::control::Refused;
@@ -15,13 +15,13 @@ pub(super) struct Problem {
     code: &'static str,
     detail: String,
     more: Map<String, Value>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A refusal with a code for programs and a sentence for people.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), more: Map::new(), headers: HeaderMap::new() }
+        Self { status, code, detail: detail.into(), more: Map::new(), headers: Vec::new() }
     }
 
     /// A field of the request's body that cannot be taken.
@@ -37,7 +37,7 @@ impl Problem {
 
     /// Adds a header field.
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 

@@ -1,0 +1,130 @@
+//! A reconciler over the real store, and everything around it that a test can turn.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use intermission::clock::{Clock, Wall};
+use intermission::config::{self, Loaded};
+use intermission::control::traffic::{InFlight, Traffic};
+use intermission::control::{BootError, Handle, Parts, Reconciler, Standing};
+use intermission::snapshot::{Live, Snapshot};
+use intermission::store::embedded::Embedded;
+use intermission::store::{self, Store};
+use intermission::window::scope::{Scope, Selection};
+use intermission::window::state::{Author, Mode, Order, Texts};
+use tempfile::TempDir;
+
+use super::faulty::Faulty;
+use crate::support::PATIENCE;
+
+/// A reconciler at work, and everything around it that a test can turn.
+pub(super) struct Desk {
+    pub(super) live: Live,
+    pub(super) handle: Handle,
+    pub(super) engine: Arc<Embedded>,
+    pub(super) store: Arc<Faulty>,
+    pub(super) clock: Clock,
+    pub(super) traffic: Arc<Count>,
+    work: tokio::task::JoinHandle<()>,
+}
+
+/// As many requests as the test says, all on claims in apac.
+#[derive(Default)]
+pub(super) struct Count(pub(super) AtomicU64);
+
+impl Traffic for Count {
+    fn in_flight(&self) -> Vec<InFlight> {
+        let count = self.0.load(Ordering::SeqCst);
+        vec![InFlight { route: "claims".into(), region: "apac".into(), count }]
+    }
+}
+
+pub(super) fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let patient = async { tokio::time::timeout(PATIENCE * 2, test).await };
+    runtime.block_on(patient).expect("the test ends in time");
+}
+
+pub(super) fn loaded(routes: &[&str]) -> Loaded {
+    let mut text = "\
+[admin]\nlisten = \"127.0.0.1:0\"\n[node]\nname = \"n\"\nregion = \"eu\"\n\
+[store]\ndirectory = \"store\"\n[listen]\nhttp = [\"127.0.0.1:0\"]\n\
+[[region]]\nname = \"eu\"\n[[region]]\nname = \"apac\"\nhosts = [\"apac.localhost\"]\n\
+[[upstream]]\nname = \"app\"\nservers = [\"127.0.0.1:9\"]\n"
+        .to_owned();
+    for route in routes {
+        text += &format!(
+            "[[route]]\nname = \"{route}\"\npaths = [\"/{route}/*\"]\nupstream = \"app\"\n"
+        );
+    }
+    config::load_text("test.toml", &text, Path::new(".")).expect("a config without problems")
+}
+
+pub(super) const ROUTES: [&str; 3] = ["claims", "quotes", "news"];
+pub(super) const START: Wall = Wall::from_millis(1_795_262_400_000);
+
+impl Desk {
+    pub(super) async fn over(folder: &TempDir, clock: Clock) -> Self {
+        Self::boot(folder, clock, &ROUTES).await.expect("it boots")
+    }
+
+    pub(super) async fn boot(
+        folder: &TempDir,
+        clock: Clock,
+        routes: &[&str],
+    ) -> Result<Self, BootError> {
+        let engine = Arc::new(store::open(folder.path(), clock.clone()).expect("a store"));
+        let store = Arc::new(Faulty::over(Arc::clone(&engine) as Arc<dyn Store>));
+        let traffic = Arc::new(Count::default());
+        let Loaded { site, pages, .. } = loaded(routes);
+        let parts = Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            site,
+            pages,
+            clock: clock.clone(),
+            traffic: Arc::clone(&traffic) as Arc<dyn Traffic>,
+        };
+        let booted = Reconciler::boot(parts).await;
+        let (reconciler, live, handle) = booted.inspect_err(|_| engine.shutdown())?;
+        let work = tokio::spawn(reconciler.run());
+        Ok(Self { live, handle, engine, store, clock, traffic, work })
+    }
+
+    /// Ends as a process that is told to stop does.
+    pub(super) async fn close(self) {
+        drop(self.handle);
+        self.work.await.expect("the reconciler ends when nobody asks any more");
+        self.engine.shutdown();
+    }
+
+    /// Waits until what is in force is as wanted.
+    pub(super) async fn until(&self, wanted: impl FnMut(&Arc<Standing>) -> bool) -> Arc<Standing> {
+        let mut standing = self.handle.watch();
+        Arc::clone(&*standing.wait_for(wanted).await.expect("the reconciler lives"))
+    }
+}
+
+pub(super) fn scope(regions: &[&str], routes: &[&str]) -> Scope {
+    let of = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
+    Scope { regions: of(regions), routes: of(routes) }
+}
+
+pub(super) fn order(regions: &[&str], routes: &[&str]) -> Order {
+    let texts = Texts { reason: "database upgrade".to_owned(), ..Texts::default() };
+    let drain = Duration::from_secs(30);
+    Order { scope: scope(regions, routes), mode: Mode::Page, texts, promised_end: None, drain }
+}
+
+pub(super) fn ops() -> Author {
+    Author { by: "ops".to_owned(), why: "database upgrade".to_owned() }
+}
+
+pub(super) fn is_closed(snapshot: &Snapshot, route: &str, region: &str) -> bool {
+    let route = snapshot.site.route_named(route).expect("a route");
+    let region = snapshot.site.regions.named(region).expect("a region");
+    snapshot.cells.closure(route, region).is_some()
+}

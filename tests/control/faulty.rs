@@ -1,0 +1,104 @@
+//! A store whose commits fail when they are told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use intermission::clock::Wall;
+use intermission::digest::Hash;
+use intermission::id::Id;
+use intermission::store::{Census, Kept, Pending, Quota, Store, StoreError};
+use intermission::vault::item::{Item, State};
+use intermission::window::history::Entry;
+use intermission::window::state::{Step, Window};
+
+pub(super) struct Faulty {
+    store: Arc<dyn Store>,
+    full: AtomicBool,
+}
+
+impl Faulty {
+    pub(super) fn over(store: Arc<dyn Store>) -> Self {
+        Self { store, full: AtomicBool::new(false) }
+    }
+
+    pub(super) fn fill(&self) {
+        self.full.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn free(&self) {
+        self.full.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Store for Faulty {
+    fn commit(&self, step: Step) -> Pending<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
+        self.store.commit(step)
+    }
+
+    fn windows(&self) -> Pending<Vec<Window>> {
+        self.store.windows()
+    }
+
+    fn ended_windows(&self, count: u32) -> Pending<Vec<Window>> {
+        self.store.ended_windows(count)
+    }
+
+    fn window(&self, id: Id) -> Pending<Option<Window>> {
+        self.store.window(id)
+    }
+
+    fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {
+        self.store.history_of(window)
+    }
+
+    fn history(&self, count: u32) -> Pending<Vec<Entry>> {
+        self.store.history(count)
+    }
+
+    fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {
+        self.store.append(submission, frame, sealed)
+    }
+
+    fn drop_frames(&self, submission: Id) -> Pending<()> {
+        self.store.drop_frames(submission)
+    }
+
+    fn keep(&self, item: Item, frames: Vec<(u32, Vec<u8>)>, quota: Quota) -> Pending<Kept> {
+        self.store.keep(item, frames, quota)
+    }
+
+    fn item(&self, id: Id) -> Pending<Option<Item>> {
+        self.store.item(id)
+    }
+
+    fn items_of(&self, browser: Hash) -> Pending<Vec<Item>> {
+        self.store.items_of(browser)
+    }
+
+    fn update(&self, item: Item) -> Pending<()> {
+        self.store.update(item)
+    }
+
+    fn frames(&self, submission: Id, first: u32, count: u32) -> Pending<Vec<Vec<u8>>> {
+        self.store.frames(submission, first, count)
+    }
+
+    fn items_in(&self, state: State) -> Pending<Vec<Item>> {
+        self.store.items_in(state)
+    }
+
+    fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>> {
+        self.store.due(now, count)
+    }
+
+    fn bury(&self, id: Id) -> Pending<()> {
+        self.store.bury(id)
+    }
+
+    fn census(&self) -> Pending<Census> {
+        self.store.census()
+    }
+}
