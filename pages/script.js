@@ -52,11 +52,15 @@ const reopened = () => {
   if (go) go.textContent = go.dataset.go;
 };
 const moved = (end) => {
-  const time = card.querySelector('[data-until] time');
-  if (!end || !time || Date.parse(end) === Date.parse(time.dateTime)) return;
-  time.dateTime = end;
-  spell(time);
-  status.textContent = card.dataset.moved;
+  const until = card.querySelector('[data-until]'), unknown = card.querySelector('[data-unknown]');
+  const time = until && until.querySelector('time');
+  if (!time || !unknown) return;
+  const was = until.hidden ? NaN : Date.parse(time.dateTime), is = Date.parse(end);
+  if (is === was || (isNaN(is) && isNaN(was))) return;
+  until.hidden = isNaN(is);
+  unknown.hidden = true;
+  if (!until.hidden) { time.dateTime = end; spell(time); }
+  status.textContent = until.hidden ? unknown.textContent.trim() : card.dataset.moved;
 };
 document.addEventListener('visibilitychange', wait);
 wait();

@@ -18,9 +18,10 @@ use super::catalog::{Catalog, Piece, Texts, pieces};
 use crate::clock::Wall;
 use crate::{digest, limit};
 
-/// The template files that make a page, and the frame that they share.
-pub(super) const FILES: [(&str, &str); 6] = [
+/// The template files: the frame, a piece that several pages include, and the pages.
+pub(super) const FILES: [(&str, &str); 7] = [
     ("layout.html", include_str!("../../pages/layout.html")),
+    ("_returns.html", include_str!("../../pages/_returns.html")),
     ("closed.html", include_str!("../../pages/closed.html")),
     ("receipt.html", include_str!("../../pages/receipt.html")),
     ("list.html", include_str!("../../pages/list.html")),

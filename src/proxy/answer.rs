@@ -311,12 +311,7 @@ pub(super) fn see_other(location: &str) -> Reply {
 
 /// The answer to a head that is not served.
 pub(super) fn bad(snapshot: &Arc<Snapshot>, bad: Bad, asker: &Asker) -> Reply {
-    let kind = match bad.end {
-        End::ClientHeadTooLarge => PlainKind::TooLarge,
-        End::ClientHeadUnsupported => PlainKind::Unsupported,
-        _ => PlainKind::BadRequest,
-    };
-    plain(snapshot, kind, asker).status(bad.status).ending(bad.end)
+    plain(snapshot, bad.page, asker).status(bad.status).ending(bad.end)
 }
 
 /// The answer to a request that is not served where it asks.
@@ -333,17 +328,6 @@ pub(super) fn refused(judged: &Judged, refusal: Refusal, asker: &Asker) -> Reply
             .with(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
             .ending(End::ClientHeadUnsupported),
     }
-}
-
-/// The answer to a request that got none from upstream.
-pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply {
-    let kind = match end {
-        End::UpstreamConnectTimeout | End::UpstreamWaitTimeout => PlainKind::GatewayTimeout,
-        End::ClientBodyTimeout => PlainKind::Timeout,
-        End::ClientBodyMalformed | End::ClientBodyAbort => PlainKind::BadRequest,
-        _ => PlainKind::BadGateway,
-    };
-    plain(snapshot, kind, asker).ending(end)
 }
 
 /// A small page, as HTML for who takes it and as a line of text for others.

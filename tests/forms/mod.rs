@@ -1,1 +1,10 @@
+//! The whole story over the wire: capture, receipt, resume.
 
+/// What is kept, and what is honestly not.
+mod capture;
+/// The receipt, the list, the download, and who may act.
+mod own;
+/// From the ticket to the application's answer, and every way it can go wrong.
+mod resume;
+/// A node, an application and a browser.
+mod stage;

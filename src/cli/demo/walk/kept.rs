@@ -113,7 +113,7 @@ impl Story {
         must(bytes_read > photo().len(), || format!("only {bytes_read} bytes are stored"))?;
         let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
         Ok(format!(
-            "{bytes_read} bytes in {}: neither “{}…” nor the photograph nor a cookie",
+            "{bytes_read} bytes in {}\nneither “{}…” nor the photograph nor a cookie is among them",
             names.join(", "),
             &STORY[..22]
         ))
