@@ -330,6 +330,13 @@ pub(super) fn refused(judged: &Judged, refusal: Refusal, asker: &Asker) -> Reply
     }
 }
 
+/// The answer to a request whose body did not arrive whole.
+pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply {
+    let late = end == End::ClientBodyTimeout;
+    let page = if late { PlainKind::Timeout } else { PlainKind::BadRequest };
+    plain(snapshot, page, asker).ending(end)
+}
+
 /// A small page, as HTML for who takes it and as a line of text for others.
 pub(super) fn plain(snapshot: &Arc<Snapshot>, kind: PlainKind, asker: &Asker) -> Reply {
     let status = kind.status();
