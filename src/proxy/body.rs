@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
 use super::upstream::Lease;
-use crate::limit;
 use crate::telemetry::end::End;
 
 /// Why a body could not be carried on.
@@ -207,7 +206,7 @@ impl FromClient {
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
             }
             Poll::Pending => {
-                self.clockwork.arm(Wait::Body, limit::BODY_IDLE);
+                self.clockwork.arm(Wait::Body, self.clockwork.pace().body);
                 Poll::Pending
             }
         }

@@ -18,6 +18,7 @@ mod head;
 mod hop;
 mod listen;
 mod own;
+mod pace;
 mod request;
 mod resume;
 mod upgrade;
@@ -31,6 +32,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+pub use pace::Pace;
 
 use crate::clock::Clock;
 use crate::snapshot::Live;
@@ -51,6 +54,8 @@ pub struct Parts {
     pub access: AccessLog,
     /// What time it is.
     pub clock: Clock,
+    /// How long clients may take.
+    pub pace: Pace,
 }
 
 /// How far a worker is with stopping.

@@ -21,7 +21,6 @@ use super::fields::Fields;
 use super::head::Judged;
 use super::hop::Switch;
 use super::upstream::{Lease, Socket};
-use crate::limit;
 use crate::telemetry::end::End;
 
 /// The server's side of a tunnel to be.
@@ -71,7 +70,7 @@ pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, ups
     };
     let clockwork = &conn.clockwork;
     clockwork.clear(Wait::Head);
-    clockwork.restart(Wait::Upstream, limit::TUNNEL_IDLE);
+    clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
     let carry = async {
         server.write_all(&early).await?;
         client.write_all(&ahead).await?;
@@ -119,6 +118,6 @@ async fn pump(
         }
         to.write_all(&piece[..count]).await?;
         carried += count as u64;
-        clockwork.restart(Wait::Upstream, limit::TUNNEL_IDLE);
+        clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
     }
 }
