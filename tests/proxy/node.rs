@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use intermission::clock::Clock;
@@ -169,10 +170,10 @@ impl Node {
         self.publisher.borrow_mut().publish(site, cells, pages);
     }
 
-    /// Stops the workers; tells how many connections were cut.
-    pub(super) fn stop(&self, drain: Duration) -> usize {
+    /// Begins to stop the workers; the thread tells how many connections were cut.
+    pub(super) fn stop(&self, drain: Duration) -> JoinHandle<usize> {
         let workers = self.workers.take().expect("a node stops once");
-        workers.stop(drain)
+        std::thread::spawn(move || workers.stop(drain))
     }
 
     /// Waits until this many access lines are written, and gives them in their order.
