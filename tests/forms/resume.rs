@@ -234,6 +234,40 @@ fn a_second_press_finds_it_under_way() {
 }
 
 #[test]
+fn of_many_tickets_at_once_one_is_sent() {
+    let stage = Stage::replaying(thanks());
+    let mut browser = stage.browser();
+    let receipt = reopened(&stage, &mut browser);
+    let form = browser.form(&receipt);
+    let (target, form) = browser.press(&receipt, &form);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let post = || scope.spawn(|| browser.clone().post(&target, &form).status());
+        let posts: Vec<_> = (0..12).map(|_| post()).collect();
+        posts.into_iter().map(|post| post.join().expect("an answer")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 302).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 302 | 303)), "{statuses:?}");
+    assert_eq!(stage.origin.requests().len(), 1);
+}
+
+#[test]
+fn a_target_that_looks_like_another_host_stays_on_this_one() {
+    let stage = Stage::replaying(thanks());
+    let mut browser = stage.browser();
+    stage.close();
+    let answer = browser.post("//evil.example/x", "a=1");
+    if answer.status() == 303 {
+        stage.reopen();
+        let receipt = saved(&answer);
+        let form = browser.form(&receipt);
+        let (location, _) = browser.press(&receipt, &form);
+        assert_eq!(location, format!("{}//evil.example/x", browser.origin()));
+    } else {
+        assert_eq!(answer.status(), 400);
+    }
+}
+
+#[test]
 fn foreign_and_made_up_tickets_are_not_forwarded() {
     let stage = Stage::replaying(Origin::untouched());
     let (mut owner, mut other) = (stage.browser(), stage.browser());
