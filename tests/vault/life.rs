@@ -137,6 +137,17 @@ async fn what_is_not_to_be_kept_is_not() {
 }
 
 #[tokio::test]
+async fn nothing_is_called_kept_that_the_store_did_not_take() {
+    let house = House::new();
+    let owner = Owner::generate();
+    let mut form = house.receive(&owner, Kind::Urlencoded, "");
+    form.push(Bytes::from_static(b"a=1")).await.expect("taken");
+    house.store.shutdown();
+    assert!(matches!(form.finish().await, Err(NotKept::Store(_))));
+    assert!(matches!(house.vault.admit(&owner, None).await, Err(NotKept::Store(_))));
+}
+
+#[tokio::test]
 async fn strangers_learn_nothing() {
     let house = House::new();
     let (owner, stranger) = (Owner::generate(), Owner::generate());
@@ -163,7 +174,9 @@ async fn an_old_page_does_nothing_to_a_newer_state() {
     let token = owner.page_token(kept.id, 1);
     let arm = || house.vault.arm(&owner, kept.id, &token, Mode::Replay, Checked::No);
     arm().await.expect("armed");
-    assert_eq!(arm().await, Err(Denied::UnderWay));
+    arm().await.expect("a double click is armed already");
+    let otherwise = house.vault.arm(&owner, kept.id, &token, Mode::Confirm, Checked::No).await;
+    assert_eq!(otherwise, Err(Denied::UnderWay));
     house.pass(limit::TICKET_LIFE);
     let late = house.vault.claim(&owner, &owner.ticket(kept.id, 1), arrival(Mode::Replay)).await;
     assert!(matches!(late, Err(NoClaim::Spent(_))), "a ticket is good for its time");
