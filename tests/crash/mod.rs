@@ -18,7 +18,9 @@ use self::node::Node;
 use self::origin::Origin;
 
 /// Kills in all, in equal parts at each moment. `INTERMISSION_KILLS` asks for more or fewer.
-const KILLS: usize = 105;
+const KILLS: usize = 108;
+/// Visitors that press Send at once in a hurry.
+const HURRY_VISITORS: usize = 6;
 /// Visitors that send forms at once in a storm.
 const STORM_VISITORS: usize = 3;
 /// Forms of one visitor in a storm, below what one browser may hold.
@@ -37,10 +39,18 @@ enum Moment {
     Sending,
     /// Anywhere, while many forms arrive.
     Storm,
+    /// Anywhere, while many visitors press Send.
+    Hurry,
 }
 
-const MOMENTS: [Moment; 5] =
-    [Moment::MidBody, Moment::AfterReceipt, Moment::Armed, Moment::Sending, Moment::Storm];
+const MOMENTS: [Moment; 6] = [
+    Moment::MidBody,
+    Moment::AfterReceipt,
+    Moment::Armed,
+    Moment::Sending,
+    Moment::Storm,
+    Moment::Hurry,
+];
 
 /// A form that was sent, and who sent it.
 #[derive(Clone)]
@@ -66,6 +76,7 @@ fn no_receipt_without_its_submission_and_no_body_twice_whenever_the_proxy_is_kil
             Moment::Armed => armed(&mut node, &account, round),
             Moment::Sending => sending(&mut node, &account, &origin, round),
             Moment::Storm => storm(&mut node, &account, round),
+            Moment::Hurry => hurry(&mut node, &account, round),
         });
         done += 1;
     }
@@ -194,6 +205,46 @@ fn storm(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
     node.start_again();
     for kept in &kept {
         must_be(kept, "held");
+    }
+    kept
+}
+
+/// Many presses of Send, killed anywhere: before the ticket, between the durable `sending` and the
+/// application, between its answer and the note of it.
+fn hurry(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
+    node.close();
+    let keep = |number| keep(node, account, mark(round, number)).expect("a receipt");
+    let mut kept: Vec<Kept> = (0..HURRY_VISITORS).map(keep).collect();
+    node.reopen();
+    let forms: Vec<(Page, Form)> = kept.iter_mut().map(send_form).collect();
+    std::thread::scope(|scope| {
+        for (kept, (page, send)) in kept.iter_mut().zip(&forms) {
+            scope.spawn(|| {
+                account.enter(Entry::Pressed(kept.mark.clone()));
+                // An answer is not expected: the proxy may be gone.
+                let _ = kept.visitor.submit(page, send);
+            });
+        }
+        // SLEEP: the point is to strike at an arbitrary moment, so there is nothing to wait for.
+        std::thread::sleep(Duration::from_millis(2 + (round as u64 * 13) % 60));
+        node.kill();
+    });
+    node.start_again();
+    for kept in &mut kept {
+        let page = kept.visitor.open(&kept.receipt).expect("the receipt");
+        let state = page.answer.header("intermission-state").unwrap_or("(absent)").to_owned();
+        let arrived = account.arrivals(&kept.mark);
+        assert!(arrived == 0 || state != "held", "arrived, and would be sent again as if not");
+        // Whatever it says: a press without the visitor's word must not bring it there twice.
+        if let Some(mut send) = Form::find(&page, "/resume") {
+            send.fields.retain(|(name, _)| name != "checked");
+            kept.visitor.submit(&page, &send).expect("an answer");
+        }
+        let then = account.arrivals(&kept.mark);
+        assert!(then <= 1, "{} arrived {then} times; it was {state}", kept.mark);
+        // An armed one waits for its ticket; an unknown one for the visitor's word.
+        let waits = state.starts_with("armed") || state.starts_with("unknown");
+        assert!(then == 1 || waits, "{}: {state}, and Send sent nothing", kept.mark);
     }
     kept
 }
