@@ -226,7 +226,7 @@ fn hurry(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
             });
         }
         // SLEEP: the point is to strike at an arbitrary moment, so there is nothing to wait for.
-        std::thread::sleep(Duration::from_millis(2 + (round as u64 * 13) % 60));
+        std::thread::sleep(Duration::from_micros(4_000 + (round as u64 * 2_777) % 28_000));
         node.kill();
     });
     node.start_again();
