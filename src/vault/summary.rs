@@ -152,7 +152,7 @@ impl Inspector {
             (None, false) => Shown::Whole(beginning(&current.beginning, room)),
         };
         self.forbidden |= current.cards.finish();
-        // The same answers from two tabs, or from a page loaded twice, differ in nothing but tokens.
+        // The same answers from two tabs differ in nothing but their tokens.
         if shown != Shown::Token {
             self.fingerprint.update(&current.digest.finish());
         }

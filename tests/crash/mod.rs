@@ -11,7 +11,7 @@ mod origin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use intermission::cli::demo::visitor::{Form, Page, Sender, Visitor};
+use intermission::cli::demo::visitor::{Enctype, Form, Page, Sender, Visitor};
 
 use self::account::{Account, Entry};
 use self::node::Node;
@@ -25,6 +25,9 @@ const HURRY_VISITORS: usize = 6;
 const STORM_VISITORS: usize = 3;
 /// Forms of one visitor in a storm, below what one browser may hold.
 const STORM_FORMS: usize = 12;
+
+/// Bytes of an upload: many sealed frames, and more than the sockets' buffers hold.
+const UPLOAD_BYTES: usize = 2_000_000;
 
 /// When the proxy is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,21 +101,25 @@ fn no_receipt_without_its_submission_and_no_body_twice_whenever_the_proxy_is_kil
 /// Nothing was promised, and nothing must be there.
 fn mid_body(node: &mut Node, round: usize) -> Vec<Kept> {
     node.close();
+    let stored = node.stored_bytes();
     let mut visitor = node.visitor();
-    let request = visitor.post("/form", &form(&mark(round, 0)), Sender::SameOrigin);
+    let request = visitor.post("/form", &small_or_upload(round), Sender::SameOrigin);
     let half = request.body.len() / 2;
     let unfinished = node.write(&[request.head(), request.body[..half].to_vec()].concat());
     node.wait_for_connection(&unfinished);
     node.kill_and_start();
     let list = visitor.open("/.intermission/s").expect("the list");
     assert!(!list.answer.text().contains("/.intermission/s/"), "half a form was kept");
+    assert_eq!(node.stored_bytes(), stored, "its frames are still there");
     Vec::new()
 }
 
 /// The promise stands.
 fn after_receipt(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
     node.close();
-    let kept = keep(node, account, mark(round, 0)).expect("a receipt");
+    let visitor = node.visitor();
+    let kept = keep_form(visitor, account, mark(round, 0), &small_or_upload(round));
+    let kept = kept.expect("a receipt");
     node.kill_and_start();
     must_be(&kept, "held");
     vec![kept]
@@ -279,13 +286,29 @@ fn form(mark: &str) -> Form {
     Form::made_up("/form").with("story", &format!("{mark} {}", "wave ".repeat(400)))
 }
 
+/// A small form, or an upload of many sealed frames.
+fn small_or_upload(round: usize) -> Form {
+    let mark = mark(round, 0);
+    if (round / MOMENTS.len()).is_multiple_of(2) {
+        return form(&mark);
+    }
+    let mut upload = form(&mark).with_file("paper", "paper.bin", &[7; UPLOAD_BYTES]);
+    upload.enctype = Enctype::Multipart;
+    upload
+}
+
 fn keep(node: &Node, account: &Account, mark: String) -> Option<Kept> {
     keep_with(node.visitor(), account, mark)
 }
 
+fn keep_with(visitor: Visitor, account: &Account, mark: String) -> Option<Kept> {
+    let form = form(&mark);
+    keep_form(visitor, account, mark, &form)
+}
+
 /// Sends a form to the closed route; enters the receipt the moment that it is seen.
-fn keep_with(mut visitor: Visitor, account: &Account, mark: String) -> Option<Kept> {
-    let request = visitor.post("/form", &form(&mark), Sender::SameOrigin);
+fn keep_form(mut visitor: Visitor, account: &Account, mark: String, form: &Form) -> Option<Kept> {
+    let request = visitor.post("/form", form, Sender::SameOrigin);
     let answer = visitor.send(&request).ok()?;
     assert_eq!(answer.status, 303, "{:?} {}", answer.headers, answer.text());
     let receipt = answer.header("location").expect("a location").to_owned();
