@@ -121,6 +121,13 @@ impl Node {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    /// Bytes of submissions in the store.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        let status = self.admin("GET", "/api/v1/status", "").text();
+        let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+        status["store"]["bytes"].as_u64().expect("a number of bytes")
+    }
+
     /// Opens a connection and writes `bytes`, which need not be a whole request.
     pub(super) fn write(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(self.proxy).expect("a connection");

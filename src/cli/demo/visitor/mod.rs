@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use form::Form;
+pub use form::{Enctype, Form};
 pub use http::{Answer, Fault, Request, exchange};
 
 /// Redirects that are followed. Over it: the last answer stands.
