@@ -19,6 +19,7 @@ mod head;
 mod hop;
 mod listen;
 mod own;
+mod pace;
 mod request;
 mod resume;
 mod upgrade;
@@ -32,6 +33,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+pub use pace::Pace;
 
 use crate::clock::Clock;
 use crate::snapshot::Live;
@@ -52,6 +55,8 @@ pub struct Parts {
     pub access: AccessLog,
     /// What time it is.
     pub clock: Clock,
+    /// How long clients may take.
+    pub pace: Pace,
 }
 
 /// How far a worker is with stopping.
