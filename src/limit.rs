@@ -166,6 +166,9 @@ pub const COMMANDS_PER_BATCH_MAX: usize = 256;
 pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Connections to the admin listener. Over it: a new one waits to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// A connection to the admin listener. Over it: closed after the answer under way, or cut if the
+/// caller does not take that.
+pub const ADMIN_CONNECTION_LIFE: Duration = Duration::from_secs(300);
 /// An admin request's body, whole. Over it: 408.
 pub const ADMIN_BODY_DEADLINE: Duration = Duration::from_secs(20);
 /// Addresses whose refused tokens are counted. Over it: the longest silent one is forgotten.

@@ -5,21 +5,23 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Loaded, Process};
-use crate::control::admin::{self, Admin, Phase};
+use crate::config::{Loaded, Process};
+use crate::control::admin::{self, Admin};
+use crate::control::chores;
 use crate::control::gauges::{Gauges, Latency};
-use crate::control::reload::{Reloader, Reloads, Trigger};
+use crate::control::phase::Phase;
+use crate::control::reload::Reloader;
 use crate::control::traffic::Traffic;
 use crate::control::{BootError, Parts, Reconciler};
 use crate::limit;
@@ -49,7 +51,8 @@ pub struct Options {
 /// Whether a node listens to the signals of its process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signals {
-    /// SIGTERM and SIGINT stop it, SIGHUP reads the config again and opens the access log anew.
+    /// SIGHUP reads the config again and opens the access log anew. Those that stop the process
+    /// are [`Running::wait`]'s.
     Heeded,
     /// It is stopped by [`Running::stop`] alone.
     Ignored,
@@ -108,7 +111,6 @@ pub struct Running {
     admin: SocketAddr,
     workers: proxy::Workers,
     phase: watch::Sender<Phase>,
-    told: Receiver<()>,
     control: JoinHandle<()>,
     store: Arc<Embedded>,
     access: AccessWriter,
@@ -140,7 +142,6 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     let key = NodeKey::load_or_create(&process.store_dir)?;
     let vault = Vault::new(Arc::clone(&store), key, clock.clone(), loaded.site.node_tag);
     let (phase, phases) = watch::channel(Phase::Starting);
-    let (tell, told) = sync_channel(1);
     let plane = ControlPlane {
         loaded,
         file,
@@ -153,7 +154,6 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
         access: access.clone(),
         listener,
         phase: phases,
-        tell,
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
@@ -164,7 +164,7 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     phase.send_replace(Phase::Serving);
     tracing::info!(visitors = %addresses(&proxy), %admin, "serving");
     let (store, access, drain) = (engine, access_writer, limit::DRAIN_DEADLINE);
-    Ok(Running { proxy, admin, workers, phase, told, control, store, access, drain })
+    Ok(Running { proxy, admin, workers, phase, control, store, access, drain })
 }
 
 impl Running {
@@ -178,17 +178,25 @@ impl Running {
         self.admin
     }
 
-    /// Serves until a signal says to stop, then stops.
-    pub fn wait(self) -> Stopped {
-        // An error means that the control plane is gone; nobody could say stop any more, but
-        // visitors are still served by the last snapshot until the process is killed.
-        if self.told.recv().is_err() {
-            tracing::error!("the control plane ended; serving on with what is in force");
-            loop {
-                std::thread::park();
-            }
-        }
-        self.stop()
+    /// Serves until SIGTERM or SIGINT says to stop, then stops. A second one ends the process at
+    /// once: what was acknowledged is durable, and the next start recovers the rest.
+    ///
+    /// The signals are awaited on the calling thread, not by the control plane: a node whose
+    /// control plane broke off serves on with what is in force, and can still be stopped.
+    pub fn wait(self) -> Result<Stopped, ServeError> {
+        let failed = |source| ServeError::System { what: "signal handlers", source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed)?;
+        let mut told = runtime.block_on(async { told_to_stop() }).map_err(failed)?;
+        runtime.block_on(told.recv());
+        let impatient = std::thread::Builder::new().name("second-signal".to_owned());
+        let impatient = impatient.spawn(move || {
+            runtime.block_on(told.recv());
+            tracing::warn!("told to stop a second time: not waiting for requests in flight");
+            std::process::exit(1);
+        });
+        impatient.map_err(failed)?;
+        Ok(self.stop())
     }
 
     /// Stops: first balancers are told, then no connection is taken any more, then requests under
@@ -222,7 +230,6 @@ struct ControlPlane {
     access: AccessLog,
     listener: TcpListener,
     phase: watch::Receiver<Phase>,
-    tell: SyncSender<()>,
 }
 
 impl ControlPlane {
@@ -298,16 +305,14 @@ impl ControlPlane {
         if let Some((file, reloads)) = &reloads {
             let phase = self.phase.clone();
             let pages = process.pages_dir.clone();
-            let watch = watch_file(file, pages, reloads.clone(), phase);
+            let watch = chores::watch_file(file, pages, reloads.clone(), phase);
             tasks.spawn(named("config watch", watch.map_err(failed("the config watch"))?));
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
         if self.signals == Signals::Heeded {
             let (reloads, access) = (reloads.clone(), self.access);
-            let signals = heed(self.tell, reloads, access, self.phase.clone());
-            tasks.spawn(named("signals", signals.map_err(failed("signal handlers"))?));
-        } else {
-            drop(self.tell);
+            let hangups = chores::heed_hangups(reloads, access, self.phase.clone());
+            tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
         }
         let (metrics, store) = (self.metrics, self.store);
         let clock = self.clock.clone();
@@ -316,7 +321,7 @@ impl ControlPlane {
         let holds = (Arc::clone(&store), figures);
         let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
-        tasks.spawn(named("vault sweep", sweep(self.vault, self.phase.clone())));
+        tasks.spawn(named("vault sweep", chores::sweep(self.vault, self.phase.clone())));
         let listener = tokio::net::TcpListener::from_std(self.listener);
         let listener = listener.map_err(failed("the admin listener"))?;
         let admin = Admin {
@@ -350,78 +355,22 @@ fn report(ended: &Result<&'static str, tokio::task::JoinError>) {
     }
 }
 
-/// Asks for a reload whenever the file has other content.
-fn watch_file(
-    file: &Path,
-    pages: Option<PathBuf>,
-    reloads: Reloads,
-    mut phase: watch::Receiver<Phase>,
-) -> io::Result<impl Future<Output = ()> + use<>> {
-    let (tell, mut told) = mpsc::channel(1);
-    let watch = config::watch::watch(file, tell)?;
-    watch.pages(pages);
-    Ok(async move {
-        loop {
-            // CANCEL: a lost word is still in the channel.
-            tokio::select! {
-                changed = told.recv() => match changed {
-                    Some(()) => reloads.request(Trigger::File),
-                    None => break,
-                },
-                () = stopped(&mut phase) => break,
-            }
-        }
-        // The watch ends here: its thread is joined, which takes no longer than a look at the file.
-        drop(watch);
-    })
+/// SIGTERM and SIGINT.
+struct Told(Signal, Signal);
+
+/// Listens from now on.
+fn told_to_stop() -> io::Result<Told> {
+    Ok(Told(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
 }
 
-/// Heeds the process's signals.
-fn heed(
-    tell: SyncSender<()>,
-    reloads: Option<Reloads>,
-    access: AccessLog,
-    mut phase: watch::Receiver<Phase>,
-) -> io::Result<impl Future<Output = ()> + use<>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        loop {
-            // CANCEL: a signal that arrives meanwhile is remembered by its stream.
-            tokio::select! {
-                _ = terminate.recv() => { let _ = tell.try_send(()); }
-                _ = interrupt.recv() => { let _ = tell.try_send(()); }
-                _ = hangup.recv() => {
-                    access.reopen();
-                    if let Some(reloads) = &reloads {
-                        reloads.request(Trigger::Signal);
-                    }
-                }
-                () = stopped(&mut phase) => return,
-            }
-        }
-    })
-}
-
-/// Erases what is due, as long as the node lives.
-async fn sweep(vault: Vault, mut phase: watch::Receiver<Phase>) {
-    let mut due = tokio::time::interval(limit::VAULT_SWEEP_EVERY);
-    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        // CANCEL: nothing has begun in either branch.
+impl Told {
+    async fn recv(&mut self) {
+        // CANCEL: a signal that arrives meanwhile is remembered by its stream.
         tokio::select! {
-            _ = due.tick() => {}
-            () = stopped(&mut phase) => return,
-        }
-        if let Err(error) = vault.sweep().await {
-            tracing::warn!(%error, "submissions that are due cannot be looked at");
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
         }
     }
-}
-
-async fn stopped(phase: &mut watch::Receiver<Phase>) {
-    let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
 }
 
 fn bind_visitors(process: &Process) -> Result<proxy::Bound, ServeError> {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Fault;
 use crate::clock::Clock;
 use crate::config::{self, Color};
-use crate::serve::{self, LogFormat, Options, Signals};
+use crate::serve::{self, LogFormat, Options, Running, Signals};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -35,8 +35,8 @@ impl Serve {
         })?;
         let (file, clock) = (Some(self.config), Clock::System);
         let options = Options { loaded, file, clock, signals: Signals::Heeded };
-        let running = serve::start(options).map_err(|error| Fault::Failed(error.to_string()))?;
-        let stopped = running.wait();
+        let stopped = serve::start(options).and_then(Running::wait);
+        let stopped = stopped.map_err(|error| Fault::Failed(error.to_string()))?;
         if stopped.cut > 0 {
             anstream::eprintln!("{} connections were cut at the deadline", stopped.cut);
         }

@@ -158,6 +158,11 @@ impl Handle {
         Arc::clone(&self.standing.borrow())
     }
 
+    /// Whether somebody carries out what is asked for.
+    pub fn is_heard(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
     /// A receiver that tells of every change.
     pub fn watch(&self) -> watch::Receiver<Arc<Standing>> {
         self.standing.clone()

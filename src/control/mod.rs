@@ -4,8 +4,10 @@
 //! waits for it; when it is gone, the last snapshot stays in force.
 
 pub mod admin;
+pub mod chores;
 pub mod command;
 pub mod gauges;
+pub mod phase;
 pub mod reconcile;
 pub mod reload;
 mod scopes;

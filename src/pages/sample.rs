@@ -59,6 +59,7 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
         until: None,
         answer: refused.then_some(403),
         sign_in: None,
+        form_gone: false,
         fields: fields(),
         more_fields: 3,
         mode: Mode::Confirm,
@@ -79,6 +80,7 @@ pub fn receipts() -> Vec<ReceiptView> {
     let mut views = vec![
         ReceiptView { window_closed: true, until, ..held.clone() },
         ReceiptView { mode: Mode::Copy, fields: Vec::new(), ..held.clone() },
+        ReceiptView { form_gone: true, ..held.clone() },
         ReceiptView { mode: Mode::Replay, more_fields: 0, ..held },
         ReceiptView { answer: Some(302), sign_in, ..refused.clone() },
         ReceiptView { answer: Some(422), operator, contact, ..refused },

@@ -26,18 +26,24 @@ pub(super) struct Receipt<'a> {
 impl<'a> Receipt<'a> {
     pub(super) fn of(view: &'a ReceiptView) -> Self {
         let refused = view.state == ReceiptState::Refused;
+        let (first_sign_in, gone) = (view.sign_in.is_some(), view.form_gone);
         let stale =
-            refused && view.sign_in.is_none() && matches!(view.answer, Some(400 | 403 | 419));
+            refused && !first_sign_in && !gone && matches!(view.answer, Some(400 | 403 | 419));
         let waiting = view.state == ReceiptState::Held && (view.window_closed || !view.sendable());
         Self {
             keeps: view.state.keeps_answers(),
             sendable: view.sendable(),
             title: if waiting { "waiting" } else { view.state.key() },
             // What was refused once is refused again if the very same bytes are sent: after an
-            // expired token or a sign-in, only fresh tokens can help.
-            send_mode: if refused { Mode::Confirm } else { view.mode },
+            // expired token or a sign-in, only fresh tokens can help. Where there are none to be
+            // had, sending it as it was is all that is left.
+            send_mode: match (gone, refused) {
+                (true, _) => Mode::Replay,
+                (false, true) => Mode::Confirm,
+                (false, false) => view.mode,
+            },
             stale,
-            sign_in: view.sign_in.as_deref().filter(|path| refused && is_local(path)),
+            sign_in: view.sign_in.as_deref().filter(|path| is_local(path)),
             view,
         }
     }

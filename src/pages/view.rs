@@ -33,6 +33,8 @@ pub struct ReceiptView {
     pub answer: Option<u16>,
     /// A path on this site where the visitor signs in, if the application asked for that.
     pub sign_in: Option<String>,
+    /// Whether the form's page was asked for fresh tokens and has no such form any more.
+    pub form_gone: bool,
     /// What was typed.
     pub fields: Vec<Field>,
     /// How many further fields were kept and are not shown.

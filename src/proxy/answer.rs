@@ -311,12 +311,7 @@ pub(super) fn see_other(location: &str) -> Reply {
 
 /// The answer to a head that is not served.
 pub(super) fn bad(snapshot: &Arc<Snapshot>, bad: Bad, asker: &Asker) -> Reply {
-    let kind = match bad.end {
-        End::ClientHeadTooLarge => PlainKind::TooLarge,
-        End::ClientHeadUnsupported => PlainKind::Unsupported,
-        _ => PlainKind::BadRequest,
-    };
-    plain(snapshot, kind, asker).status(bad.status).ending(bad.end)
+    plain(snapshot, bad.page, asker).status(bad.status).ending(bad.end)
 }
 
 /// The answer to a request that is not served where it asks.
@@ -335,15 +330,11 @@ pub(super) fn refused(judged: &Judged, refusal: Refusal, asker: &Asker) -> Reply
     }
 }
 
-/// The answer to a request that got none from upstream.
+/// The answer to a request whose body did not arrive whole.
 pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply {
-    let kind = match end {
-        End::UpstreamConnectTimeout | End::UpstreamWaitTimeout => PlainKind::GatewayTimeout,
-        End::ClientBodyTimeout => PlainKind::Timeout,
-        End::ClientBodyMalformed | End::ClientBodyAbort => PlainKind::BadRequest,
-        _ => PlainKind::BadGateway,
-    };
-    plain(snapshot, kind, asker).ending(end)
+    let late = end == End::ClientBodyTimeout;
+    let page = if late { PlainKind::Timeout } else { PlainKind::BadRequest };
+    plain(snapshot, page, asker).ending(end)
 }
 
 /// A small page, as HTML for who takes it and as a line of text for others.

@@ -87,11 +87,6 @@ impl Body {
         self
     }
 
-    /// Takes the story back, to answer something else.
-    pub(super) fn into_story(mut self) -> Option<Box<Story>> {
-        self.story.take()
-    }
-
     fn poll_source(
         &mut self,
         cx: &mut Context<'_>,

@@ -23,6 +23,7 @@ use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
 use super::worker::Current;
 use crate::limit;
+use crate::pages::PlainKind;
 use crate::snapshot::{Upstream, UpstreamIx};
 use crate::telemetry::end::End;
 
@@ -61,6 +62,19 @@ impl ForwardError {
             Self::Malformed(_) => End::UpstreamWaitMalformed,
             Self::TimedOut => End::UpstreamWaitTimeout,
             Self::Client(end) => *end,
+        }
+    }
+
+    /// What the client is shown.
+    pub(super) fn page(&self) -> PlainKind {
+        match self {
+            Self::Connect(ConnectError::TimedOut(_)) | Self::TimedOut => PlainKind::GatewayTimeout,
+            Self::Connect(ConnectError::Refused(..))
+            | Self::NeverSent(_)
+            | Self::Reset(_)
+            | Self::Malformed(_) => PlainKind::BadGateway,
+            Self::Client(End::ClientBodyTimeout) => PlainKind::Timeout,
+            Self::Client(_) => PlainKind::BadRequest,
         }
     }
 
@@ -353,7 +367,8 @@ fn failed(
     tracing::debug!(%error, route = &*judged.rules().name, end = end.code(), "not forwarded");
     // What is left of the request's body belongs to nobody.
     conn.close_after_answer();
-    answer::failed(&judged.current.snapshot, end, asker).send(conn, story)
+    let page = if malformed { PlainKind::BadRequest } else { error.page() };
+    answer::plain(&judged.current.snapshot, page, asker).ending(end).send(conn, story)
 }
 
 /// A target in origin form: an absolute one loses scheme and authority, which `Host` repeats.

@@ -16,6 +16,7 @@ use crate::decide::{
     Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
 use crate::limit;
+use crate::pages::PlainKind;
 use crate::region::{RegionIx, Trust};
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
@@ -94,12 +95,22 @@ impl Judged {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bad {
     pub status: StatusCode,
+    pub page: PlainKind,
     pub end: End,
 }
 
+impl Bad {
+    const fn unsupported(status: StatusCode) -> Self {
+        Self { status, page: PlainKind::Unsupported, end: End::ClientHeadUnsupported }
+    }
+
+    const fn request(end: End) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, page: PlainKind::BadRequest, end }
+    }
+}
+
 /// A head that could be read in two ways, or not at all.
-pub(super) const MALFORMED: Bad =
-    Bad { status: StatusCode::BAD_REQUEST, end: End::ClientHeadMalformed };
+pub(super) const MALFORMED: Bad = Bad::request(End::ClientHeadMalformed);
 
 /// Who is asking, before anything else is known: the client, and whether its peer speaks for it.
 pub(super) fn client<B>(
@@ -202,15 +213,15 @@ fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Ca
     let target = request.uri();
     let length = target.path_and_query().map_or(0, |target| target.as_str().len());
     if length > limit::TARGET_BYTES_MAX {
-        return Err(Bad { status: StatusCode::URI_TOO_LONG, end: End::ClientHeadTooLarge });
+        let status = StatusCode::URI_TOO_LONG;
+        return Err(Bad { status, page: PlainKind::TooLarge, end: End::ClientHeadTooLarge });
     }
     if request.method() == Method::CONNECT || target.path() == "*" {
         // CONNECT has no path, and `OPTIONS *` speaks to the proxy, which offers nothing there.
         let status = StatusCode::METHOD_NOT_ALLOWED;
-        return Err(Bad { status, end: End::ClientHeadUnsupported });
+        return Err(Bad::unsupported(status));
     }
-    path::canonical(target.path(), scratch)
-        .map_err(|_| Bad { status: StatusCode::BAD_REQUEST, end: End::ProxyRouteRefused })
+    path::canonical(target.path(), scratch).map_err(|_| Bad::request(End::ProxyRouteRefused))
 }
 
 fn check_expectation(conn: &Conn, headers: &HeaderMap) -> Result<(), Bad> {
@@ -220,9 +231,7 @@ fn check_expectation(conn: &Conn, headers: &HeaderMap) -> Result<(), Bad> {
             conn.expects_continue();
             Ok(())
         }
-        Some(_) => {
-            Err(Bad { status: StatusCode::EXPECTATION_FAILED, end: End::ClientHeadUnsupported })
-        }
+        Some(_) => Err(Bad::unsupported(StatusCode::EXPECTATION_FAILED)),
     }
 }
 
@@ -237,7 +246,7 @@ fn scheme_of(headers: &HeaderMap, trust: Trust) -> Scheme {
 }
 
 /// Host and port as the visitor's browser sees them. Only for a head that was judged.
-pub(super) fn authority<'a>(parts: &'a request::Parts, trust: Trust) -> &'a str {
+pub(super) fn authority(parts: &request::Parts, trust: Trust) -> &str {
     let named = || parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let in_target = || parts.uri.authority().map(http::uri::Authority::as_str);
     public_authority(&parts.headers, trust).or_else(named).or_else(in_target).unwrap_or_default()

@@ -32,7 +32,7 @@ pub(super) struct Upstream {
 
 /// Whether a request asks for a WebSocket and its route lets it.
 pub(super) fn wanted(judged: &Judged, parts: &request::Parts) -> Switch {
-    let asks = || parts.headers.get(UPGRADE).is_some_and(|to| is_websocket(to));
+    let asks = || parts.headers.get(UPGRADE).is_some_and(is_websocket);
     if judged.fields.any(Fields::UPGRADE)
         && judged.rules().websocket
         && parts.method == Method::GET

@@ -196,13 +196,11 @@ impl Scanner {
     }
 
     fn within(&self, section_max: usize) -> Result<(), Fault> {
-        match self.at {
-            At::ChunkSize | At::ChunkEnd if self.section > limit::CHUNK_LINE_BYTES_MAX => {
-                Err(Fault::BadChunk)
-            }
-            _ if self.section > section_max => Err(Fault::TrailerTooLarge),
-            _ => Ok(()),
+        let on_chunk_line = self.at == At::ChunkSize || self.at == At::ChunkEnd;
+        if on_chunk_line && self.section > limit::CHUNK_LINE_BYTES_MAX {
+            return Err(Fault::BadChunk);
         }
+        if self.section > section_max { Err(Fault::TrailerTooLarge) } else { Ok(()) }
     }
 
     /// A whole line, its line end included.

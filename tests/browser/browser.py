@@ -66,7 +66,11 @@ class Browser:
         """Presses a button and waits for the page that it leads to."""
         before = self.one("html")
         self.one(css).click()
-        WebDriverWait(self.driver, 20).until(lambda _: gone(before))
+        self.wait_until_gone(before)
+
+    def wait_until_gone(self, element):
+        """Waits until the page of this element was left for another that is loaded."""
+        WebDriverWait(self.driver, 20).until(lambda _: gone(element))
 
     def log_in(self, path="/admin/login/?next=/admin/"):
         """Logs in to Django's admin."""

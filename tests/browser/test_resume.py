@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+from selenium.webdriver.common.action_chains import ActionChains
+
 
 @pytest.fixture
 def group():
@@ -112,8 +114,8 @@ def test_a_lost_session_asks_to_sign_in_and_the_form_survives_it(visitor, proxy,
     visitor.send()
     assert django.groups(group) == 0
 
-    visitor.open(receipt)
-    assert "sign in first" in visitor.words, visitor.words
+    assert visitor.at.startswith(receipt), "Send leads back to the receipt"
+    assert "sign in first" in visitor.words, visitor.at + visitor.words
     assert group in visitor.words
     visitor.picture("receipt-sign-in")
     visitor.log_in()
@@ -123,15 +125,52 @@ def test_a_lost_session_asks_to_sign_in_and_the_form_survives_it(visitor, proxy,
     assert django.groups(group) == 1
 
 
-def test_two_tabs_with_the_same_form_share_a_receipt(visitor, proxy, django, group):
-    receipt = save_while_closed(visitor, proxy, group)
-    visitor.driver.back()
-    assert visitor.at == "/admin/auth/group/add/", "Back returns to the form"
-    assert visitor.one("#id_name").get_attribute("value") == group, "with what was typed"
+def test_two_tabs_with_the_same_answers_share_a_receipt(visitor, proxy, django, group):
+    """Each tab has a token of its own, as Django masks it anew for every page."""
+    visitor.fill_group(group)
+    first = visitor.driver.current_window_handle
+    token = visitor.one("[name=csrfmiddlewaretoken]").get_attribute("value")
+    visitor.driver.switch_to.new_window("tab")
+    visitor.fill_group(group)
+    assert token != visitor.one("[name=csrfmiddlewaretoken]").get_attribute("value")
+    proxy.close("admin")
+    visitor.press("[name=_save]")
+    receipt = visitor.at
+    visitor.driver.switch_to.window(first)
     visitor.press("[name=_save]")
     assert visitor.at == receipt
-    assert len(visitor.saved()) == 1
+    assert visitor.saved() == [proxy.site + receipt]
     assert django.groups(group) == 0
+
+
+def test_an_impatient_double_click_is_one_submission(visitor, proxy, django, group):
+    visitor.fill_group(group)
+    proxy.close("admin")
+    before = visitor.one("html")
+    ActionChains(visitor.driver).double_click(visitor.one("[name=_save]")).perform()
+    visitor.wait_until_gone(before)
+    assert "not sent yet" in visitor.words, visitor.words
+    receipt = proxy.site + visitor.at
+    assert visitor.saved() == [receipt]
+    assert django.groups(group) == 0
+
+
+def test_different_answers_to_one_form_are_two_submissions(visitor, proxy, django, group):
+    receipts = set()
+    for name in (group, group + " two"):
+        visitor.driver.switch_to.new_window("tab")
+        visitor.fill_group(name)
+    proxy.close("admin")
+    for handle in visitor.driver.window_handles[-2:]:
+        visitor.driver.switch_to.window(handle)
+        visitor.press("[name=_save]")
+        receipts.add(visitor.at)
+    assert len(receipts) == 2
+    proxy.reopen("admin")
+    for receipt in receipts:
+        visitor.open(receipt)
+        visitor.send()
+    assert (django.groups(group), django.groups(group + " two")) == (1, 1)
 
 
 def test_what_its_owner_deletes_is_gone(visitor, proxy, django, group):

@@ -1,6 +1,7 @@
 //! The real binary: its words and exit codes against a real node.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -9,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::node::{Node, TOKEN, config_text};
-use crate::support::origin::Origin;
+use crate::support::origin::{Act, Origin};
 use crate::support::{eventually, raw};
 
 pub(super) fn binary() -> Command {
@@ -183,6 +184,12 @@ impl Serving {
     }
 }
 
+/// The address after `key` in a line of the log.
+fn address(line: &str, key: &str) -> SocketAddr {
+    let at = line.split_once(key).expect("an address").1;
+    at.split_whitespace().next().expect("an address").parse().expect("an address")
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -198,22 +205,41 @@ fn serve_heeds_its_signals() {
     std::fs::write(&config, config_text(&origin)).expect("written");
     let mut serving = Serving::start(&config);
     let line = serving.line_with("serving visitors=");
-    let address = |key: &str| {
-        let at = line.split_once(key).expect("an address").1;
-        at.split_whitespace().next().expect("an address").parse().expect("an address")
-    };
     let visit = |to| raw::exchange(to, "GET /claims/1 HTTP/1.1\r\nHost: a\r\n\r\n").status();
-    assert_eq!(visit(address("visitors=")), 200);
+    assert_eq!(visit(address(&line, "visitors=")), 200);
     serving.signal("HUP");
     assert!(serving.line_with("the config was read again").contains("Signal"));
     std::fs::write(&config, "nonsense").expect("written");
     serving.signal("HUP");
     serving.line_with("the config was not taken");
-    assert_eq!(visit(address("visitors=")), 200);
+    assert_eq!(visit(address(&line, "visitors=")), 200);
     serving.signal("TERM");
     serving.line_with("stopped cut=0");
     let code = eventually("the process ended", || serving.child.try_wait().expect("a child"));
     assert_eq!(code.code(), Some(0));
+}
+
+#[test]
+fn a_node_that_stops_says_so_and_is_not_kept_by_a_slow_request() {
+    let origin = Origin::acting(|_| Act::Stall(Vec::new()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("intermission.toml");
+    std::fs::write(&config, config_text(&origin)).expect("written");
+    let mut serving = Serving::start(&config);
+    let line = serving.line_with("serving visitors=");
+    let admin = address(&line, "admin=");
+    let ready = || raw::exchange(admin, format!("GET /ready HTTP/1.1\r\nHost: {admin}\r\n\r\n"));
+    assert_eq!(ready().status(), 200);
+    let mut visitor = raw::Raw::connect(address(&line, "visitors="));
+    visitor.send("GET /claims/1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    origin.wait_for(1);
+    serving.signal("TERM");
+    serving.line_with("requests in flight may finish");
+    assert_eq!((ready().status(), ready().text().contains("draining")), (503, true));
+    serving.signal("TERM");
+    serving.line_with("told to stop a second time");
+    let code = eventually("the process ended", || serving.child.try_wait().expect("a child"));
+    assert_eq!(code.code(), Some(1));
 }
 
 #[test]

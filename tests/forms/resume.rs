@@ -134,7 +134,7 @@ fn nothing_is_sent_where_the_live_form_is_gone_or_asks_to_sign_in() {
     let note = format!("{receipt}?note=sign_in");
     assert_eq!(answer.field("location"), Some(note.as_str()));
     assert_eq!(browser.state(&receipt), "held");
-    assert!(browser.get(&note).text().contains("href=\"/form?step=2\""), "where to sign in");
+    assert!(browser.get(&note).text().contains("href=\"&#x2f;form?step=2\""), "where to sign in");
 }
 
 fn answer_login() -> Origin {
@@ -159,7 +159,7 @@ fn refusals_are_explained_and_nothing_is_lost() {
     }
     let (_stage, mut browser, receipt) = outcome(answer_login(), "refused");
     let page = browser.get(&receipt).text();
-    assert!(page.contains("href=\"/form?step=2\""), "where to sign in: {page}");
+    assert!(page.contains("href=\"&#x2f;form?step=2\""), "where to sign in: {page}");
 }
 
 #[test]

@@ -1,1 +1,1 @@
-
+//! Requests over the wire: forwarding, refusing, faults, end codes.

@@ -2,6 +2,8 @@
 
 /// Bytes of forms: exact, bounded, in any chunks.
 mod form;
+/// A vault over the real store, and a clock that a test turns.
+mod house;
 /// Every state with every event, and what must hold on any way through them.
 mod item;
 /// From capture to the outcome, over the real store.

@@ -54,7 +54,11 @@ fn only_this_browser_and_this_node_together_unwrap_a_key() {
 
 proptest! {
     #[test]
-    fn a_flipped_bit_is_found(bit in 0usize..8, at in 0usize..1000, body in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn a_flipped_bit_is_found(
+        bit in 0usize..8,
+        at in 0usize..1000,
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         let (here, key) = (id(), ContentKey::generate());
         let mut sealed = key.frames(here).seal(3, Place::Last, body.clone());
         let at = at % sealed.len();

@@ -42,7 +42,7 @@ fn by_hand() -> Result<ExitCode, StageError> {
     let (file, clock) = (Some(file), Clock::System);
     let running = serve::start(Options { loaded, file, clock, signals: Signals::Heeded })?;
     anstream::print!("{}", invitation(&stage));
-    running.wait();
+    running.wait()?;
     drop(stage);
     anstream::println!("\nEverything is stopped, and the temporary folder is gone.");
     Ok(ExitCode::SUCCESS)

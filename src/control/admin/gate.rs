@@ -102,7 +102,7 @@ fn bearer<'a>(headers: &HeaderMap, tokens: &'a [Token]) -> Option<&'a Token> {
 /// origin has not sent this.
 fn same_site(request: &Request, rules: &AdminRules) -> Result<(), Problem> {
     let host = authority(request);
-    let Some(host) = host.filter(|host| is_ours(host.host(), rules)) else {
+    let Some(host) = host.filter(|host| is_ours(host, rules)) else {
         let detail = "this Host is not the admin API's; name it in admin.hosts if it should be";
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", detail));
     };
@@ -131,7 +131,8 @@ fn authority(request: &Request) -> Option<Authority> {
     }
 }
 
-fn is_ours(host: &str, rules: &AdminRules) -> bool {
+fn is_ours(host: &Authority, rules: &AdminRules) -> bool {
+    let (whole, host) = (host.as_str(), host.host());
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     if let Ok(address) = bare.parse::<IpAddr>() {
@@ -140,7 +141,10 @@ fn is_ours(host: &str, rules: &AdminRules) -> bool {
         return address.is_loopback() || address == listen || listen.is_unspecified();
     }
     bare.eq_ignore_ascii_case("localhost")
-        || rules.hosts.iter().any(|known| bare.eq_ignore_ascii_case(known))
+        || rules
+            .hosts
+            .iter()
+            .any(|known| bare.eq_ignore_ascii_case(known) || whole.eq_ignore_ascii_case(known))
 }
 
 impl Refusals {

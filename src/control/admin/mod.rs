@@ -26,6 +26,7 @@ use tower::ServiceExt as _;
 
 use self::problem::Problem;
 use super::command::Handle;
+use super::phase::{Phase, stopped};
 use super::reload::Reloads;
 use super::traffic::Traffic;
 use crate::addr::PeerAddr;
@@ -66,31 +67,6 @@ pub struct Admin {
 
 pub use gate::Refusals;
 
-/// In which phase of its life the process is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// Not serving visitors yet.
-    Starting,
-    /// Serving.
-    Serving,
-    /// Told to stop: balancers should send nobody any more.
-    Draining,
-    /// The data plane is gone.
-    Stopped,
-}
-
-impl Phase {
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Serving => "serving",
-            Self::Draining => "draining",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
 /// Serves until the phase is [`Phase::Stopped`], then lets answers under way finish.
 pub async fn serve(listener: TcpListener, admin: Admin) {
     let mut phase = admin.phase.clone();
@@ -120,11 +96,6 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
     let _ = tokio::time::timeout(limit::LINGER, all).await;
 }
 
-/// Returns when the phase is [`Phase::Stopped`], or nobody is left to say so.
-async fn stopped(phase: &mut watch::Receiver<Phase>) {
-    let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
-}
-
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
@@ -144,18 +115,20 @@ async fn converse(
     let mut connection = std::pin::pin!(connection);
     // CANCEL: nothing is lost; the connection goes on below, told to end after its answer.
     let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = stopped(&mut phase) => None,
+        ended = connection.as_mut() => Ok(ended),
+        () = stopped(&mut phase) => Err("the node stops"),
+        () = tokio::time::sleep(limit::ADMIN_CONNECTION_LIFE) => Err("it is old"),
     };
     let ended = match ended {
-        Some(ended) => ended,
-        None => {
+        Ok(ended) => ended.map_err(|error| error.to_string()),
+        Err(why) => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            let ended = tokio::time::timeout(limit::LINGER, connection).await;
+            ended.map_or(Err(why.to_owned()), |ended| ended.map_err(|error| error.to_string()))
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "an admin connection ended early");
+    if let Err(why) = ended {
+        tracing::debug!(%peer, why, "an admin connection was cut");
     }
 }
 

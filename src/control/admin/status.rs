@@ -10,11 +10,12 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
 
+use super::Admin;
 use super::body::{Because, Json};
 use super::gate::Operator;
 use super::problem::Problem;
 use super::windows::{PlaceView, WindowView};
-use super::{Admin, Phase};
+use crate::control::phase::Phase;
 use crate::control::reload::{Outcome, Trigger, Verdict, Way};
 
 /// `GET /api/v1/status`
@@ -55,8 +56,12 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 /// `GET /health`: the process and its control plane work.
-pub(super) async fn health() -> Response {
-    axum::Json(json!({ "status": "ok" })).into_response()
+pub(super) async fn health(State(admin): State<Arc<Admin>>) -> Response {
+    if admin.handle.is_heard() {
+        return axum::Json(json!({ "status": "ok" })).into_response();
+    }
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    (status, axum::Json(json!({ "status": "the reconciler has stopped" }))).into_response()
 }
 
 /// `GET /ready`: whether a load balancer should send visitors here.

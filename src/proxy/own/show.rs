@@ -81,11 +81,6 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         Standing::Open(ResumeMode::Copy) | Standing::Nowhere => (None, Mode::Copy),
     };
     let note = visitor::field(asked.parts.uri.query().unwrap_or_default().as_bytes(), "note");
-    // A form that is not on its page any more cannot be refreshed; it can still go as it was.
-    let mode = match (mode, note.as_deref()) {
-        (Mode::Confirm, Some("no_form")) => Mode::Replay,
-        (mode, _) => mode,
-    };
     let fields = record.iter().flat_map(|record| &record.summary.fields);
     let fields: Vec<Field> = fields.filter_map(shown_field).collect();
     let path =
@@ -103,6 +98,8 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         until: closure.as_ref().and_then(|closure| closure.until),
         answer: item.answer,
         sign_in: record.as_ref().filter(|_| wants_sign_in(item, note.as_deref())).map(page_path),
+        // A form that is not on its page any more cannot be refreshed; it can still go as it was.
+        form_gone: mode != Mode::Copy && note.as_deref() == Some("no_form"),
         more_fields: fields.len().saturating_sub(FIELDS_MAX),
         fields: fields.into_iter().take(FIELDS_MAX).collect(),
         mode,

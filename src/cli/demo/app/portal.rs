@@ -75,7 +75,8 @@ impl Portal {
         let today = now.rfc3339()[..10].to_owned();
         let ok = |name, values| self.page(StatusCode::OK, name, values, Some(&guest));
         match steps {
-            [] => ok("home.html", context! {}),
+            // Outside the cookie's path every visitor looks new, and must not be given a session.
+            [] => self.page(StatusCode::OK, "home.html", context! {}, None),
             ["health"] => text(StatusCode::OK, "ok\n"),
             ["claims"] => ok("list.html", context! { claims => Serde(self.claims(&guest)) }),
             ["claims", "api", "claims"] => json(&self.claims(&guest)),
@@ -84,7 +85,7 @@ impl Portal {
             ["claims", number] => self.one(&guest, number, "claim.html", &token),
             ["claims", number, "documents"] => self.one(&guest, number, "documents.html", &token),
             ["claims", number, "review"] => self.one(&guest, number, "review.html", &token),
-            _ => self.page(StatusCode::NOT_FOUND, "missing.html", context! {}, Some(&guest)),
+            _ => self.page(StatusCode::NOT_FOUND, "missing.html", context! {}, None),
         }
     }
 

@@ -7,6 +7,8 @@ mod form;
 mod http;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use form::Form;
@@ -24,6 +26,8 @@ pub struct Visitor {
     host: String,
     language: String,
     jar: Vec<Cookie>,
+    /// Shared by clones, which are the same person.
+    asked: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,7 +62,7 @@ impl Visitor {
     /// address of the proxy.
     pub fn new(proxy: SocketAddr, host: &str) -> Self {
         let (host, language) = (host.to_owned(), "en".to_owned());
-        Self { proxy, host, language, jar: Vec::new() }
+        Self { proxy, host, language, jar: Vec::new(), asked: Arc::default() }
     }
 
     /// The same browser, reading another language.
@@ -68,9 +72,9 @@ impl Visitor {
         self
     }
 
-    /// The same browser after the proxy came back at another address.
-    pub fn moved_to(&mut self, proxy: SocketAddr) {
-        self.proxy = proxy;
+    /// How many requests this browser has sent.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// The cookies that are sent to `path`, as one field.
@@ -115,6 +119,7 @@ impl Visitor {
 
     /// Sends one request as it is, keeps its cookies, follows nothing.
     pub fn send(&mut self, request: &Request) -> Result<Answer, Fault> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let answer = exchange(self.proxy, request, PATIENCE)?;
         for cookie in answer.headers.get_all("set-cookie") {
             self.keep(&String::from_utf8_lossy(cookie.as_bytes()));

@@ -1,13 +1,18 @@
 //! Act three: forms that are sent while claims are closed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use memchr::memmem;
 
 use super::traffic::photo;
 use super::{Broken, PASSPHRASE, PHOTO_MARK, STORY, Seen, Story, element, must};
-use crate::cli::demo::visitor::{Form, Page, Sender, Visitor};
+use crate::cli::demo::visitor::{Answer, Form, Page, Sender, Visitor};
+use crate::clock::Clock;
 
+/// How long an access line may wait to be written.
+const LINES_WITHIN: Duration = Duration::from_secs(5);
 /// What no file of the store may hold.
 const CANARIES: [&[u8]; 4] = [b"CANARY-STORY", b"CANARY-CHLOE", PHOTO_MARK, b"CANARY-PASS"];
 
@@ -110,6 +115,9 @@ impl Story {
                 })?;
             }
         }
+        // The search does find what is there in clear: the route's name.
+        let found = files.iter().any(|(_, bytes)| memmem::find(bytes, b"claims").is_some());
+        must(found, || "not even the route's name was found: was the store searched?".to_owned())?;
         must(bytes_read > photo().len(), || format!("only {bytes_read} bytes are stored"))?;
         let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
         Ok(format!(
@@ -124,6 +132,34 @@ impl Story {
         let store = &status["store"];
         must(store["submissions"]["held"] == 3, || format!("3 are held, but status says {store}"))?;
         Ok(format!("status: {store}"))
+    }
+
+    pub(super) fn access_log(&mut self) -> Seen {
+        let asked = self.amina.asked() + self.ben.asked() + self.chloe.asked();
+        let path = self.stage.access_log();
+        let clock = Clock::System;
+        let deadline = clock.tick().plus(LINES_WITHIN);
+        // Lines are written in batches, so that no request waits for them.
+        let log = loop {
+            let log = std::fs::read_to_string(&path)?;
+            if log.lines().count() as u64 >= asked || clock.tick() > deadline {
+                break log;
+            }
+            std::thread::sleep(LINES_WITHIN / 100);
+        };
+        let lines = log.lines().count() as u64;
+        must(lines == asked, || format!("{asked} requests left {lines} lines"))?;
+        must(!log.contains("CANARY"), || "the log holds what was typed".to_owned())?;
+        let mut verdicts = BTreeMap::new();
+        for line in log.lines() {
+            let record: serde_json::Value = serde_json::from_str(line)
+                .map_err(|error| Broken::Seen(format!("a line is not JSON ({error}): {line}")))?;
+            *verdicts.entry(record["verdict"].to_string()).or_insert(0) += 1;
+        }
+        let verdicts: Vec<String> =
+            verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        let kept = log.lines().find(|line| line.contains("\"capture\"")).unwrap_or_default();
+        Ok(format!("{lines} requests, {lines} lines: {}\n{kept}", verdicts.join(", ")))
     }
 
     /// The address of a receipt.
@@ -163,7 +199,7 @@ fn keep(visitor: &mut Visitor, page: &Page, form: &Form) -> Result<Page, Broken>
 }
 
 /// The answer must say honestly that nothing was kept, and why.
-fn not_kept(answer: &crate::cli::demo::visitor::Answer, reason: &str) -> Seen {
+fn not_kept(answer: &Answer, reason: &str) -> Seen {
     let state = answer.header("intermission-state").unwrap_or("(absent)");
     let told = state.contains(&format!("reason={reason}"));
     must(answer.status == 503 && told, || {

@@ -140,6 +140,7 @@ impl Story {
         teller.step("the application has seen none of it", || self.nothing_arrived())?;
         teller.step("a copy of the store is unreadable", || self.sealed())?;
         teller.step("the operator sees how many are waiting, not what", || self.census())?;
+        teller.step("every request left one line in the access log", || self.access_log())?;
 
         teller.act("Everything restarts");
         teller.step("the application restarts: open forms go stale", || self.restart_app())?;
@@ -154,7 +155,6 @@ impl Story {
         teller.step("the photograph arrives to the byte", || self.send_photo())?;
         teller.step("Chloe changes her mind: hers is erased", || self.discard())?;
         teller.step("the history tells who did what, when and why", || self.history())?;
-        teller.step("every request left one line in the access log", || self.access_log())?;
         Ok(())
     }
 

@@ -107,20 +107,7 @@ impl Story {
         for word in ["database upgrade", crate::cli::demo::stage::OPERATOR] {
             must(history.contains(word), || format!("“{word}” is not in {history}"))?;
         }
-        Ok(history)
-    }
-
-    pub(super) fn access_log(&mut self) -> Seen {
-        let log = std::fs::read_to_string(self.stage.access_log())?;
-        let about = |verdict: &str| log.lines().filter(|line| line.contains(verdict)).count();
-        let (forward, page, capture) =
-            (about("\"forward\""), about("\"page\""), about("\"capture\""));
-        must(forward > 0 && page > 0 && capture > 0, || {
-            format!("forward {forward}, page {page}, capture {capture}")
-        })?;
-        must(!log.contains("CANARY"), || "the access log holds what was typed".to_owned())?;
-        let total = log.lines().count();
-        Ok(format!("{total} lines: {forward} forward, {page} page, {capture} capture"))
+        Ok(format!("$ intermission history\n{}", self.operator.types(&["history"])?))
     }
 
     /// How often Amina's claim is in the application's ledger, word for word.

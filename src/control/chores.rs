@@ -1,0 +1,80 @@
+//! What the control plane does besides: it watches the config file, heeds SIGHUP, and has the
+//! vault erase what is due.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::phase::{Phase, stopped};
+use super::reload::{Reloads, Trigger};
+use crate::config;
+use crate::limit;
+use crate::telemetry::access::AccessLog;
+use crate::vault::Vault;
+
+/// Asks for a reload whenever the file has other content.
+pub fn watch_file(
+    file: &Path,
+    pages: Option<PathBuf>,
+    reloads: Reloads,
+    mut phase: watch::Receiver<Phase>,
+) -> io::Result<impl Future<Output = ()> + use<>> {
+    let (tell, mut told) = mpsc::channel(1);
+    let watch = config::watch::watch(file, tell)?;
+    watch.pages(pages);
+    Ok(async move {
+        loop {
+            // CANCEL: a lost word is still in the channel.
+            tokio::select! {
+                changed = told.recv() => match changed {
+                    Some(()) => reloads.request(Trigger::File),
+                    None => break,
+                },
+                () = stopped(&mut phase) => break,
+            }
+        }
+        // The watch ends here: its thread is joined, which takes no longer than a look at the file.
+        drop(watch);
+    })
+}
+
+/// SIGHUP: the access log is opened anew, the config is read again.
+pub fn heed_hangups(
+    reloads: Option<Reloads>,
+    access: AccessLog,
+    mut phase: watch::Receiver<Phase>,
+) -> io::Result<impl Future<Output = ()> + use<>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            // CANCEL: a signal that arrives meanwhile is remembered by its stream.
+            tokio::select! {
+                _ = hangup.recv() => {
+                    access.reopen();
+                    if let Some(reloads) = &reloads {
+                        reloads.request(Trigger::Signal);
+                    }
+                }
+                () = stopped(&mut phase) => return,
+            }
+        }
+    })
+}
+
+/// Erases what is due, as long as the node lives.
+pub async fn sweep(vault: Vault, mut phase: watch::Receiver<Phase>) {
+    let mut due = tokio::time::interval(limit::VAULT_SWEEP_EVERY);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        // CANCEL: nothing has begun in either branch.
+        tokio::select! {
+            _ = due.tick() => {}
+            () = stopped(&mut phase) => return,
+        }
+        if let Err(error) = vault.sweep().await {
+            tracing::warn!(%error, "submissions that are due cannot be looked at");
+        }
+    }
+}
