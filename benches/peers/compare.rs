@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::calls;
 use super::load::{Load, Request};
 use super::options::Options;
 use super::page;
-use super::proxy::{Name, Proxy};
+use super::proxy::{Bench, Name, Proxy};
 
 /// Bytes of the posted form.
 pub(crate) const FORM_BYTES: usize = 2 * 1024;
@@ -67,6 +68,8 @@ pub(crate) const CASES: [Case; 4] = [
 struct Rounds {
     name: Name,
     samples: Vec<Sample>,
+    /// System calls per request, if they were counted.
+    calls: Option<f64>,
 }
 
 /// One measurement.
@@ -80,14 +83,20 @@ struct Sample {
 
 impl Case {
     /// Measures, prints, and tells whether every answer was right.
-    pub(crate) fn run(&self, proxies: &[&Proxy], options: &Options, runtime: &Runtime) -> bool {
+    pub(crate) fn run(
+        &self,
+        proxies: &[&Proxy],
+        bench: &Bench,
+        options: &Options,
+        runtime: &Runtime,
+    ) -> bool {
         let mut all: Vec<(Load, &Proxy, Rounds)> = Vec::new();
         for proxy in proxies {
             let Some(mut load) = self.load(proxy, options) else { continue };
             load.span = WARM_UP;
             load.run(runtime);
             load.span = options.span;
-            all.push((load, proxy, Rounds { name: proxy.name, samples: Vec::new() }));
+            all.push((load, proxy, Rounds { name: proxy.name, samples: Vec::new(), calls: None }));
         }
         for round in 0..options.rounds {
             let count = all.len();
@@ -95,6 +104,11 @@ impl Case {
             for turn in 0..count {
                 let (load, proxy, rounds) = &mut all[(round + turn) % count];
                 rounds.samples.push(sample(load, proxy, runtime));
+            }
+        }
+        if options.calls {
+            for (load, proxy, rounds) in &mut all {
+                rounds.calls = calls::per_request(proxy, load, &bench.folder, runtime);
             }
         }
         let all: Vec<Rounds> = all.into_iter().map(|(_, _, rounds)| rounds).collect();
@@ -118,8 +132,15 @@ impl Case {
         let Options { rounds, span, connections, .. } = options;
         println!("\n{}: {rounds} rounds of {span:?}, {connections} connections", self.title);
         println!(
-            "  {:<13} {:>10} {:>15} {:>8} {:>8} {:>12} {:>6}",
-            "proxy", "µs CPU/req", "min – max", "user", "system", "requests/s", "wrong"
+            "  {:<13} {:>10} {:>15} {:>8} {:>8} {:>12} {:>6} {:>9}",
+            "proxy",
+            "µs CPU/req",
+            "min – max",
+            "user",
+            "system",
+            "requests/s",
+            "wrong",
+            "calls/req"
         );
         for rounds in all {
             println!("  {}", rounds.row());
@@ -159,9 +180,10 @@ impl Rounds {
         let of = |figure: fn(&Sample) -> f64| Spread::of(self.samples.iter().map(figure).collect());
         let (cpu, user, rate) = (of(|s| s.cpu), of(|s| s.user), of(|s| s.per_second));
         let system = of(|s| s.cpu - s.user);
+        let calls = self.calls.map_or("-".to_owned(), |calls| format!("{calls:.2}"));
         let wrong: u64 = self.samples.iter().map(|sample| sample.wrong).sum();
         format!(
-            "{:<13} {:>10.2} {:>15} {:>8.2} {:>8.2} {:>12.0} {wrong:>6}",
+            "{:<13} {:>10.2} {:>15} {:>8.2} {:>8.2} {:>12.0} {wrong:>6} {calls:>9}",
             self.name.text(),
             cpu.median,
             format!("{:.2} – {:.2}", cpu.min, cpu.max),

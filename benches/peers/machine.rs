@@ -121,8 +121,17 @@ pub(crate) fn family(pid: u32) -> Vec<u32> {
 
 /// Asks a process that was started here to end, and ends it and its children if it does not.
 pub(crate) fn end(child: &mut Child) {
+    end_by("TERM", child);
+}
+
+/// As [`end`], for a program that tells what it found when it is interrupted.
+pub(crate) fn interrupt(child: &mut Child) {
+    end_by("INT", child);
+}
+
+fn end_by(name: &str, child: &mut Child) {
     let all = family(child.id());
-    signal("TERM", &all[..1]);
+    signal(name, &all[..1]);
     let began = Clock::System.tick();
     while Clock::System.tick().since(began) < ENDING {
         if !matches!(child.try_wait(), Ok(None)) {

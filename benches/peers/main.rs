@@ -3,6 +3,7 @@
 //! `cargo bench --bench peers` compares with those that are installed. `benches/README.md` says
 //! what is measured, and how fair it is.
 
+mod calls;
 mod compare;
 #[path = "../../tests/storm/drive.rs"]
 mod drive;
@@ -86,7 +87,7 @@ fn run(options: &Options) -> io::Result<Outcome> {
     let proxies: Vec<&Proxy> = std::iter::once(&ours.proxy).chain(&peers).collect();
     let mut right = true;
     for case in CASES.iter().filter(|case| options.has(case.name)) {
-        right &= case.run(&proxies, options, &runtime);
+        right &= case.run(&proxies, &bench, options, &runtime);
     }
     if syslog.lines() > 0 {
         println!("\nHAProxy's log lines that were taken: {}", syslog.lines());

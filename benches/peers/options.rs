@@ -10,14 +10,17 @@ pub(crate) const CAPTURE: &str = "capture";
 pub(crate) const SWITCH: &str = "switch";
 
 pub(crate) const USAGE: &str = "\
-cargo bench --bench peers -- [--rounds N] [--seconds S] [--connections N] [--cases NAME,NAME]
-cases: small, big, form, closed, capture, switch; all of them if none is named";
+cargo bench --bench peers -- [--rounds N] [--seconds S] [--connections N] [--cases NAME,NAME] [--calls]
+cases: small, big, form, closed, capture, switch; all of them if none is named
+--calls counts system calls as well, after the measurement, where strace is installed";
 
 /// How much is measured.
 pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) span: Duration,
     pub(crate) connections: usize,
+    /// Whether system calls are counted as well.
+    pub(crate) calls: bool,
     cases: Option<Vec<String>>,
 }
 
@@ -25,9 +28,13 @@ impl Options {
     /// From the arguments; those that cargo adds are passed over.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let span = Duration::from_secs(2);
-        let mut options = Self { rounds: 7, span, connections: 32, cases: None };
+        let mut options = Self { rounds: 7, span, connections: 32, calls: false, cases: None };
         let mut rest = arguments.iter().filter(|argument| *argument != "--bench");
         while let Some(name) = rest.next() {
+            if name == "--calls" {
+                options.calls = true;
+                continue;
+            }
             let value = rest.next().ok_or_else(|| format!("{name} wants a value"))?;
             let count = || within(name, value, 1.0, 1_000.0);
             match name.as_str() {

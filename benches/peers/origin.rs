@@ -1,6 +1,6 @@
 //! The application behind the proxies: a process of its own that answers from memory.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -21,6 +21,8 @@ pub(crate) const BIG_BYTES: usize = 64 * 1024;
 const REQUESTS_MAX: u64 = 1_000_000_000;
 /// Bytes of one request.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the line with its address.
+const LINE_BYTES_MAX: u64 = 64;
 
 /// The origin's process; ends when dropped, or when this process ends.
 pub(crate) struct Origin {
@@ -38,16 +40,11 @@ impl Origin {
         let command = command.arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let life = child.stdin.take();
-        let mut line = Vec::new();
+        let mut line = String::new();
         if let Some(out) = &mut child.stdout {
-            for byte in out.bytes().take(64) {
-                match byte? {
-                    b'\n' => break,
-                    byte => line.push(byte),
-                }
-            }
+            BufReader::new(out.take(LINE_BYTES_MAX)).read_line(&mut line)?;
         }
-        let address = String::from_utf8_lossy(&line).parse();
+        let address = line.trim_end().parse();
         let address = address.map_err(|_| io::Error::other("the origin named no address"))?;
         Ok(Self { child, _life: life, address })
     }

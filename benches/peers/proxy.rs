@@ -59,6 +59,10 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn cpu(&self) -> CpuTime {
         CpuTime::of(self.child.id())
     }

@@ -241,7 +241,7 @@ enum Stance {
 
 /// What is true at this moment, and what was shown when.
 #[derive(Default)]
-struct Truth {
+pub(crate) struct Truth {
     /// Four times the switch's number, and the stance.
     now: AtomicU64,
     /// Of each switch: the generation that showed it, and the first without it.
@@ -261,18 +261,18 @@ impl Truth {
         (now / 4, stances[(now % 4) as usize])
     }
 
-    fn shown(&self, number: u64, on: u64, off: u64) {
+    pub(crate) fn shown(&self, number: u64, on: u64, off: u64) {
         let mut shown = self.shown.lock().expect("no panic under the lock");
         assert_eq!(shown.len() as u64, number, "switches are numbered in order");
         shown.push((on, off));
     }
 
-    fn seen(&self, generation: u64, number: Option<u64>) {
+    pub(crate) fn seen(&self, generation: u64, number: Option<u64>) {
         self.seen.lock().expect("no panic under the lock").push((generation, number));
     }
 
     /// A page belongs to the generation that it names: on both routes, the window in force then.
-    fn judge(self, mut report: Report) -> Report {
+    pub(crate) fn judge(self, mut report: Report) -> Report {
         let shown = self.shown.into_inner().expect("no panic under the lock");
         for (generation, number) in self.seen.into_inner().expect("no panic under the lock") {
             let of = number.and_then(|number| shown.get(usize::try_from(number).ok()?));
