@@ -169,8 +169,7 @@ pub enum Event {
     Settle,
     /// Its owner deletes it.
     Discard,
-    /// Its life goes on until then: its window is longer than was thought, or it was only looked
-    /// at.
+    /// Its life goes on until then: its window is in force still, or it was only looked at.
     Remain(Wall),
     /// Nobody came in time.
     Expire,
