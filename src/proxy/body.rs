@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
 use super::upstream::Lease;
-use crate::limit;
 use crate::telemetry::end::End;
 
 /// Why a body could not be carried on.
@@ -186,7 +185,7 @@ pub(super) struct FromClient {
     pub incoming: Incoming,
     pub clockwork: Clockwork,
     pub progress: Rc<Progress>,
-    /// How long the answer may take once the body is whole.
+    /// How long the server may take for a piece of the body, and for its answer afterwards.
     pub answer_timeout: Duration,
 }
 
@@ -201,13 +200,15 @@ impl FromClient {
                 }
                 if let Some(Err(_)) = &frame {
                     self.progress.fault.set(Some(End::ClientBodyAbort));
-                } else if frame.is_none() || self.incoming.is_end_stream() {
+                } else {
+                    // Whole, or the server's turn to take this piece and ask for the next.
                     self.clockwork.restart(Wait::Upstream, self.answer_timeout);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
             }
             Poll::Pending => {
-                self.clockwork.arm(Wait::Body, limit::BODY_IDLE);
+                self.clockwork.clear(Wait::Upstream);
+                self.clockwork.arm(Wait::Body, self.clockwork.pace().body);
                 Poll::Pending
             }
         }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use super::answer;
 use super::deadline::{Clockwork, Wait};
 use super::ending::Story;
+use super::gather::Gather;
 use super::guard::{Guard, Wire};
 use super::request;
 use super::upgrade::{self, Upstream};
@@ -51,7 +52,9 @@ impl Conn {
     pub(super) fn end(&self) {
         self.clockwork.clear(Wait::Upstream);
         self.clockwork.clear(Wait::Body);
-        self.clockwork.restart(Wait::Head, limit::KEEP_ALIVE_IDLE);
+        let pace = self.clockwork.pace();
+        let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
+        self.clockwork.restart(Wait::Head, next);
         self.wire.end();
     }
 
@@ -88,7 +91,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     let _ = stream.set_nodelay(true);
     let registered = worker.sweep.register();
     let clockwork = registered.share();
-    clockwork.restart(Wait::Head, limit::HEAD_DEADLINE);
+    clockwork.restart(Wait::Head, clockwork.pace().head);
     let wire = Rc::new(Wire::default());
     let address = peer.ip().to_canonical().to_string();
     let conn = Rc::new(Conn {
@@ -102,7 +105,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         expecting: Cell::new(false),
         forwarded: RefCell::default(),
     });
-    let guard = Guard::new(stream, Rc::clone(&wire), clockwork.clone());
+    let guard = Guard::new(Gather(stream), Rc::clone(&wire), clockwork.clone());
     let service = service_fn(|request| request::serve(&conn, request));
     let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
     let mut graceful = false;
@@ -118,11 +121,13 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         if worker.cutting() {
             return Poll::Ready(Ended::Cut);
         }
-        if clockwork.passed(Wait::Head) { Poll::Ready(Ended::Late) } else { Poll::Pending }
+        // The head of a request behind the one that is being answered may take its time.
+        let late = clockwork.passed(Wait::Head) && !wire.in_flight();
+        if late { Poll::Ready(Ended::Late) } else { Poll::Pending }
     })
     .await;
     let parts = http.into_parts();
-    let stream = parts.io.into_inner().into_inner();
+    let stream = parts.io.into_inner().into_inner().0;
     let tunnel = conn.upgrade.take();
     match (ended, tunnel) {
         (Ended::Served(Ok(())), Some(upstream)) => {

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use super::Pace;
+
 /// What a connection may be waiting for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wait {
@@ -33,6 +35,7 @@ pub(super) struct Deadlines {
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     now: Cell<u64>,
+    pace: Pace,
     entries: RefCell<slab::Slab<Rc<Deadlines>>>,
 }
 
@@ -45,6 +48,11 @@ pub(super) struct Registered {
 }
 
 impl Sweep {
+    /// For connections that may take this long.
+    pub(super) fn new(pace: Pace) -> Self {
+        Self { pace, ..Self::default() }
+    }
+
     /// Milliseconds since the worker began, as of the last sweep.
     pub(super) fn now(&self) -> u64 {
         self.now.get()
@@ -111,6 +119,11 @@ pub(super) struct Clockwork {
 }
 
 impl Clockwork {
+    /// How long the client may take.
+    pub(super) fn pace(&self) -> &Pace {
+        &self.sweep.pace
+    }
+
     /// Starts the deadline of `wait`, unless it already runs.
     pub(super) fn arm(&self, wait: Wait, span: Duration) {
         if self.deadlines.at[wait as usize].get() == 0 {

@@ -7,7 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri, Version, request};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
@@ -42,6 +43,9 @@ pub(super) enum ForwardError {
     /// The server's answer is not HTTP.
     #[error("the server's answer is malformed: {0}")]
     Malformed(hyper::Error),
+    /// The server's answer could be read in two ways.
+    #[error("the framing of the server's answer is in doubt")]
+    InDoubt,
     /// The answer's head did not come in time.
     #[error("the server did not answer in time")]
     TimedOut,
@@ -59,7 +63,7 @@ impl ForwardError {
             }
             Self::Connect(ConnectError::TimedOut(_)) => End::UpstreamConnectTimeout,
             Self::Reset(_) => End::UpstreamWaitReset,
-            Self::Malformed(_) => End::UpstreamWaitMalformed,
+            Self::Malformed(_) | Self::InDoubt => End::UpstreamWaitMalformed,
             Self::TimedOut => End::UpstreamWaitTimeout,
             Self::Client(end) => *end,
         }
@@ -72,7 +76,8 @@ impl ForwardError {
             Self::Connect(ConnectError::Refused(..))
             | Self::NeverSent(_)
             | Self::Reset(_)
-            | Self::Malformed(_) => PlainKind::BadGateway,
+            | Self::Malformed(_)
+            | Self::InDoubt => PlainKind::BadGateway,
             Self::Client(End::ClientBodyTimeout) => PlainKind::Timeout,
             Self::Client(_) => PlainKind::BadRequest,
         }
@@ -82,7 +87,11 @@ impl ForwardError {
     pub(super) fn never_sent(&self) -> bool {
         match self {
             Self::Connect(_) | Self::NeverSent(_) => true,
-            Self::Reset(_) | Self::Malformed(_) | Self::TimedOut | Self::Client(_) => false,
+            Self::Reset(_)
+            | Self::Malformed(_)
+            | Self::InDoubt
+            | Self::TimedOut
+            | Self::Client(_) => false,
         }
     }
 }
@@ -119,6 +128,10 @@ pub(super) fn start(
     }
     let exchange = Exchange::of(conn, &judged);
     let upload = upload(conn, &judged, incoming, &mut story);
+    if upload.size_hint().exact().is_none() {
+        // Else hyper takes a GET of unknown length for one without a body, and drops it.
+        parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let request = Request::from_parts(origin_form(parts), upload);
     let Some(lease) = exchange.pooled() else {
         return Err(Box::pin(async move {
@@ -290,6 +303,7 @@ impl Exchange {
         }
         story.server = Some(lease.server());
         let progress = story.progress.clone();
+        let switches = request.headers().contains_key(UPGRADE);
         let answer = lease.requests().try_send_request(request);
         async move {
             let mut answer = pin!(answer);
@@ -306,6 +320,9 @@ impl Exchange {
             .await;
             clockwork.clear(Wait::Upstream);
             match waited {
+                Ok(Ok(response)) if is_in_doubt(&response, switches) => {
+                    Err((ForwardError::InDoubt, None))
+                }
                 Ok(Ok(response)) => Ok((response, lease)),
                 Ok(Err(mut error)) => {
                     let unsent = error.take_message().map(Box::new);
@@ -329,6 +346,24 @@ impl ForwardError {
     }
 }
 
+/// Whether an answer could be read in two ways (RFC 9112 §6.3), of which hyper would take one: so
+/// is a second answer smuggled behind the first. A switch of protocols nobody asked for is another.
+fn is_in_doubt(response: &Response<Incoming>, switches: bool) -> bool {
+    let mut lengths = response.headers().get_all(CONTENT_LENGTH).iter();
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    let framing = match (lengths.next(), codings.next()) {
+        (None, None) => false,
+        (Some(_), Some(_)) => true,
+        (Some(length), None) => {
+            lengths.next().is_some() || !length.as_bytes().iter().all(u8::is_ascii_digit)
+        }
+        (None, Some(coding)) => {
+            codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+    };
+    framing || response.status() == StatusCode::SWITCHING_PROTOCOLS && !switches
+}
+
 /// The answer of a server on its way to the client.
 pub(super) fn answered(
     conn: &Conn,
@@ -339,10 +374,10 @@ pub(super) fn answered(
 ) -> Response<Body> {
     story.first_byte = Some(story.elapsed());
     let (mut parts, incoming) = response.into_parts();
+    hop::down(&mut parts.headers, judged.site().via.as_ref());
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(conn, story, parts, lease);
     }
-    hop::down(&mut parts.headers, judged.site().via.as_ref());
     parts.version = Version::HTTP_11;
     story.answered(parts.status, End::Done);
     let answer = Answer {

@@ -10,7 +10,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::deadline::{Clockwork, Wait};
 use super::wire::{Fault, Scan, Scanner};
-use crate::limit;
 
 /// What the connection and the guard tell each other.
 #[derive(Debug, Default)]
@@ -31,6 +30,11 @@ impl Wire {
     /// Whether a head has begun and not ended.
     pub(super) fn in_head(&self) -> bool {
         self.in_head.get()
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn in_flight(&self) -> bool {
+        self.in_flight.get()
     }
 
     /// Bytes after the request that is being answered are no HTTP.
@@ -88,7 +92,7 @@ impl<S> Guard<S> {
         before: usize,
     ) -> Poll<io::Result<()>> {
         if self.scanner.is_between() {
-            self.clockwork.restart(Wait::Head, limit::HEAD_DEADLINE);
+            self.clockwork.restart(Wait::Head, self.clockwork.pace().head);
         }
         let scan = self.scanner.scan(&buf.filled()[before..]);
         self.wire.in_head.set(self.scanner.is_in_head());
@@ -119,7 +123,7 @@ impl<S> Guard<S> {
         } else if self.clockwork.passed(Wait::Write) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         } else {
-            self.clockwork.arm(Wait::Write, limit::WRITE_STALL);
+            self.clockwork.arm(Wait::Write, self.clockwork.pace().write);
         }
         polled
     }

@@ -225,14 +225,12 @@ fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Ca
 }
 
 fn check_expectation(conn: &Conn, headers: &HeaderMap) -> Result<(), Bad> {
-    match headers.get(EXPECT) {
-        None => Ok(()),
-        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
-            conn.expects_continue();
-            Ok(())
-        }
-        Some(_) => Err(Bad::unsupported(StatusCode::EXPECTATION_FAILED)),
+    let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if !headers.get_all(EXPECT).iter().all(known) {
+        return Err(Bad::unsupported(StatusCode::EXPECTATION_FAILED));
     }
+    conn.expects_continue();
+    Ok(())
 }
 
 fn scheme_of(headers: &HeaderMap, trust: Trust) -> Scheme {

@@ -13,11 +13,13 @@ mod deadline;
 mod ending;
 mod fields;
 mod forward;
+mod gather;
 mod guard;
 mod head;
 mod hop;
 mod listen;
 mod own;
+mod pace;
 mod request;
 mod resume;
 mod upgrade;
@@ -31,6 +33,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+pub use pace::Pace;
 
 use crate::clock::Clock;
 use crate::snapshot::Live;
@@ -51,6 +55,8 @@ pub struct Parts {
     pub access: AccessLog,
     /// What time it is.
     pub clock: Clock,
+    /// How long clients may take.
+    pub pace: Pace,
 }
 
 /// How far a worker is with stopping.

@@ -1,7 +1,6 @@
 //! WebSocket: an upgrade that the server accepted becomes a tunnel once hyper is done.
 
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -21,8 +20,12 @@ use super::fields::Fields;
 use super::head::Judged;
 use super::hop::Switch;
 use super::upstream::{Lease, Socket};
-use crate::limit;
 use crate::telemetry::end::End;
+
+/// What is told when the client's side of a tunnel breaks.
+const CLIENT: End = End::ClientAnswerAbort;
+/// What is told when the server's side does.
+const SERVER: End = End::UpstreamAnswerReset;
 
 /// The server's side of a tunnel to be.
 pub(super) struct Upstream {
@@ -58,6 +61,7 @@ pub(super) fn accept(
     conn.wire.tunnel();
     story.answered(parts.status, End::Done);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     *conn.upgrade.borrow_mut() = Some(Upstream { socket: lease.socket(), story });
     Response::from_parts(parts, Body::empty())
 }
@@ -69,17 +73,22 @@ pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, ups
         story.cut(End::UpstreamAnswerReset);
         return;
     };
+    if conn.wire.fault().is_some() {
+        // It spoke before it was answered, and some of what it said is gone.
+        story.cut(End::ClientHeadMalformed);
+        return;
+    }
     let clockwork = &conn.clockwork;
     clockwork.clear(Wait::Head);
-    clockwork.restart(Wait::Upstream, limit::TUNNEL_IDLE);
+    clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
     let carry = async {
-        server.write_all(&early).await?;
-        client.write_all(&ahead).await?;
+        server.write_all(&early).await.map_err(|_| SERVER)?;
+        client.write_all(&ahead).await.map_err(|_| CLIENT)?;
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::try_join!(
-            pump(from_client, to_server, clockwork),
-            pump(from_server, to_client, clockwork)
+            pump((from_client, CLIENT), (to_server, SERVER), clockwork),
+            pump((from_server, SERVER), (to_client, CLIENT), clockwork)
         )
     };
     let mut carry = pin!(carry);
@@ -97,28 +106,28 @@ pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, ups
             story.bytes_out = down;
             story.complete();
         }
-        Some(Err(_)) => story.cut(End::UpstreamAnswerReset),
+        Some(Err(end)) => story.cut(end),
         None if conn.worker.cutting() => story.cut(End::ProxyAnswerStop),
         None => story.cut(End::UpstreamAnswerTimeout),
     }
 }
 
-/// Carries bytes one way; passes the end on too.
+/// Carries bytes one way; passes the end on too. Each side comes with what is told if it breaks.
 async fn pump(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    (mut from, source): (ReadHalf<'_>, End),
+    (mut to, sink): (WriteHalf<'_>, End),
     clockwork: &Clockwork,
-) -> io::Result<u64> {
+) -> Result<u64, End> {
     let mut piece = vec![0; 16 * 1024];
     let mut carried = 0;
     loop {
-        let count = from.read(&mut piece).await?;
+        let count = from.read(&mut piece).await.map_err(|_| source)?;
         if count == 0 {
-            to.shutdown().await?;
+            to.shutdown().await.map_err(|_| sink)?;
             return Ok(carried);
         }
-        to.write_all(&piece[..count]).await?;
+        to.write_all(&piece[..count]).await.map_err(|_| sink)?;
         carried += count as u64;
-        clockwork.restart(Wait::Upstream, limit::TUNNEL_IDLE);
+        clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
     }
 }

@@ -90,7 +90,7 @@ impl Current {
 
 impl Worker {
     fn new(parts: &Parts, workers: usize) -> Rc<Self> {
-        let sweep = Rc::new(Sweep::default());
+        let sweep = Rc::new(Sweep::new(parts.pace));
         let shard = parts.metrics.shard();
         let mut view = parts.live.view();
         let pool = Pool::new(Rc::clone(&sweep));
@@ -243,7 +243,7 @@ pub(super) async fn run(
         tokio::select! {
             Some((stream, peer)) = accepted.recv() => {
                 if connections.len() >= worker.share {
-                                        continue;
+                    continue;
                 }
                 worker.shard.connection_opened();
                 connections.spawn_local(conn::serve(Rc::clone(&worker), stream, peer));

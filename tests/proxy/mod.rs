@@ -1,1 +1,22 @@
+//! Requests over the wire: forwarding, refusing, faults, end codes.
 
+/// Answers while a place is closed, for each who asks.
+mod closed;
+/// Every end code, and what leads to it.
+mod ends;
+/// What goes wrong between the proxy, the application and the client.
+mod faults;
+/// Requests and answers carried whole.
+mod forward;
+/// Heads and bodies that two parsers could read in two ways.
+mod head;
+/// What belongs to one hop, and what this hop adds.
+mod hop;
+/// How long clients may take, and how much they may send.
+mod limits;
+/// A node's data plane in front of an origin.
+mod node;
+/// Stopping: what finishes, what closes at once, what is cut.
+mod stop;
+/// WebSocket.
+mod tunnel;

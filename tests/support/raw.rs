@@ -49,6 +49,24 @@ impl Raw {
         self.stream.write_all(bytes.as_ref())
     }
 
+    /// Sends up to this many bytes, until the peer has taken nothing for a second; tells how many.
+    #[track_caller]
+    pub(crate) fn send_until_stuck(&mut self, most: usize) -> usize {
+        let patience = Some(Duration::from_secs(1));
+        self.stream.set_write_timeout(patience).expect("a timeout that is not zero");
+        let piece = [b'x'; 64 * 1024];
+        let mut sent = 0;
+        while sent < most {
+            match self.stream.write(&piece[..piece.len().min(most - sent)]) {
+                Ok(count) => sent += count,
+                Err(fault) if is_timeout(&fault) => break,
+                Err(fault) => panic!("after {sent} bytes: {fault}"),
+            }
+        }
+        self.stream.set_write_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
+        sent
+    }
+
     /// The next final response; interim ones (1xx other than 101) are passed over.
     #[track_caller]
     pub(crate) fn response(&mut self) -> Message {

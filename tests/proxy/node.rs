@@ -1,0 +1,280 @@
+//! A node's data plane in front of an origin: real sockets, a real store and vault, access lines
+//! that can be read, and windows that the test closes places with.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use intermission::clock::Clock;
+use intermission::config;
+use intermission::digest;
+use intermission::id::Id;
+use intermission::pages::Pages;
+use intermission::proxy::{Bound, Pace, Parts, Workers};
+use intermission::snapshot::{self, AccessFormat, Cells, LogTarget, Publisher, Site};
+use intermission::store::embedded::Embedded;
+use intermission::store::{self, Store};
+use intermission::telemetry::access::{AccessLog, AccessWriter};
+use intermission::telemetry::metrics::Metrics;
+use intermission::vault::{NodeKey, Vault};
+use intermission::window::scope::{Scope, Selection};
+use intermission::window::state::{Author, Mode, Order, Texts, Window};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::eventually;
+use crate::support::http1::Message;
+use crate::support::origin::Origin;
+use crate::support::raw::{Raw, exchange};
+
+/// What differs from test to test: lines added to the sections of the config, and patience.
+pub(super) struct Setup {
+    /// `[listen]`
+    pub(super) listen: &'static str,
+    /// `[[upstream]]`
+    pub(super) upstream: &'static str,
+    /// `[[route]]` of everything
+    pub(super) route: &'static str,
+    /// More sections.
+    pub(super) more: &'static str,
+    /// The server behind the route, if it is not the origin.
+    pub(super) server: Option<SocketAddr>,
+    pub(super) pace: Pace,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { listen: "", upstream: "", route: "", more: "", server: None, pace: Pace::default() }
+    }
+}
+
+/// A node. Stops when dropped.
+pub(super) struct Node {
+    pub(super) origin: Origin,
+    workers: RefCell<Option<Workers>>,
+    address: SocketAddr,
+    folder: TempDir,
+    publisher: RefCell<Publisher>,
+    site: Arc<Site>,
+    pages: Arc<Pages>,
+    metrics: Metrics,
+    engine: Arc<Embedded>,
+    writer: Cell<Option<AccessWriter>>,
+}
+
+impl Node {
+    /// A node as it comes, in front of this origin.
+    pub(super) fn before(origin: Origin) -> Self {
+        Self::start(origin, &Setup::default())
+    }
+
+    /// A node in front of this origin.
+    pub(super) fn start(origin: Origin, setup: &Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = config_text(setup, setup.server.unwrap_or(origin.address()));
+        let loaded = match config::load_text("proxy.toml", &text, folder.path()) {
+            Ok(loaded) => loaded,
+            Err(problems) => panic!("{:?}", problems.iter().collect::<Vec<_>>()),
+        };
+        let target = LogTarget::File(folder.path().join("access.log"));
+        let log = AccessLog::start(target, AccessFormat::Json).expect("a log");
+        let (access, writer) = log;
+        let clock = Clock::System;
+        let engine = store::open(&folder.path().join("store"), clock.clone()).expect("a store");
+        let key = NodeKey::load_or_create(folder.path()).expect("a key");
+        let engine = Arc::new(engine);
+        let store = Arc::clone(&engine) as Arc<dyn Store>;
+        let vault = Vault::new(store, key, clock.clone(), loaded.site.node_tag);
+        let (site, pages) = (loaded.site, loaded.pages);
+        let open = Cells::open(&site);
+        let (publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
+        let metrics = Metrics::default();
+        let bound = Bound::bind(&loaded.process.listeners, 1).expect("loopback has ports");
+        let address = bound.addresses()[0];
+        let (pace, counts) = (setup.pace, metrics.clone());
+        let parts = Parts { live, vault, metrics: counts, access, clock, pace };
+        let workers = Workers::spawn(bound, &parts).expect("threads");
+        Self {
+            origin,
+            workers: RefCell::new(Some(workers)),
+            address,
+            folder,
+            publisher: RefCell::new(publisher),
+            site,
+            pages,
+            metrics,
+            engine,
+            writer: Cell::new(Some(writer)),
+        }
+    }
+
+    /// Where visitors are served.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A visitor's connection.
+    #[track_caller]
+    pub(super) fn connect(&self) -> Raw {
+        Raw::connect(self.address)
+    }
+
+    /// What a request on a connection of its own is answered.
+    #[track_caller]
+    pub(super) fn ask(&self, request: impl AsRef<[u8]>) -> Message {
+        exchange(self.address, request)
+    }
+
+    /// Fails unless a visitor with an ordinary request is served.
+    #[track_caller]
+    pub(super) fn is_well(&self) {
+        let answer = self.ask(get("/well"));
+        assert!(matches!(answer.status(), 200..=599), "{:?}", answer.first_line);
+    }
+
+    /// Closes everything, with no promise of an end.
+    pub(super) fn close(&self, mode: Mode) {
+        self.close_scope(mode, &[], &[], None);
+    }
+
+    /// Closes these regions and routes (none is all) for this long.
+    pub(super) fn close_scope(
+        &self,
+        mode: Mode,
+        regions: &[&str],
+        routes: &[&str],
+        back_in: Option<Duration>,
+    ) {
+        let names = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
+        let now = Clock::System.now();
+        let order = Order {
+            scope: Scope { regions: names(regions), routes: names(routes) },
+            mode,
+            texts: Texts::default(),
+            promised_end: back_in.map(|span| now.plus(span)),
+            drain: Duration::from_secs(1),
+        };
+        let author = Author::intermission("a test");
+        let window = Window::begin(Id::new(now, self.site.node_tag), order, &author, now).window;
+        let cells = Cells::compute(&self.site, &[&window], &self.pages, None);
+        self.publish(cells);
+    }
+
+    /// From here on the store fails whatever is asked of it.
+    pub(super) fn break_store(&self) {
+        self.engine.shutdown();
+    }
+
+    /// Opens everything.
+    pub(super) fn reopen(&self) {
+        self.publish(Cells::open(&self.site));
+    }
+
+    fn publish(&self, cells: Cells) {
+        let (site, pages) = (Arc::clone(&self.site), Arc::clone(&self.pages));
+        self.publisher.borrow_mut().publish(site, cells, pages);
+    }
+
+    /// Stops the workers; tells how many connections were cut.
+    pub(super) fn stop(&self, drain: Duration) -> usize {
+        let workers = self.workers.take().expect("a node stops once");
+        workers.stop(drain)
+    }
+
+    /// Waits until this many access lines are written, and gives them in their order.
+    #[track_caller]
+    pub(super) fn lines(&self, count: usize) -> Vec<Value> {
+        eventually(&format!("{count} access lines"), || {
+            let text = std::fs::read_to_string(self.folder.path().join("access.log")).ok()?;
+            let whole = &text[..=text.rfind('\n')?];
+            let lines: Vec<Value> = whole.lines().map(read_line).collect();
+            (lines.len() >= count).then_some(lines)
+        })
+    }
+
+    /// The end of the only request so far.
+    #[track_caller]
+    pub(super) fn end(&self) -> String {
+        let lines = self.lines(1);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        end_of(&lines[0])
+    }
+
+    /// The value of a metric's series, 0 if there is none yet.
+    pub(super) fn metric(&self, series: &str) -> u64 {
+        let text = self.metrics.render();
+        let line = text.lines().find(|line| line.starts_with(series));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        value.map_or(0, |value| value.parse().expect("a number"))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(workers) = self.workers.take() {
+            workers.stop(Duration::ZERO);
+        }
+        drop(self.writer.take());
+    }
+}
+
+/// The end of an access line.
+pub(super) fn end_of(line: &Value) -> String {
+    line["end"].as_str().expect("every line has an end").to_owned()
+}
+
+/// An ordinary request.
+pub(super) fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: site.test\r\n\r\n")
+}
+
+/// A request with a body and its length.
+pub(super) fn post(target: &str, body: &str) -> String {
+    let length = body.len();
+    format!("POST {target} HTTP/1.1\r\nHost: site.test\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+fn read_line(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|fault| panic!("{fault} in {line:?}"))
+}
+
+fn config_text(setup: &Setup, server: SocketAddr) -> String {
+    let Setup { listen, upstream, route, more, .. } = setup;
+    let hash = digest::hex(&digest::sha256(b"of-the-tests"));
+    format!(
+        r#"
+[node]
+name = "node-1"
+region = "eu"
+workers = 1
+[listen]
+http = ["127.0.0.1:0"]
+{listen}
+[admin]
+listen = "127.0.0.1:0"
+[[admin.token]]
+name = "ops"
+sha256 = "{hash}"
+[store]
+directory = "store"
+[[region]]
+name = "eu"
+[[region]]
+name = "apac"
+hosts = ["apac.test"]
+[[upstream]]
+name = "app"
+servers = ["{server}"]
+{upstream}
+[[route]]
+name = "site"
+title = "The Site"
+hosts = ["*.test", "*.test.example"]
+paths = ["/*"]
+upstream = "app"
+{route}
+{more}
+"#
+    )
+}
