@@ -10,7 +10,8 @@ pub(crate) const CAPTURE: &str = "capture";
 pub(crate) const SWITCH: &str = "switch";
 
 pub(crate) const USAGE: &str = "\
-cargo bench --bench peers -- [--rounds N] [--seconds S] [--connections N] [--cases NAME,NAME] [--calls]
+cargo bench --bench peers -- [--rounds N] [--seconds S] [--connections N]
+                             [--cases NAME,NAME] [--calls]
 cases: small, big, form, closed, capture, switch; all of them if none is named
 --calls counts system calls as well, after the measurement, where strace is installed";
 

@@ -169,7 +169,8 @@ pub enum Event {
     Settle,
     /// Its owner deletes it.
     Discard,
-    /// Its life goes on until then: its window is longer than was thought, or it was only looked at.
+    /// Its life goes on until then: its window is longer than was thought, or it was only looked
+    /// at.
     Remain(Wall),
     /// Nobody came in time.
     Expire,
