@@ -150,6 +150,14 @@ fn last_words(ended: &Ended, wire: &Wire, tell: impl Fn(StatusCode, End)) -> Opt
             tell(StatusCode::REQUEST_TIMEOUT, End::ClientHeadTimeout);
             Some(answer::BARE_TIMEOUT)
         }
+        (Ended::Served(Err(error)), _) if error.is_parse_too_large() => {
+            tell(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, End::ClientHeadTooLarge);
+            None
+        }
+        (Ended::Served(Err(error)), _) if error.is_parse() => {
+            tell(StatusCode::BAD_REQUEST, End::ClientHeadMalformed);
+            None
+        }
         (Ended::Served(_), Some(fault)) if fault.is_size() => {
             tell(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, End::ClientHeadTooLarge);
             Some(answer::BARE_TOO_LARGE)
@@ -157,14 +165,6 @@ fn last_words(ended: &Ended, wire: &Wire, tell: impl Fn(StatusCode, End)) -> Opt
         (Ended::Served(_), Some(fault)) if !fault.is_in_body() => {
             tell(StatusCode::BAD_REQUEST, End::ClientHeadMalformed);
             Some(answer::BARE_MALFORMED)
-        }
-        (Ended::Served(Err(error)), None) if error.is_parse_too_large() => {
-            tell(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, End::ClientHeadTooLarge);
-            None
-        }
-        (Ended::Served(Err(error)), None) if error.is_parse() => {
-            tell(StatusCode::BAD_REQUEST, End::ClientHeadMalformed);
-            None
         }
         (Ended::Served(_), _) => None,
     }

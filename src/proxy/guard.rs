@@ -108,11 +108,11 @@ impl<S> Guard<S> {
                 buf.set_filled(before + offset);
                 if offset > 0 { Poll::Ready(Ok(())) } else { self.end_of_input(cx) }
             }
-            Scan::FaultInBody(_) => {
+            Scan::FaultInBody(offset, _) => {
+                // The head and what was right of the body may be in the same piece.
                 self.wire.fault.set(Some(Fault::BadChunk));
-                buf.set_filled(before);
-                let text = "the request body's framing is broken";
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)))
+                buf.set_filled(before + offset);
+                if offset > 0 { Poll::Ready(Ok(())) } else { broken_body() }
             }
         }
     }
@@ -129,14 +129,22 @@ impl<S> Guard<S> {
     }
 }
 
+/// What a body is read as behind the last byte that was right.
+fn broken_body() -> Poll<io::Result<()>> {
+    let text = "the request body's framing is broken";
+    Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)))
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.wire.fault.get().is_some() {
-            return self.end_of_input(cx);
+        match self.wire.fault.get() {
+            Some(fault) if fault.is_in_body() => return broken_body(),
+            Some(_) => return self.end_of_input(cx),
+            None => {}
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;

@@ -16,6 +16,8 @@ use crate::limit;
 pub(super) enum Fault {
     /// A line that does not end in CRLF, or holds a bare CR (RFC 9112 §2.2).
     BareLineEnd,
+    /// A request line of another version than HTTP/1.1 or HTTP/1.0 (RFC 9112 §2.3).
+    OtherVersion,
     /// A folded header line (RFC 9112 §5.2).
     FoldedLine,
     /// Both `Content-Length` and `Transfer-Encoding` (RFC 9112 §6.1).
@@ -83,8 +85,8 @@ pub(super) enum Scan {
     Clean,
     /// Up to the head that begins at this offset; it is faulty.
     FaultInHead(usize, Fault),
-    /// A body is faulty.
-    FaultInBody(Fault),
+    /// A body is faulty, in the line that begins or goes on at this offset.
+    FaultInBody(usize, Fault),
 }
 
 impl Scanner {
@@ -138,7 +140,7 @@ impl Scanner {
                     match self.take_line(&mut rest, limit::TRAILER_BYTES_MAX) {
                         Ok(true) => {}
                         Ok(false) => return Scan::Clean,
-                        Err(fault) => return Scan::FaultInBody(fault),
+                        Err(fault) => return Scan::FaultInBody(here, fault),
                     }
                 }
             }
@@ -213,7 +215,8 @@ impl Scanner {
             At::Head if self.request_line => {
                 // RFC 9112 §2.2: an empty line before a request line is to be ignored.
                 self.request_line = line.is_empty();
-                Ok(())
+                let known = line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
+                if known || line.is_empty() { Ok(()) } else { Err(Fault::OtherVersion) }
             }
             At::Head if line.is_empty() => self.end_head(),
             At::Head => self.field(line),
@@ -319,7 +322,7 @@ mod tests {
             match (scanner.scan(byte), whole) {
                 (Scan::Clean, _) => offset += 1,
                 (Scan::FaultInHead(_, fault), Scan::FaultInHead(_, expected))
-                | (Scan::FaultInBody(fault), Scan::FaultInBody(expected)) => {
+                | (Scan::FaultInBody(_, fault), Scan::FaultInBody(_, expected)) => {
                     assert_eq!(fault, expected, "byte by byte");
                     return whole;
                 }
@@ -344,6 +347,7 @@ mod tests {
         let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         for (head, fault) in [
             ("GET / HTTP/1.1\nHost: a\r\n\r\n", Fault::BareLineEnd),
+            ("PRI * HTTP/2.0\r\n\r\n", Fault::OtherVersion),
             ("GET / HTTP/1.1\r\nA: b\n\r\n", Fault::BareLineEnd),
             ("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", Fault::BareLineEnd),
             ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", Fault::FoldedLine),
@@ -382,7 +386,7 @@ mod tests {
             "3\r\nabc\n",
         ] {
             let found = scan(format!("{head}{body}").as_bytes());
-            assert!(matches!(found, Scan::FaultInBody(_)), "{body:?}: {found:?}");
+            assert!(matches!(found, Scan::FaultInBody(..)), "{body:?}: {found:?}");
         }
     }
 
@@ -392,6 +396,7 @@ mod tests {
         assert_eq!(scan(long.as_bytes()), Scan::FaultInHead(0, Fault::HeadTooLarge));
         let chunk =
             format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "x".repeat(300));
-        assert_eq!(scan(chunk.as_bytes()), Scan::FaultInBody(Fault::BadChunk));
+        let line = chunk.len() - 302;
+        assert_eq!(scan(chunk.as_bytes()), Scan::FaultInBody(line, Fault::BadChunk));
     }
 }

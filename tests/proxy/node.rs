@@ -126,13 +126,6 @@ impl Node {
         exchange(self.address, request)
     }
 
-    /// Fails unless a visitor with an ordinary request is served.
-    #[track_caller]
-    pub(super) fn is_well(&self) {
-        let answer = self.ask(get("/well"));
-        assert!(matches!(answer.status(), 200..=599), "{:?}", answer.first_line);
-    }
-
     /// Closes everything, with no promise of an end.
     pub(super) fn close(&self, mode: Mode) {
         self.close_scope(mode, &[], &[], None);
