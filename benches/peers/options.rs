@@ -10,10 +10,11 @@ pub(crate) const CAPTURE: &str = "capture";
 pub(crate) const SWITCH: &str = "switch";
 
 pub(crate) const USAGE: &str = "\
-cargo bench --bench peers -- [--rounds N] [--seconds S] [--connections N]
-                             [--cases NAME,NAME] [--calls]
-cases: small, big, form, closed, capture, switch; all of them if none is named
---calls counts system calls as well, after the measurement, where strace is installed";
+cargo bench --bench peers -- [OPTION]…
+--rounds N, --seconds S, --connections N: how much is measured
+--cases NAME,NAME: these alone
+(the cases are small, big, form, closed, capture and switch)
+--calls: count system calls as well, after the measurement, where strace is installed";
 
 /// How much is measured.
 pub(crate) struct Options {
