@@ -97,6 +97,9 @@ pub const SUBMISSION_LIFE: Duration = Duration::from_secs(48 * 3600);
 pub const ACCEPTED_GRACE: Duration = Duration::from_secs(15 * 60);
 /// A tombstone: id, times, state, size; no content.
 pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long before a submission's life ends it is looked at: while its window is still in force it
+/// is prolonged, so that nothing runs out that could not have been sent.
+pub const PROLONG_AHEAD: Duration = Duration::from_secs(24 * 3600);
 /// A submission's life, however long the window over it is promised to last. Over it: expired.
 pub const SUBMISSION_LIFE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Two posts of the same bytes to the same place by one browser within this are one submission.

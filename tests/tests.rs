@@ -18,6 +18,8 @@ mod proxy;
 mod rules;
 /// The contract that every store engine keeps.
 mod store;
+/// Switches as fast as they go, under visitors.
+mod storm;
 /// Origins, proxies and clients that the tests are told with.
 mod support;
 /// Access lines and metrics.

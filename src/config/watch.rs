@@ -116,7 +116,14 @@ struct Looking {
     pages: Option<PathBuf>,
     watcher: Option<RecommendedWatcher>,
     armed: BTreeSet<PathBuf>,
-    seen: Option<Hash>,
+    seen: Option<Content>,
+}
+
+/// What was seen of the file and of the templates.
+#[derive(Clone, PartialEq, Eq)]
+struct Content {
+    file: Hash,
+    pages: Option<Hash>,
 }
 
 /// What the thread does next.
@@ -125,7 +132,6 @@ enum Next {
     Look,
     /// Nobody said that anything changed.
     LookAnyway,
-    Rest,
     Stop,
 }
 
@@ -148,7 +154,6 @@ impl Looking {
             };
             let is_other = match next {
                 Next::Stop => return,
-                Next::Rest => false,
                 Next::Look => self.looks_other(Missing::Wait),
                 Next::LookAnyway => self.looks_other(Missing::Tell),
             };
@@ -184,16 +189,13 @@ impl Looking {
         if self.pages == dir {
             return Next::Look;
         }
-        // A change of the file that was not yet looked at must not be lost in the new hash.
-        let missed = self.looks_other(Missing::Wait);
         self.pages = dir;
         self.arm();
-        if missed {
-            self.seen = None;
-            return Next::Look;
+        // A change of the file that was not yet looked at must not be lost: its hash stays.
+        if let Some(seen) = &mut self.seen {
+            seen.pages = self.pages.as_deref().map(pages_hash);
         }
-        self.seen = self.content();
-        Next::Rest
+        Next::Look
     }
 
     /// Whether the content is another than when this was last asked.
@@ -203,22 +205,13 @@ impl Looking {
         if now.is_none() && missing == Missing::Wait {
             return false;
         }
-        std::mem::replace(&mut self.seen, now) != now
+        std::mem::replace(&mut self.seen, now) != self.seen
     }
 
-    /// The hash of all that is watched; none if the file is missing or empty.
-    fn content(&self) -> Option<Hash> {
+    /// The hashes of all that is watched; none if the file is missing or empty.
+    fn content(&self) -> Option<Content> {
         let file = file_hash(&self.file)?;
-        let mut parts = file.to_vec();
-        if let Some(dir) = &self.pages {
-            let mut files = BTreeSet::new();
-            files_below(dir, TEMPLATE_DEPTH_MAX, &mut files);
-            for path in files {
-                parts.extend(sha256(path.as_os_str().as_encoded_bytes()));
-                parts.extend(file_hash(&path).unwrap_or_default());
-            }
-        }
-        Some(sha256(&parts))
+        Some(Content { file, pages: self.pages.as_deref().map(pages_hash) })
     }
 
     /// Watches the directories as they are now: one that was deleted and made again is another.
@@ -252,6 +245,18 @@ impl Looking {
 
 fn file_hash(path: &Path) -> Option<Hash> {
     super::read(path).ok().filter(|bytes| !bytes.is_empty()).map(|bytes| sha256(&bytes))
+}
+
+/// The hash of all templates, their names included.
+fn pages_hash(dir: &Path) -> Hash {
+    let mut files = BTreeSet::new();
+    files_below(dir, TEMPLATE_DEPTH_MAX, &mut files);
+    let mut parts = Vec::new();
+    for path in files {
+        parts.extend(sha256(path.as_os_str().as_encoded_bytes()));
+        parts.extend(file_hash(&path).unwrap_or_default());
+    }
+    sha256(&parts)
 }
 
 /// The files of a directory and of those below it. A ConfigMap's own folders, which begin with two

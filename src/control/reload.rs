@@ -125,7 +125,7 @@ impl Reloader {
             warnings: Vec::new(),
         };
         let path = self.path.clone();
-        // Reading and compiling may take long (10,000 routes, a slow disk); it holds nobody up here.
+        // Compiling may take long (10,000 routes, a slow disk) and holds nobody up here.
         let loaded = match tokio::task::spawn_blocking(move || config::load(&path)).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(problems)) => {

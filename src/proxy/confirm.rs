@@ -22,7 +22,7 @@ use super::resume::is_sign_in;
 use super::upstream::Lease;
 use crate::snapshot::UpstreamIx;
 use crate::vault::capture::Head;
-use crate::vault::refresh::{LiveForm, Wanted, resolve};
+use crate::vault::refresh::{LiveForm, NoForm, Wanted, resolve};
 use crate::vault::resume::Claim;
 use crate::vault::substitute::Fresh;
 
@@ -187,7 +187,10 @@ async fn read(mut body: Incoming, lease: Lease, mut form: LiveForm) -> Result<Fr
     }
     // Only a connection whose answer was read to its end can be used again.
     lease.give_back();
-    form.finish().map_err(|_| NoFresh::NoForm)
+    form.finish().map_err(|none| match none {
+        NoForm::SignIn => NoFresh::SignIn,
+        NoForm::NotFound | NoForm::TooLong => NoFresh::NoForm,
+    })
 }
 
 /// The request's cookies after the page's were set; none if none was.

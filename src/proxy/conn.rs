@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use super::answer;
 use super::deadline::{Clockwork, Wait};
 use super::ending::Story;
+use super::gather::Gather;
 use super::guard::{Guard, Wire};
 use super::request;
 use super::upgrade::{self, Upstream};
@@ -104,7 +105,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         expecting: Cell::new(false),
         forwarded: RefCell::default(),
     });
-    let guard = Guard::new(stream, Rc::clone(&wire), clockwork.clone());
+    let guard = Guard::new(Gather(stream), Rc::clone(&wire), clockwork.clone());
     let service = service_fn(|request| request::serve(&conn, request));
     let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
     let mut graceful = false;
@@ -126,7 +127,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     })
     .await;
     let parts = http.into_parts();
-    let stream = parts.io.into_inner().into_inner();
+    let stream = parts.io.into_inner().into_inner().0;
     let tunnel = conn.upgrade.take();
     match (ended, tunnel) {
         (Ended::Served(Ok(())), Some(upstream)) => {

@@ -251,7 +251,8 @@ impl Exchange {
         Some(lease)
     }
 
-    /// A pooled connection may have died unseen; here only new ones are used, each server's in turn.
+    /// A pooled connection may have died unseen; here only new ones are used, to each server in
+    /// turn.
     async fn connect_and_send(
         &self,
         mut request: Request<Upload>,

@@ -86,8 +86,14 @@ pub(super) fn down(headers: &mut HeaderMap, via: Option<&HeaderValue>) {
 
 fn take_connection(headers: &mut HeaderMap) -> Result<(), Abused> {
     let Entry::Occupied(connection) = headers.entry(CONNECTION) else { return Ok(()) };
-    let (_, values) = connection.remove_entry_mult();
-    let values: Vec<HeaderValue> = values.collect();
+    let (_, mut values) = connection.remove_entry_mult();
+    // Nearly every such field says `keep-alive` and nothing else.
+    let first = values.next();
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    let values: Vec<HeaderValue> = match (first, values.next()) {
+        (Some(only), None) if plain(&only) => return Ok(()),
+        (first, second) => first.into_iter().chain(second).chain(values).collect(),
+    };
     for name in values.iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')) {
         let name = name.trim();
         if name.eq_ignore_ascii_case("keep-alive") || name.eq_ignore_ascii_case("close") {

@@ -13,6 +13,7 @@ mod deadline;
 mod ending;
 mod fields;
 mod forward;
+mod gather;
 mod guard;
 mod head;
 mod hop;

@@ -136,7 +136,7 @@ impl Vault {
             terms.kind,
             Policy::new(Arc::clone(&terms.never_kept)),
             Arc::clone(&terms.csrf_fields),
-            self.parts.key.clone(),
+            &self.parts.key,
             &[&browser, head.method.as_bytes(), head.authority.as_bytes(), head.target.as_bytes()],
         );
         let id = Id::new(self.now(), self.parts.node);

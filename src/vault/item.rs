@@ -169,6 +169,8 @@ pub enum Event {
     Settle,
     /// Its owner deletes it.
     Discard,
+    /// Its life goes on until then: its window is in force still, or it was only looked at.
+    Remain(Wall),
     /// Nobody came in time.
     Expire,
     /// Its content could not be opened.
@@ -192,6 +194,7 @@ impl Event {
             Self::Lose => "lose",
             Self::Settle => "settle",
             Self::Discard => "discard",
+            Self::Remain(_) => "remain",
             Self::Expire => "expire",
             Self::Spoil => "spoil",
             Self::Mend => "mend",
@@ -236,6 +239,7 @@ impl Item {
             (S::Sending, E::Refuse(status)) => self.answered(status).into_state(S::Refused),
             (S::Sending, E::Lose) => Self { answer: None, ..self }.into_state(S::Unknown),
             (S::Accepted, E::Settle) => self.erased(S::Done),
+            (S::Held | S::Refused | S::Unknown, E::Remain(expires)) => Self { expires, ..self },
             (S::Held | S::Refused | S::Unknown | S::Unreadable, E::Expire) => {
                 self.erased(S::Expired)
             }
@@ -269,6 +273,7 @@ impl Item {
                 | E::Lose
                 | E::Settle
                 | E::Discard
+                | E::Remain(_)
                 | E::Expire
                 | E::Spoil
                 | E::Mend,
@@ -289,11 +294,11 @@ impl Item {
     /// When retention must look at it next.
     fn next_look(&self, now: Wall) -> Wall {
         match self.state {
-            State::Receiving
-            | State::Held
-            | State::Refused
-            | State::Unknown
-            | State::Unreadable => self.expires,
+            State::Receiving | State::Unreadable => self.expires,
+            State::Held | State::Refused | State::Unknown => {
+                let ahead = self.expires.minus(limit::PROLONG_AHEAD);
+                if now < ahead { ahead } else { self.expires }
+            }
             State::Armed => now.plus(limit::TICKET_LIFE),
             State::Sending => now.plus(limit::SENDING_MAX),
             State::Accepted => now.plus(limit::ACCEPTED_GRACE),

@@ -123,9 +123,7 @@ impl Vault {
 
     fn quota(&self) -> Quota {
         let Bounds { per_browser, bytes_per_browser, bytes } = self.parts.bounds;
-        let now = self.now().millis();
-        let span = i64::try_from(limit::SAME_SUBMISSION.as_millis()).unwrap_or(i64::MAX);
-        let same_since = Wall::from_millis(now.saturating_sub(span));
+        let same_since = self.now().minus(limit::SAME_SUBMISSION);
         Quota { per_browser, bytes_per_browser, bytes, same_since }
     }
 

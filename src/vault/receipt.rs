@@ -99,7 +99,9 @@ impl Vault {
 
     /// Arms a submission: its ticket is good for one arrival at the original address.
     ///
-    /// `token` is the page token of the receipt that was shown.
+    /// `token` is the page token of the receipt that was shown. The same form pressed once more
+    /// before its ticket has come, as in a double click, is armed already: the browser has given
+    /// up on the first press, and the ticket is still good for one arrival.
     pub async fn arm(
         &self,
         owner: &Owner,
@@ -108,7 +110,10 @@ impl Vault {
         mode: Mode,
         checked: Checked,
     ) -> Result<Record, Denied> {
-        let item = self.for_action(owner, id, token).await?;
+        let item = match self.for_action(owner, id, token).await {
+            Err(Denied::UnderWay) => return self.armed_before(owner, id, token, mode).await,
+            item => item?,
+        };
         let Ok(record) = self.record(owner, &item) else {
             self.apply(item, Event::Spoil).await?;
             return Err(Denied::Unreadable);
@@ -116,6 +121,25 @@ impl Vault {
         let ticket = owner.ticket(id, item.version).stored(mode);
         self.apply(item, Event::Arm(ticket, checked)).await?;
         Ok(record)
+    }
+
+    async fn armed_before(
+        &self,
+        owner: &Owner,
+        id: Id,
+        token: &str,
+        mode: Mode,
+    ) -> Result<Record, Denied> {
+        let item = self.own(owner, id).await?;
+        let before = item.version.saturating_sub(1);
+        let awaited = owner.ticket(id, before).stored(mode);
+        let is_same = item.state == State::Armed
+            && item.ticket.is_some_and(|ticket| digest::same(&ticket, &awaited))
+            && owner.is_page_token(token, id, before);
+        if !is_same {
+            return Err(Denied::UnderWay);
+        }
+        self.record(owner, &item).map_err(|Unreadable| Denied::Unreadable)
     }
 
     /// Deletes a submission: its key and frames are erased, a tombstone remains.

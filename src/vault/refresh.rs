@@ -24,6 +24,9 @@ pub enum NoForm {
     /// It has no form for the place the submission goes to, or one without its tokens.
     #[error("the page has no form for this submission")]
     NotFound,
+    /// It has none, and asks for a password instead.
+    #[error("the page asks to sign in")]
+    SignIn,
 }
 
 /// What is looked for.
@@ -65,6 +68,7 @@ struct Form {
     id: Option<String>,
     action: String,
     is_post: bool,
+    asks_password: bool,
     fields: Fresh,
 }
 
@@ -98,7 +102,9 @@ impl LiveForm {
                 form.fields.push((name, value));
             }
         }
-        seen.fresh(&self.wanted).ok_or(NoForm::NotFound)
+        let asks_password = seen.forms.iter().any(|form| form.asks_password);
+        let none = if asks_password { NoForm::SignIn } else { NoForm::NotFound };
+        seen.fresh(&self.wanted).ok_or(none)
     }
 }
 
@@ -121,7 +127,9 @@ impl Seen {
         if posts().any(|form| goes_there(&form)) {
             return posts().filter(goes_there).find_map(|form| self.values(form, wanted));
         }
-        let mut by_fields = posts().filter_map(|form| form.values(&wanted.fields));
+        // A form that asks to sign in has a token too, and is not what was filled in.
+        let others = posts().filter(|form| !form.asks_password);
+        let mut by_fields = others.filter_map(|form| form.values(&wanted.fields));
         let only = by_fields.next();
         if by_fields.next().is_some() { None } else { only }
     }
@@ -187,6 +195,7 @@ impl Seen {
             id: attribute(form, "id"),
             action: attribute(form, "action").unwrap_or_default(),
             is_post: method.trim().eq_ignore_ascii_case("post"),
+            asks_password: false,
             fields: Vec::new(),
         });
         self.current = Some(self.forms.len() - 1);
@@ -194,6 +203,10 @@ impl Seen {
     }
 
     fn input(&mut self, input: &Element<'_, '_>) {
+        let kind = input.get_attribute("type").unwrap_or_default();
+        if let (true, Some(current)) = (kind.eq_ignore_ascii_case("password"), self.current) {
+            self.forms[current].asks_password = true;
+        }
         let Some(name) = attribute(input, "name") else { return };
         let value = attribute(input, "value").unwrap_or_default();
         match (attribute(input, "form"), self.current) {

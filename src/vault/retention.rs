@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use super::item::{Event, Item, State};
 use super::receipt::Denied;
 use super::{Abandoned, Vault};
+use crate::id::Id;
 use crate::limit;
 use crate::store::StoreError;
 
@@ -54,16 +55,15 @@ impl Vault {
                 }
             }
         }
-        for item in self.parts.store.due(self.now(), limit::SWEEP_MAX).await? {
+        let due = self.parts.store.due(self.now(), limit::SWEEP_MAX).await?;
+        let in_force = if due.is_empty() { Vec::new() } else { self.windows_in_force().await? };
+        for item in due {
             let event = match item.state {
                 State::Armed => Event::CallBack,
                 State::Sending => Event::Lose,
                 State::Accepted => Event::Settle,
-                State::Held
-                | State::Refused
-                | State::Unknown
-                | State::Unreadable
-                | State::Receiving => Event::Expire,
+                State::Held | State::Refused | State::Unknown => self.end_of_life(&item, &in_force),
+                State::Unreadable | State::Receiving => Event::Expire,
                 State::Done | State::Discarded | State::Expired => {
                     self.parts.store.bury(item.id).await?;
                     swept.buried += 1;
@@ -73,6 +73,26 @@ impl Vault {
             swept.moved += self.move_on(item, event).await?;
         }
         Ok(swept)
+    }
+
+    async fn windows_in_force(&self) -> Result<Vec<Id>, StoreError> {
+        let windows = self.parts.store.windows().await?;
+        Ok(windows.into_iter().map(|window| window.id).collect())
+    }
+
+    /// What is due for a submission that nobody sent: as long as its window is in force that is not
+    /// its owner's doing, and its life goes on within the bound on every life.
+    fn end_of_life(&self, item: &Item, in_force: &[Id]) -> Event {
+        let now = self.now();
+        let longest = item.captured.plus(limit::SUBMISSION_LIFE_MAX);
+        let prolonged = item.expires.max(now.plus(limit::SUBMISSION_LIFE)).min(longest);
+        if in_force.contains(&item.window) && now < prolonged {
+            Event::Remain(prolonged)
+        } else if now < item.expires {
+            Event::Remain(item.expires)
+        } else {
+            Event::Expire
+        }
     }
 
     fn next_abandoned(&self) -> Option<Abandoned> {

@@ -87,10 +87,9 @@ impl NodeKey {
         Self(bytes)
     }
 
-    /// Keyed hashes that tell nothing to who has not this key.
-    pub(super) fn running_mac(&self) -> digest::RunningMac {
-        let key = Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]));
-        digest::RunningMac::begin(&*key)
+    /// The key of hashes that tell nothing to who has not this one.
+    pub(super) fn fingerprint_key(&self) -> Zeroizing<Hash> {
+        Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
     }
 
     fn read(file: File, path: &Path) -> Result<Self, NodeKeyError> {

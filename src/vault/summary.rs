@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::form::{Kind, Part, Token};
 use super::policy::{CardScan, Policy};
@@ -53,7 +54,7 @@ pub struct Inspector {
     policy: Policy,
     csrf_fields: Arc<[String]>,
     fingerprint: RunningMac,
-    node: NodeKey,
+    key: Zeroizing<Hash>,
     current: Option<Current>,
     summary: Summary,
     room: usize,
@@ -79,17 +80,18 @@ impl Inspector {
         kind: Kind,
         policy: Policy,
         csrf_fields: Arc<[String]>,
-        node: NodeKey,
+        node: &NodeKey,
         place: &[&[u8]],
     ) -> Self {
-        let mut fingerprint = node.running_mac();
+        let key = node.fingerprint_key();
+        let mut fingerprint = RunningMac::begin(&*key);
         place.iter().for_each(|part| measured(&mut fingerprint, part));
         Self {
             kind,
             policy,
             csrf_fields,
             fingerprint,
-            node,
+            key,
             current: None,
             summary: Summary::default(),
             room: limit::SHOWN_FORM_BYTES_MAX,
@@ -136,7 +138,7 @@ impl Inspector {
             beginning: Vec::new(),
             decoder: Decoder::of(self.kind),
             cards: CardScan::default(),
-            digest: self.node.running_mac(),
+            digest: RunningMac::begin(&*self.key),
         });
     }
 
@@ -152,7 +154,7 @@ impl Inspector {
             (None, false) => Shown::Whole(beginning(&current.beginning, room)),
         };
         self.forbidden |= current.cards.finish();
-        // The same answers from two tabs, or from a page loaded twice, differ in nothing but tokens.
+        // The same answers from two tabs, or from a page loaded twice, differ only in tokens.
         if shown != Shown::Token {
             self.fingerprint.update(&current.digest.finish());
         }

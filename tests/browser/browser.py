@@ -16,7 +16,7 @@ CHROMEDRIVER = os.environ.get("INTERMISSION_CHROMEDRIVER", "/usr/bin/chromedrive
 # Without the background flags Chromium asks for hosts of its maker at every start.
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 --disable-background-networking --disable-component-update --disable-sync
---disable-dev-shm-usage --window-size=1000,900 --force-device-scale-factor=1""".split()
+--disable-dev-shm-usage --hide-scrollbars --window-size=1000,900 --force-device-scale-factor=1""".split()
 
 
 class Browser:

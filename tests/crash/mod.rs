@@ -11,18 +11,23 @@ mod origin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use intermission::cli::demo::visitor::{Form, Page, Sender, Visitor};
+use intermission::cli::demo::visitor::{Enctype, Form, Page, Sender, Visitor};
 
 use self::account::{Account, Entry};
 use self::node::Node;
 use self::origin::Origin;
 
 /// Kills in all, in equal parts at each moment. `INTERMISSION_KILLS` asks for more or fewer.
-const KILLS: usize = 105;
+const KILLS: usize = 108;
+/// Visitors that press Send at once in a hurry.
+const HURRY_VISITORS: usize = 6;
 /// Visitors that send forms at once in a storm.
 const STORM_VISITORS: usize = 3;
 /// Forms of one visitor in a storm, below what one browser may hold.
 const STORM_FORMS: usize = 12;
+
+/// Bytes of an upload: many sealed frames, and more than the sockets' buffers hold.
+const UPLOAD_BYTES: usize = 2_000_000;
 
 /// When the proxy is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,10 +42,18 @@ enum Moment {
     Sending,
     /// Anywhere, while many forms arrive.
     Storm,
+    /// Anywhere, while many visitors press Send.
+    Hurry,
 }
 
-const MOMENTS: [Moment; 5] =
-    [Moment::MidBody, Moment::AfterReceipt, Moment::Armed, Moment::Sending, Moment::Storm];
+const MOMENTS: [Moment; 6] = [
+    Moment::MidBody,
+    Moment::AfterReceipt,
+    Moment::Armed,
+    Moment::Sending,
+    Moment::Storm,
+    Moment::Hurry,
+];
 
 /// A form that was sent, and who sent it.
 #[derive(Clone)]
@@ -66,6 +79,7 @@ fn no_receipt_without_its_submission_and_no_body_twice_whenever_the_proxy_is_kil
             Moment::Armed => armed(&mut node, &account, round),
             Moment::Sending => sending(&mut node, &account, &origin, round),
             Moment::Storm => storm(&mut node, &account, round),
+            Moment::Hurry => hurry(&mut node, &account, round),
         });
         done += 1;
     }
@@ -88,20 +102,27 @@ fn no_receipt_without_its_submission_and_no_body_twice_whenever_the_proxy_is_kil
 fn mid_body(node: &mut Node, round: usize) -> Vec<Kept> {
     node.close();
     let mut visitor = node.visitor();
-    let request = visitor.post("/form", &form(&mark(round, 0)), Sender::SameOrigin);
+    let request = visitor.post("/form", &small_or_upload(round), Sender::SameOrigin);
     let half = request.body.len() / 2;
     let unfinished = node.write(&[request.head(), request.body[..half].to_vec()].concat());
-    node.wait_for_connection(&unfinished);
+    if request.body.len() > UPLOAD_BYTES {
+        node::wait_for("frames of half an upload on disk", || node.stray_frames() >= 8);
+    } else {
+        node.wait_until_busy_with(&unfinished);
+    }
     node.kill_and_start();
     let list = visitor.open("/.intermission/s").expect("the list");
     assert!(!list.answer.text().contains("/.intermission/s/"), "half a form was kept");
+    assert_eq!(node.stray_frames(), 0, "its frames are still there");
     Vec::new()
 }
 
 /// The promise stands.
 fn after_receipt(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
     node.close();
-    let kept = keep(node, account, mark(round, 0)).expect("a receipt");
+    let visitor = node.visitor();
+    let kept = keep_form(visitor, account, mark(round, 0), &small_or_upload(round));
+    let kept = kept.expect("a receipt");
     node.kill_and_start();
     must_be(&kept, "held");
     vec![kept]
@@ -198,6 +219,46 @@ fn storm(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
     kept
 }
 
+/// Many presses of Send, killed anywhere: before the ticket, between the durable `sending` and the
+/// application, between its answer and the note of it.
+fn hurry(node: &mut Node, account: &Account, round: usize) -> Vec<Kept> {
+    node.close();
+    let keep = |number| keep(node, account, mark(round, number)).expect("a receipt");
+    let mut kept: Vec<Kept> = (0..HURRY_VISITORS).map(keep).collect();
+    node.reopen();
+    let forms: Vec<(Page, Form)> = kept.iter_mut().map(send_form).collect();
+    std::thread::scope(|scope| {
+        for (kept, (page, send)) in kept.iter_mut().zip(&forms) {
+            scope.spawn(|| {
+                account.enter(Entry::Pressed(kept.mark.clone()));
+                // An answer is not expected: the proxy may be gone.
+                let _ = kept.visitor.submit(page, send);
+            });
+        }
+        // SLEEP: the point is to strike at an arbitrary moment, so there is nothing to wait for.
+        std::thread::sleep(Duration::from_micros(4_000 + (round as u64 * 2_777) % 28_000));
+        node.kill();
+    });
+    node.start_again();
+    for kept in &mut kept {
+        let page = kept.visitor.open(&kept.receipt).expect("the receipt");
+        let state = page.answer.header("intermission-state").unwrap_or("(absent)").to_owned();
+        let arrived = account.arrivals(&kept.mark);
+        assert!(arrived == 0 || state != "held", "arrived, and would be sent again as if not");
+        // Whatever it says: a press without the visitor's word must not bring it there twice.
+        if let Some(mut send) = Form::find(&page, "/resume") {
+            send.fields.retain(|(name, _)| name != "checked");
+            kept.visitor.submit(&page, &send).expect("an answer");
+        }
+        let then = account.arrivals(&kept.mark);
+        assert!(then <= 1, "{} arrived {then} times; it was {state}", kept.mark);
+        // An armed one waits for its ticket; an unknown one for the visitor's word.
+        let waits = state.starts_with("armed") || state.starts_with("unknown");
+        assert!(then == 1 || waits, "{}: {state}, and Send sent nothing", kept.mark);
+    }
+    kept
+}
+
 /// One visitor who sends form after form until the proxy is gone.
 fn hail(node: &Node, account: &Account, first: usize, over: &AtomicBool) -> Vec<Kept> {
     let mut kept: Vec<Kept> = Vec::new();
@@ -228,13 +289,29 @@ fn form(mark: &str) -> Form {
     Form::made_up("/form").with("story", &format!("{mark} {}", "wave ".repeat(400)))
 }
 
+/// A small form, or an upload of many sealed frames.
+fn small_or_upload(round: usize) -> Form {
+    let mark = mark(round, 0);
+    if (round / MOMENTS.len()).is_multiple_of(2) {
+        return form(&mark);
+    }
+    let mut upload = form(&mark).with_file("paper", "paper.bin", &[7; UPLOAD_BYTES]);
+    upload.enctype = Enctype::Multipart;
+    upload
+}
+
 fn keep(node: &Node, account: &Account, mark: String) -> Option<Kept> {
     keep_with(node.visitor(), account, mark)
 }
 
+fn keep_with(visitor: Visitor, account: &Account, mark: String) -> Option<Kept> {
+    let form = form(&mark);
+    keep_form(visitor, account, mark, &form)
+}
+
 /// Sends a form to the closed route; enters the receipt the moment that it is seen.
-fn keep_with(mut visitor: Visitor, account: &Account, mark: String) -> Option<Kept> {
-    let request = visitor.post("/form", &form(&mark), Sender::SameOrigin);
+fn keep_form(mut visitor: Visitor, account: &Account, mark: String, form: &Form) -> Option<Kept> {
+    let request = visitor.post("/form", form, Sender::SameOrigin);
     let answer = visitor.send(&request).ok()?;
     assert_eq!(answer.status, 303, "{:?} {}", answer.headers, answer.text());
     let receipt = answer.header("location").expect("a location").to_owned();

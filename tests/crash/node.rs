@@ -1,7 +1,7 @@
 //! The built binary as a process that can be killed and started on the same store.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use intermission::cli::demo::visitor::{Answer, Request, Visitor, exchange};
 use intermission::clock::Clock;
 use intermission::digest;
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -121,6 +122,16 @@ impl Node {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    /// Sealed frames in the store that belong to no submission.
+    pub(super) fn stray_frames(&self) -> i64 {
+        let file = self.folder.path().join("store").join("intermission.db");
+        let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let sql =
+            "SELECT count(*) FROM frames WHERE submission NOT IN (SELECT id FROM submissions)";
+        let count = store.and_then(|store| store.query_row(sql, [], |row| row.get(0)));
+        count.expect("the store can be read beside the proxy")
+    }
+
     /// Opens a connection and writes `bytes`, which need not be a whole request.
     pub(super) fn write(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(self.proxy).expect("a connection");
@@ -128,14 +139,15 @@ impl Node {
         stream
     }
 
-    /// Waits until the proxy has taken everything that was written to `stream`, so that it is in
-    /// the middle of that request: an answered request on another connection to the same place
-    /// shows that its workers went round.
-    pub(super) fn wait_for_connection(&self, stream: &TcpStream) {
-        stream.set_nonblocking(true).expect("our own socket");
+    /// Gives the proxy the time to read what was written to `stream`, which it tells nobody: other
+    /// requests are answered meanwhile, some by the same worker.
+    pub(super) fn wait_until_busy_with(&self, stream: &TcpStream) {
         for _ in 0..4 {
             self.visitor().open("/.intermission/s").expect("an answer");
         }
+        stream.set_nonblocking(true).expect("our own socket");
+        let got = (&mut &*stream).read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(got, Err(ErrorKind::WouldBlock), "half a form was answered");
     }
 
     fn admin(&self, method: &str, path: &str, body: &str) -> Answer {

@@ -89,6 +89,24 @@ fn the_state_of_a_path_is_told_to_those_who_poll() {
 }
 
 #[test]
+fn posts_to_our_own_endpoints_are_small() {
+    let stage = Stage::replaying(Origin::untouched());
+    stage.close();
+    let mut browser = stage.browser();
+    let receipt = browser.save("/claims", "name=Ana");
+    let discard = format!("{receipt}/discard");
+    assert_eq!(browser.post(&discard, &"x".repeat(1025)).status(), 400);
+    let head = browser.post_head(&discard, URLENCODED);
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\n\r\n");
+    assert_eq!(browser.exchange(chunked.as_bytes()).status(), 403);
+    let mut slow = browser.connect();
+    slow.send(format!("{head}content-length: 9\r\n\r\nab"));
+    slow.finish();
+    let _ = slow.rest();
+    assert_eq!(browser.state(&receipt), "held");
+}
+
+#[test]
 fn methods_that_an_endpoint_has_not_are_refused() {
     let stage = Stage::replaying(Origin::untouched());
     let mut browser = stage.browser();

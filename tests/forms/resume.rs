@@ -222,15 +222,52 @@ fn a_place_that_closed_again_gets_nothing() {
 }
 
 #[test]
-fn a_second_press_finds_it_under_way() {
+fn a_double_press_is_one_send() {
     let stage = Stage::replaying(thanks());
     let mut browser = stage.browser();
     let receipt = reopened(&stage, &mut browser);
     let form = browser.form(&receipt);
     let (target, form) = browser.press(&receipt, &form);
-    assert_eq!(browser.post(&format!("{receipt}/resume"), &form).status(), 409);
+    let resume = format!("{receipt}/resume");
+    assert_eq!(browser.post(&resume, &form).status(), 307, "the first press may be lost");
+    assert_eq!(browser.post(&resume, &form.replace("replay", "confirm")).status(), 409);
+    assert_eq!(browser.post(&resume, &form.replace("im_csrf=", "im_csrf=x")).status(), 409);
     assert_eq!(browser.post(&target, &form).status(), 302);
     assert_eq!(stage.origin.requests().len(), 1);
+}
+
+#[test]
+fn of_many_tickets_at_once_one_is_sent() {
+    let stage = Stage::replaying(thanks());
+    let mut browser = stage.browser();
+    let receipt = reopened(&stage, &mut browser);
+    let form = browser.form(&receipt);
+    let (target, form) = browser.press(&receipt, &form);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let post = || scope.spawn(|| browser.clone().post(&target, &form).status());
+        let posts: Vec<_> = (0..12).map(|_| post()).collect();
+        posts.into_iter().map(|post| post.join().expect("an answer")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 302).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 302 | 303)), "{statuses:?}");
+    assert_eq!(stage.origin.requests().len(), 1);
+}
+
+#[test]
+fn a_target_that_looks_like_another_host_stays_on_this_one() {
+    let stage = Stage::replaying(thanks());
+    let mut browser = stage.browser();
+    stage.close();
+    let answer = browser.post("//evil.example/x", "a=1");
+    if answer.status() == 303 {
+        stage.reopen();
+        let receipt = saved(&answer);
+        let form = browser.form(&receipt);
+        let (location, _) = browser.press(&receipt, &form);
+        assert_eq!(location, format!("{}//evil.example/x", browser.origin()));
+    } else {
+        assert_eq!(answer.status(), 400);
+    }
 }
 
 #[test]

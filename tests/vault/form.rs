@@ -159,7 +159,7 @@ fn inspect(kind: Kind, content_type: &str, body: &[u8]) -> Result<(Summary, [u8;
     let never: Arc<[String]> = Arc::new(["Diagnosis".to_owned()]);
     let csrf: Arc<[String]> = Arc::new(["csrf".to_owned()]);
     let node = NodeKey::from_bytes([1; 32]);
-    let mut inspector = Inspector::new(kind, Policy::new(never), csrf, node, &[b"browser"]);
+    let mut inspector = Inspector::new(kind, Policy::new(never), csrf, &node, &[b"browser"]);
     let mut scanner = Scanner::new(kind, content_type).expect("a form");
     for chunk in body.chunks(7) {
         scanner.push(chunk, &mut |token| inspector.take(token)).expect("a form");

@@ -14,6 +14,8 @@ use intermission::vault::form::Kind;
 use intermission::vault::item::{Checked, State};
 use intermission::vault::resume::{Arrival, Sending};
 use intermission::vault::{Bounds, Head, Mode, NodeKey, Owner, Receipt, Receiving, Terms, Vault};
+use intermission::window::scope::Scope;
+use intermission::window::state::{self as window, Author, Order, Texts, Window};
 use tempfile::TempDir;
 
 const START: Wall = Wall::from_millis(1_795_262_400_000);
@@ -44,6 +46,19 @@ impl House {
         self.store.shutdown();
         (self.store, self.vault) = open(self.dir.path(), &self.clock, Bounds::default());
         self
+    }
+
+    /// A window over everything, in force from now on.
+    pub(super) async fn begin_window(&self, id: Id) {
+        let order = Order {
+            scope: Scope::default(),
+            mode: window::Mode::Page,
+            texts: Texts::default(),
+            promised_end: None,
+            drain: Duration::ZERO,
+        };
+        let step = Window::begin(id, order, &Author::intermission("a test"), self.clock.now());
+        self.store.commit(step).await.expect("in force");
     }
 
     pub(super) fn pass(&self, span: Duration) {

@@ -11,7 +11,7 @@ use super::item;
 
 const NOW: Wall = Wall::from_millis(1_000_000);
 
-const EVENTS: [Event; 14] = [
+const EVENTS: [Event; 15] = [
     Event::Completed,
     Event::Arm([9; 32], Checked::No),
     Event::Arm([9; 32], Checked::NotThere),
@@ -23,6 +23,7 @@ const EVENTS: [Event; 14] = [
     Event::Lose,
     Event::Settle,
     Event::Discard,
+    Event::Remain(Wall::from_millis(NOW.millis() + 300_000_000)),
     Event::Expire,
     Event::Spoil,
     Event::Mend,

@@ -137,6 +137,17 @@ async fn what_is_not_to_be_kept_is_not() {
 }
 
 #[tokio::test]
+async fn nothing_is_called_kept_that_the_store_did_not_take() {
+    let house = House::new();
+    let owner = Owner::generate();
+    let mut form = house.receive(&owner, Kind::Urlencoded, "");
+    form.push(Bytes::from_static(b"a=1")).await.expect("taken");
+    house.store.shutdown();
+    assert!(matches!(form.finish().await, Err(NotKept::Store(_))));
+    assert!(matches!(house.vault.admit(&owner, None).await, Err(NotKept::Store(_))));
+}
+
+#[tokio::test]
 async fn strangers_learn_nothing() {
     let house = House::new();
     let (owner, stranger) = (Owner::generate(), Owner::generate());
@@ -163,7 +174,9 @@ async fn an_old_page_does_nothing_to_a_newer_state() {
     let token = owner.page_token(kept.id, 1);
     let arm = || house.vault.arm(&owner, kept.id, &token, Mode::Replay, Checked::No);
     arm().await.expect("armed");
-    assert_eq!(arm().await, Err(Denied::UnderWay));
+    arm().await.expect("a double click is armed already");
+    let otherwise = house.vault.arm(&owner, kept.id, &token, Mode::Confirm, Checked::No).await;
+    assert_eq!(otherwise, Err(Denied::UnderWay));
     house.pass(limit::TICKET_LIFE);
     let late = house.vault.claim(&owner, &owner.ticket(kept.id, 1), arrival(Mode::Replay)).await;
     assert!(matches!(late, Err(NoClaim::Spent(_))), "a ticket is good for its time");
@@ -294,7 +307,10 @@ async fn what_nobody_comes_for_expires_and_is_forgotten() {
     let house = House::new();
     let owner = Owner::generate();
     let kept = house.keep(&owner, b"a=1").await;
-    house.pass(limit::SUBMISSION_LIFE);
+    house.pass(limit::SUBMISSION_LIFE - Duration::from_secs(1));
+    house.vault.sweep().await.expect("swept");
+    assert_eq!(house.state(&owner, kept.id).await, State::Held, "looked at, and not in force");
+    house.pass(Duration::from_secs(1));
     house.vault.sweep().await.expect("swept");
     let opened = house.vault.open(&owner, kept.id).await.expect("a tombstone");
     assert_eq!((opened.item.state, opened.record), (State::Expired, None));
@@ -304,6 +320,28 @@ async fn what_nobody_comes_for_expires_and_is_forgotten() {
     assert_eq!(house.vault.sweep().await.expect("swept").buried, 1);
     let gone = house.vault.open(&owner, kept.id).await;
     assert!(matches!(gone, Err(Denied::NotYours)));
+}
+
+#[tokio::test]
+async fn nothing_runs_out_while_its_window_is_in_force() {
+    let house = House::new();
+    let owner = Owner::generate();
+    let kept = house.keep(&owner, b"a=1").await;
+    let id = house.vault.open(&owner, kept.id).await.expect("opened").item.window;
+    house.begin_window(id).await;
+    let longest = house.clock.now().plus(limit::SUBMISSION_LIFE_MAX);
+    for _ in 0..6 {
+        house.pass(limit::PROLONG_AHEAD);
+        house.vault.sweep().await.expect("swept");
+        let item = house.vault.open(&owner, kept.id).await.expect("opened").item;
+        let left = item.expires.since(house.clock.now());
+        let bound = longest.since(house.clock.now());
+        assert_eq!(item.state, State::Held);
+        assert!(left >= limit::PROLONG_AHEAD.min(bound), "{left:?}");
+    }
+    house.pass(limit::PROLONG_AHEAD);
+    house.vault.sweep().await.expect("swept");
+    assert_eq!(house.state(&owner, kept.id).await, State::Expired, "no life is without end");
 }
 
 #[tokio::test]

@@ -48,6 +48,16 @@ fn an_unknown_action_is_accepted_only_if_one_form_has_all_the_tokens() {
 }
 
 #[test]
+fn a_page_that_asks_to_sign_in_gives_no_token() {
+    let page = r#"<form method="post" action="/login"><input name="t" value="theirs">
+                  <input type="PASSWORD" name="p"></form>"#;
+    assert_eq!(fresh("/save", &["t"], page), Err(NoForm::SignIn));
+    let both =
+        format!(r#"{page}<form method="post" action="/v2"><input name="t" value="1"></form>"#);
+    assert_eq!(pairs(fresh("/save", &["t"], &both))[0].1, "1");
+}
+
+#[test]
 fn inputs_outside_their_form_and_rails_heads_count() {
     let page = r#"<head><meta name="csrf-token" content="meta"></head>
         <input form="f" name="_token" value="loose"><form id="f" method="post" action="/s"></form>

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use self::stage::{Ports, Stage, StageError};
 use crate::clock::Clock;
 use crate::config::{self, Color};
-use crate::serve::{self, Options, Signals};
+use crate::serve::{self, LogFormat, Options, Signals};
 
 /// Arguments of `intermission demo`.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -40,6 +40,7 @@ fn by_hand() -> Result<ExitCode, StageError> {
     let loaded = config::load(&file)
         .map_err(|problems| StageError::Config(problems.render(Color::Plain)))?;
     let (file, clock) = (Some(file), Clock::System);
+    serve::start_log(LogFormat::Text).map_err(|error| StageError::Log(error.to_string()))?;
     let running = serve::start(Options { loaded, file, clock, signals: Signals::Heeded })?;
     anstream::print!("{}", invitation(&stage));
     running.wait()?;
@@ -74,6 +75,8 @@ Intermission stands in front of a small claim portal.
 
   The config, the store and the access log are in {folder}
   (edit the config there and save: it is taken over without a restart). Ctrl-C stops everything.
+  What the proxy has to say follows.
+
 ",
         folder = stage.folder().display()
     )

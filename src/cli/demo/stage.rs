@@ -52,6 +52,8 @@ pub(super) enum Ports {
 pub(super) enum StageError {
     #[error("the demo's application cannot start: {0}")]
     App(#[source] io::Error),
+    #[error("no log: {0}")]
+    Log(String),
     #[error("the demo's folder cannot be written: {0}")]
     Folder(#[source] io::Error),
     #[error("no free port on 127.0.0.1: {0}")]

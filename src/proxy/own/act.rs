@@ -56,14 +56,21 @@ async fn resume(asked: &Asked<'_>, owner: &Owner, id: Id, form: &[u8], token: &s
         Some("yes") => Checked::NotThere,
         Some(_) | None => Checked::No,
     };
-    let target = match HeaderValue::from_str(&record.head.target) {
-        Ok(target) => target,
-        Err(_) => return asked.plain(PlainKind::BadRequest),
+    let Ok(target) = HeaderValue::from_str(&address(&record.head)) else {
+        return asked.plain(PlainKind::BadRequest);
     };
     match vault.arm(owner, id, token, mode, checked).await {
         Ok(_) => Reply::new(StatusCode::TEMPORARY_REDIRECT, Body::empty()).with(LOCATION, target),
         Err(denied) => asked.denied(id, &denied),
     }
+}
+
+/// Where a submission goes, so that no browser takes it for another host.
+fn address(head: &Head) -> String {
+    if head.target.starts_with("//") || head.target.starts_with("/\\") {
+        return format!("{}://{}{}", head.scheme, head.authority, head.target);
+    }
+    head.target.clone()
 }
 
 /// How things stand at the place that a submission goes to.

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::super::body::Upload;
 use super::super::deadline::Sweep;
+use super::super::gather::Gather;
 use crate::addr::ServerAddr;
 use crate::limit;
 
@@ -90,7 +91,7 @@ impl Pool {
         let stream = connecting.await.map_err(|_| ConnectError::TimedOut(address))?;
         let stream = stream.map_err(|error| ConnectError::Refused(address, error))?;
         let _ = stream.set_nodelay(true);
-        let handshake = self.builder.handshake(TokioIo::new(stream)).await;
+        let handshake = self.builder.handshake(TokioIo::new(Gather(stream))).await;
         let (requests, mut driver) = handshake
             .map_err(|error| ConnectError::Refused(address, std::io::Error::other(error)))?;
         let (give, socket) = oneshot::channel();
@@ -98,7 +99,7 @@ impl Pool {
         tokio::task::spawn_local(async move {
             if (&mut driver).await.is_ok() {
                 let parts = driver.into_parts();
-                let _ = give.send((parts.io.into_inner(), parts.read_buf));
+                let _ = give.send((parts.io.into_inner().0, parts.read_buf));
             }
         });
         let connection = Connection { requests, socket };

@@ -163,20 +163,49 @@ enum Asked {
 
 /// Sends `request` to `to` and reads the answer, within `patience` altogether.
 pub fn exchange(to: SocketAddr, request: &Request, patience: Duration) -> Result<Answer, Fault> {
-    let clock = Clock::System;
-    let deadline = clock.tick().plus(patience);
-    let mut stream =
-        TcpStream::connect_timeout(&to, patience).map_err(|why| Fault::Connect(to, why))?;
-    let broken = |why| Fault::Broken(request.name(), why);
-    let _ = stream.set_nodelay(true);
-    stream.set_write_timeout(Some(patience)).map_err(broken)?;
-    // An answer may come before the whole body was taken (a refusal): a failed write is therefore
-    // no fault as long as an answer can be read.
-    let wrote = stream.write_all(&[request.head(), request.body.clone()].concat());
-    read(&mut stream, &clock, deadline, request).map_err(|fault| match wrote {
-        Err(why) => broken(why),
-        Ok(()) => fault,
-    })
+    Unfinished::begin(to, request.clone(), 0, patience)?.finish()
+}
+
+/// A request whose head and some of its body are on the wire.
+#[derive(Debug)]
+pub struct Unfinished {
+    stream: TcpStream,
+    request: Request,
+    written: usize,
+    patience: Duration,
+}
+
+impl Unfinished {
+    /// Connects and writes the head and `bytes` of the body.
+    pub fn begin(
+        to: SocketAddr,
+        request: Request,
+        bytes: usize,
+        patience: Duration,
+    ) -> Result<Self, Fault> {
+        let stream =
+            TcpStream::connect_timeout(&to, patience).map_err(|why| Fault::Connect(to, why))?;
+        let broken = |why| Fault::Broken(request.name(), why);
+        let _ = stream.set_nodelay(true);
+        stream.set_write_timeout(Some(patience)).map_err(broken)?;
+        let written = bytes.min(request.body.len());
+        let begun = [&request.head(), &request.body[..written]].concat();
+        (&stream).write_all(&begun).map_err(broken)?;
+        Ok(Self { stream, request, written, patience })
+    }
+
+    /// Writes the rest and reads the answer, within the patience again.
+    pub fn finish(mut self) -> Result<Answer, Fault> {
+        let clock = Clock::System;
+        let deadline = clock.tick().plus(self.patience);
+        // An answer may come before the whole body was taken (a refusal): a failed write is
+        // therefore no fault as long as an answer can be read.
+        let wrote = self.stream.write_all(&self.request.body[self.written..]);
+        read(&mut self.stream, &clock, deadline, &self.request).map_err(|fault| match wrote {
+            Err(why) => Fault::Broken(self.request.name(), why),
+            Ok(()) => fault,
+        })
+    }
 }
 
 fn read(

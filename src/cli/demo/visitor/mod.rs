@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use form::Form;
-pub use http::{Answer, Fault, Request, exchange};
+pub use form::{Enctype, Form};
+pub use http::{Answer, Fault, Request, Unfinished, exchange};
 
 /// Redirects that are followed. Over it: the last answer stands.
 const HOPS_MAX: usize = 5;
@@ -125,6 +125,13 @@ impl Visitor {
             self.keep(&String::from_utf8_lossy(cookie.as_bytes()));
         }
         Ok(answer)
+    }
+
+    /// Begins to send a request over a slow line: half of its body is on the wire.
+    pub fn begin(&mut self, request: Request) -> Result<Unfinished, Fault> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let half = request.body.len() / 2;
+        Unfinished::begin(self.proxy, request, half, PATIENCE)
     }
 
     fn follow(&mut self, mut request: Request) -> Result<Page, Fault> {

@@ -1,10 +1,19 @@
 //! Act two: claims are closed in apac.
 
-use super::operator::typed;
-use super::{Seen, Story, element, must};
-use crate::cli::demo::visitor::{Answer, Request};
-use crate::cli::demo::walk::Broken;
+use std::time::Duration;
 
+use serde_json::Value;
+
+use super::operator::typed;
+use super::traffic::filled;
+use super::{Broken, Seen, Story, element, must};
+use crate::cli::demo::visitor::{Answer, Request, Sender};
+use crate::clock::Clock;
+
+/// What Chloe sends over a slow line.
+const SLOW_STORY: &str = "My line is slow, and it began before the window did.";
+/// How long it may take until a request under way, or its end, is counted.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// The promise that the operator gives.
 const BACK_IN_SECS: u64 = 15 * 60;
 /// A closed page fits the first flight of a connection (DESIGN §4).
@@ -24,8 +33,46 @@ const ON: [&str; 9] = [
 
 impl Story {
     pub(super) fn close(&mut self) -> Seen {
+        let (page, form) = filled(&mut self.chloe, "Chloe", SLOW_STORY)?;
+        let slow = self.chloe.post(&page.at, &form, Sender::SameOrigin);
+        self.slow = Some(self.chloe.begin(slow)?);
+        self.in_flight(1)?;
         let printed = self.operator.types(&ON)?;
         Ok(format!("$ {}\n{printed}", typed(&ON)))
+    }
+
+    pub(super) fn finish_slow(&mut self) -> Seen {
+        let Some(slow) = self.slow.take() else {
+            return Err(Broken::Seen("no request was under way".to_owned()));
+        };
+        let answer = slow.finish()?;
+        let location = answer.header("location").unwrap_or("(absent)").to_owned();
+        let claims = self.stage.ledger.all();
+        let arrived = claims.iter().filter(|claim| claim.details.story == SLOW_STORY).count();
+        must(answer.status == 303 && location.starts_with("/claims/") && arrived == 1, || {
+            format!("{} {location}, in the ledger {arrived} times", answer.status)
+        })?;
+        self.in_flight(0)?;
+        Ok(format!("Chloe, apac, on a slow line: POST /claims/new → 303 {location}; in flight: 0"))
+    }
+
+    /// Waits until this many requests are under way to claims in apac.
+    fn in_flight(&self, wanted: u64) -> Result<(), Broken> {
+        let clock = Clock::System;
+        let deadline = clock.tick().plus(SEEN_WITHIN);
+        loop {
+            let status = self.operator.asks("/api/v1/status")?;
+            let places = status["in_flight"].as_array().cloned().unwrap_or_default();
+            let ours = |place: &&Value| place["route"] == "claims" && place["region"] == "apac";
+            let count = places.iter().find(ours).and_then(|place| place["count"].as_u64());
+            if count.unwrap_or(0) == wanted {
+                return Ok(());
+            }
+            must(clock.tick() < deadline, || {
+                format!("in flight should be {wanted}, status says {}", status["in_flight"])
+            })?;
+            std::thread::sleep(SEEN_WITHIN / 1_000);
+        }
     }
 
     pub(super) fn status(&mut self) -> Seen {
@@ -35,7 +82,7 @@ impl Story {
             must(windows.contains(word), || format!("{word} is not in {windows}"))?;
         }
         let status = self.operator.types(&["status", "--json"])?;
-        must(serde_json::from_str::<serde_json::Value>(&status).is_ok(), || {
+        must(serde_json::from_str::<Value>(&status).is_ok(), || {
             format!("`status --json` printed no JSON: {status}")
         })?;
         Ok(format!("$ intermission status\n{printed}"))
@@ -94,7 +141,7 @@ impl Story {
         must(answer.status == 503 && kind.starts_with("application/problem+json"), || {
             format!("JSON client: {} {kind}", answer.status)
         })?;
-        let problem: serde_json::Value = serde_json::from_slice(&answer.body)
+        let problem: Value = serde_json::from_slice(&answer.body)
             .map_err(|error| Broken::Seen(format!("the problem is not JSON: {error}")))?;
         must(problem["status"] == 503 && problem["title"].is_string(), || problem.to_string())?;
         Ok(format!(

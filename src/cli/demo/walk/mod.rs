@@ -14,7 +14,7 @@ mod traffic;
 use std::process::ExitCode;
 
 use super::stage::{Ports, Stage, StageError};
-use super::visitor::{Fault, Form, Page, Visitor};
+use super::visitor::{Fault, Form, Page, Unfinished, Visitor};
 use crate::clock::Clock;
 use operator::Operator;
 use teller::Teller;
@@ -53,6 +53,8 @@ struct Story {
     amina: Visitor,
     ben: Visitor,
     chloe: Visitor,
+    /// A request that is under way when claims close.
+    slow: Option<Unfinished>,
     /// The pages that were open when claims closed.
     open: Option<OpenPages>,
     /// Addresses of the receipts: Amina's claim, Amina's photograph, Chloe's claim.
@@ -106,6 +108,7 @@ impl Story {
             amina: visitor("apac.localhost"),
             ben: visitor("eu.localhost"),
             chloe: visitor("apac.localhost"),
+            slow: None,
             open: None,
             receipts: Vec::new(),
             sent: None,
@@ -121,6 +124,7 @@ impl Story {
 
         teller.act("An operator closes claims in apac");
         teller.step("one command closes it", || self.close())?;
+        teller.step("a request that was under way is finished", || self.finish_slow())?;
         teller.step("status says what is closed, since when, why, by whom", || self.status())?;
         teller.step("eu goes on, and so does the rest of apac", || self.others_go_on())?;
         teller.step("a visitor reads a page that says when it returns", || self.closed_page())?;

@@ -99,7 +99,10 @@ impl Story {
         must(matches!(copy.answer.status, 404 | 410), || {
             format!("{receipt}/data → {}", copy.answer.status)
         })?;
-        Ok(format!("{receipt} → 410 “{}”", element(&after.answer.text(), "h1")))
+        let status = self.operator.asks("/api/v1/status")?;
+        let store = &status["store"];
+        must(store["submissions"]["discarded"] == 1, || format!("status says {store}"))?;
+        Ok(format!("{receipt} → 410 “{}”\nstatus: {store}", element(&after.answer.text(), "h1")))
     }
 
     pub(super) fn history(&mut self) -> Seen {

@@ -1,0 +1,229 @@
+//! One case for all proxies in turn, round after round, and what their figures say together.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::calls;
+use super::load::{Load, Request};
+use super::options::Options;
+use super::page;
+use super::proxy::{Bench, Name, Proxy};
+
+/// Bytes of the posted form.
+pub(crate) const FORM_BYTES: usize = 2 * 1024;
+/// Load before the first measurement, so that connections and pages are there.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// A bound on our figure over another's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    peer: Name,
+    ratio_max: f64,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    title: &'static str,
+    kind: Kind,
+    targets: &'static [Target],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Get(&'static str),
+    Form,
+    Closed,
+}
+
+const fn target(peer: Name, ratio_max: f64) -> Target {
+    Target { peer, ratio_max }
+}
+
+pub(crate) const CASES: [Case; 4] = [
+    Case {
+        name: "small",
+        title: "small GET, an answer of 119 bytes",
+        kind: Kind::Get("/small"),
+        targets: &[target(Name::Nginx, 1.0), target(Name::Haproxy, 1.0)],
+    },
+    Case {
+        name: "big",
+        title: "GET, an answer of 64 KiB",
+        kind: Kind::Get("/big"),
+        targets: &[target(Name::Haproxy, 0.8)],
+    },
+    Case { name: "form", title: "POST of a form of 2 KiB", kind: Kind::Form, targets: &[] },
+    Case {
+        name: "closed",
+        title: "the closed page",
+        kind: Kind::Closed,
+        targets: &[target(Name::Haproxy, 1.0)],
+    },
+];
+
+/// One proxy's rounds.
+struct Rounds {
+    name: Name,
+    samples: Vec<Sample>,
+    /// System calls per request, if they were counted.
+    calls: Option<f64>,
+}
+
+/// One measurement.
+struct Sample {
+    /// Microseconds of CPU per request, of which in user mode.
+    cpu: f64,
+    user: f64,
+    per_second: f64,
+    wrong: u64,
+}
+
+impl Case {
+    /// Measures, prints, and tells whether every answer was right.
+    pub(crate) fn run(
+        &self,
+        proxies: &[&Proxy],
+        bench: &Bench,
+        options: &Options,
+        runtime: &Runtime,
+    ) -> bool {
+        let mut all: Vec<(Load, &Proxy, Rounds)> = Vec::new();
+        for proxy in proxies {
+            let Some(mut load) = self.load(proxy, options) else { continue };
+            load.span = WARM_UP;
+            load.run(runtime);
+            load.span = options.span;
+            all.push((load, proxy, Rounds { name: proxy.name, samples: Vec::new(), calls: None }));
+        }
+        for round in 0..options.rounds {
+            let count = all.len();
+            // Each round begins with another proxy, so that none is always after the same one.
+            for turn in 0..count {
+                let (load, proxy, rounds) = &mut all[(round + turn) % count];
+                rounds.samples.push(sample(load, proxy, runtime));
+            }
+        }
+        if options.calls {
+            for (load, proxy, rounds) in &mut all {
+                rounds.calls = calls::per_request(proxy, load, &bench.folder, runtime);
+            }
+        }
+        let all: Vec<Rounds> = all.into_iter().map(|(_, _, rounds)| rounds).collect();
+        self.print(&all, options);
+        all.iter().all(|rounds| rounds.samples.iter().all(|sample| sample.wrong == 0))
+    }
+
+    /// None if this proxy has no part in the case.
+    fn load(&self, proxy: &Proxy, options: &Options) -> Option<Load> {
+        let to = if self.kind == Kind::Closed { proxy.closed? } else { proxy.open };
+        let (request, expected) = match self.kind {
+            Kind::Get(path) => (Request::get(to, path, "*/*"), 200),
+            Kind::Form => (Request::form(to, "/post", FORM_BYTES), 200),
+            Kind::Closed => (Request::get(to, page::PATH, page::ACCEPT), 503),
+        };
+        let connections = options.connections;
+        Some(Load { to, request, expected, connections, span: options.span })
+    }
+
+    fn print(&self, all: &[Rounds], options: &Options) {
+        let Options { rounds, span, connections, .. } = options;
+        println!("\n{}: {rounds} rounds of {span:?}, {connections} connections", self.title);
+        println!(
+            "  {:<13} {:>10} {:>15} {:>8} {:>8} {:>12} {:>6} {:>9}",
+            "proxy",
+            "µs CPU/req",
+            "min – max",
+            "user",
+            "system",
+            "requests/s",
+            "wrong",
+            "calls/req"
+        );
+        for rounds in all {
+            println!("  {}", rounds.row());
+        }
+        let Some(ours) = all.iter().find(|rounds| rounds.name == Name::Intermission) else {
+            return;
+        };
+        for peer in all.iter().filter(|rounds| rounds.name != Name::Intermission) {
+            println!("  {}", self.verdict(ours, peer));
+        }
+        for target in self.targets {
+            if !all.iter().any(|rounds| rounds.name == target.peer) {
+                println!("  {} is not here: no ratio to it", target.peer.text());
+            }
+        }
+    }
+
+    /// The ratio of each round, in which both had the same machine, and what is aimed at.
+    fn verdict(&self, ours: &Rounds, peer: &Rounds) -> String {
+        let pairs = ours.samples.iter().zip(&peer.samples);
+        let ratios = Spread::of(pairs.map(|(ours, theirs)| ours.cpu / theirs.cpu).collect());
+        let Spread { median, min, max } = ratios;
+        let named = format!("Intermission / {}", peer.name.text());
+        let told = format!("{named:<23} {median:.2} ({min:.2} – {max:.2})");
+        match self.targets.iter().find(|target| target.peer == peer.name) {
+            None => told,
+            Some(Target { ratio_max, .. }) => {
+                let verdict = if median <= *ratio_max { "met" } else { "MISSED" };
+                format!("{told}, target ≤ {ratio_max:.2}: {verdict}")
+            }
+        }
+    }
+}
+
+impl Rounds {
+    fn row(&self) -> String {
+        let of = |figure: fn(&Sample) -> f64| Spread::of(self.samples.iter().map(figure).collect());
+        let (cpu, user, rate) = (of(|s| s.cpu), of(|s| s.user), of(|s| s.per_second));
+        let system = of(|s| s.cpu - s.user);
+        let calls = self.calls.map_or("-".to_owned(), |calls| format!("{calls:.2}"));
+        let wrong: u64 = self.samples.iter().map(|sample| sample.wrong).sum();
+        format!(
+            "{:<13} {:>10.2} {:>15} {:>8.2} {:>8.2} {:>12.0} {wrong:>6} {calls:>9}",
+            self.name.text(),
+            cpu.median,
+            format!("{:.2} – {:.2}", cpu.min, cpu.max),
+            user.median,
+            system.median,
+            rate.median,
+        )
+    }
+}
+
+fn sample(load: &Load, proxy: &Proxy, runtime: &Runtime) -> Sample {
+    let before = proxy.cpu();
+    let tally = load.run(runtime);
+    let used = proxy.cpu().since(before);
+    let wrong = tally.others + tally.faults;
+    let requests = (tally.answers + tally.others).max(1) as f64;
+    let micros = |span: Duration| span.as_secs_f64() * 1e6 / requests;
+    let wrong = if tally.is_clean() { 0 } else { wrong.max(1) };
+    let (cpu, user) = (micros(used.total()), micros(used.user));
+    Sample { cpu, user, per_second: tally.per_second(), wrong }
+}
+
+/// The middle of some figures, and their ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(mut figures: Vec<f64>) -> Self {
+        figures.sort_unstable_by(f64::total_cmp);
+        let at = |at: usize| figures.get(at).copied().unwrap_or(f64::NAN);
+        let middle = figures.len() / 2;
+        let median = if figures.len().is_multiple_of(2) && middle > 0 {
+            f64::midpoint(at(middle - 1), at(middle))
+        } else {
+            at(middle)
+        };
+        Self { median, min: at(0), max: at(figures.len().saturating_sub(1)) }
+    }
+}
