@@ -185,6 +185,12 @@ pub const ADMIN_ROWS_MAX: u32 = 1_000;
 pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the store's census is taken for metrics.
 pub const CENSUS_EVERY: Duration = Duration::from_secs(5);
+/// A difference between the wall clock and the monotonic one, from one look to the next, that
+/// counts as a jump of the former.
+pub const CLOCK_JUMP: Duration = Duration::from_secs(60);
+/// How long the wall clock must have run evenly before anything is erased by it: at the start of
+/// a machine, and after a step, it is often wrong until it has been set.
+pub const CLOCK_SETTLES: Duration = Duration::from_secs(10 * 60);
 /// How often the vault's retention runs.
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows in force at once. Over it: the switch is refused with 409.

@@ -22,6 +22,15 @@ pub struct Swept {
     pub dropped: u32,
 }
 
+/// Whether a look erases.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Erasing {
+    /// What is due.
+    Due,
+    /// Nothing: the clock has jumped, and what is erased by a wrong clock does not come back.
+    Nothing,
+}
+
 impl Vault {
     /// Puts right what the last process left: whatever was being sent may have arrived, and a
     /// ticket that nobody can use any more is called back. To be called before anything is served.
@@ -41,6 +50,11 @@ impl Vault {
 
     /// Does what is due now. Bounded: what is left over comes next time.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        self.sweep_as(Erasing::Due).await
+    }
+
+    /// As [`Vault::sweep`], where the caller says whether the clock is to be believed.
+    pub async fn sweep_as(&self, erasing: Erasing) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         self.put_away(&mut swept).await?;
         let due = self.parts.store.due(self.now(), limit::SWEEP_MAX).await?;
@@ -52,12 +66,18 @@ impl Vault {
                 State::Accepted => Event::Settle,
                 State::Held | State::Refused | State::Unknown => self.end_of_life(&item, &in_force),
                 State::Unreadable | State::Receiving => Event::Expire,
+                State::Done | State::Discarded | State::Expired if erasing == Erasing::Nothing => {
+                    continue;
+                }
                 State::Done | State::Discarded | State::Expired => {
                     self.parts.store.bury(item.id).await?;
                     swept.buried += 1;
                     continue;
                 }
             };
+            if erasing == Erasing::Nothing && matches!(event, Event::Settle | Event::Expire) {
+                continue;
+            }
             swept.moved += self.move_on(item, event).await?;
         }
         Ok(swept)

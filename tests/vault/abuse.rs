@@ -1,8 +1,13 @@
 //! Bodies made to fill memory, disk or logs.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use intermission::control::chores::Steady;
 use intermission::limit;
 use intermission::vault::form::Kind;
+use intermission::vault::item::State;
+use intermission::vault::retention::Erasing;
 use intermission::vault::summary::{Field, Shown, Summary};
 use intermission::vault::{Bounds, NotKept, Owner};
 
@@ -71,6 +76,36 @@ async fn names_fill_no_receipt() {
     let mut form = house.receive(&owner, Kind::Urlencoded, "application/x-www-form-urlencoded");
     let pairs = format!("{name}=v&").repeat(limit::FORM_NAMES_BYTES_MAX / name.len() + 1);
     assert!(matches!(form.push(Bytes::from(pairs)).await, Err(NotKept::Size)));
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_erases_nothing() {
+    let house = House::new();
+    let owner = Owner::generate();
+    let held = house.keep(&owner, b"name=Ana").await.id;
+    let mut steady = Steady::from(house.clock.now(), house.clock.tick());
+    let began = house.clock.tick();
+    let ran = |span: Duration| began.plus(span);
+    let settles = limit::CLOCK_SETTLES;
+    assert_eq!(steady.look(house.clock.now(), ran(Duration::ZERO)), Erasing::Nothing, "a start");
+    house.pass(settles);
+    assert_eq!(steady.look(house.clock.now(), ran(settles)), Erasing::Due, "it ran evenly");
+    // Somebody sets the year wrong, and right again.
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let before = house.clock.now();
+    house.pass(year);
+    let erasing = steady.look(house.clock.now(), ran(settles));
+    assert_eq!(house.vault.sweep_as(erasing).await.expect("swept").moved, 0);
+    house.clock.set(before);
+    assert_eq!(steady.look(before, ran(settles)), Erasing::Nothing, "a step back is a step");
+    assert_eq!(house.state(&owner, held).await, State::Held);
+    // It was right after all.
+    house.pass(year);
+    assert_eq!(steady.look(house.clock.now(), ran(settles)), Erasing::Nothing);
+    house.pass(settles);
+    let erasing = steady.look(house.clock.now(), ran(settles * 2));
+    assert_eq!(house.vault.sweep_as(erasing).await.expect("swept").moved, 1);
+    assert_eq!(house.state(&owner, held).await, State::Expired);
 }
 
 #[test]
