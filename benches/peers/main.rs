@@ -78,7 +78,8 @@ fn run(options: &Options) -> io::Result<Outcome> {
     let folder = tempfile::Builder::new().prefix("peers").tempdir()?;
     // ORDER: what is dropped first ends first: the proxies, then the origin, then the folder.
     let origin = Origin::start()?;
-    let bench = Bench { folder: folder.path().to_owned(), cores, origin: origin.address };
+    let (folder_path, access) = (folder.path().to_owned(), options.access);
+    let bench = Bench { folder: folder_path, cores, origin: origin.address, access };
     let syslog = Syslog::start(&bench.folder)?;
     let ours = Ours::start(&bench)?;
     ours.close("closed")?;
@@ -93,7 +94,7 @@ fn run(options: &Options) -> io::Result<Outcome> {
         println!("\nHAProxy's log lines that were taken: {}", syslog.lines());
     }
     if options.has(CAPTURE) {
-        right &= ours::capture(&ours, &bench, options, &runtime);
+        right &= ours::capture(&ours, &bench, options, &runtime)?;
     }
     if options.has(SWITCH) {
         right &= ours::storm(&ours);

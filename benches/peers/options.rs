@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::compare::CASES;
+use super::proxy::Access;
 
 /// Cases without a peer.
 pub(crate) const CAPTURE: &str = "capture";
@@ -14,7 +15,8 @@ cargo bench --bench peers -- [OPTION]…
 --rounds N, --seconds S, --connections N: how much is measured
 --cases NAME,NAME: these alone
 (the cases are small, big, form, closed, capture and switch)
---calls: count system calls as well, after the measurement, where strace is installed";
+--calls: count system calls as well, after the measurement, where strace is installed
+--no-log: without access lines";
 
 /// How much is measured.
 pub(crate) struct Options {
@@ -23,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     /// Whether system calls are counted as well.
     pub(crate) calls: bool,
+    /// Whether the proxies write access lines.
+    pub(crate) access: Access,
     cases: Option<Vec<String>>,
 }
 
@@ -30,12 +34,21 @@ impl Options {
     /// From the arguments; those that cargo adds are passed over.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let span = Duration::from_secs(2);
-        let mut options = Self { rounds: 7, span, connections: 32, calls: false, cases: None };
+        let access = Access::Logged;
+        let mut options =
+            Self { rounds: 7, span, connections: 32, calls: false, access, cases: None };
         let mut rest = arguments.iter().filter(|argument| *argument != "--bench");
         while let Some(name) = rest.next() {
-            if name == "--calls" {
-                options.calls = true;
-                continue;
+            match name.as_str() {
+                "--calls" => {
+                    options.calls = true;
+                    continue;
+                }
+                "--no-log" => {
+                    options.access = Access::Silent;
+                    continue;
+                }
+                _ => {}
             }
             let value = rest.next().ok_or_else(|| format!("{name} wants a value"))?;
             let count = || within(name, value, 1.0, 1_000.0);

@@ -46,6 +46,14 @@ pub(crate) struct Bench {
     pub(crate) folder: PathBuf,
     pub(crate) cores: Cores,
     pub(crate) origin: SocketAddr,
+    pub(crate) access: Access,
+}
+
+/// Whether the proxies write a line per request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    Logged,
+    Silent,
 }
 
 /// A proxy at work; ends when dropped.
@@ -138,6 +146,10 @@ fn config(bench: &Bench, open: SocketAddr, admin: SocketAddr) -> String {
     let folder = text(&bench.folder);
     let hash = digest::hex(&digest::sha256(TOKEN.as_bytes()));
     let (origin, storm) = (bench.origin, drive::routes(BYSTANDERS));
+    let access = match bench.access {
+        Access::Logged => format!("{folder}/intermission.log"),
+        Access::Silent => "off".to_owned(),
+    };
     format!(
         r#"
 [node]
@@ -154,7 +166,7 @@ sha256 = "{hash}"
 [store]
 directory = "{folder}/store"
 [log]
-access = "{folder}/intermission.log"
+access = "{access}"
 format = "json"
 [[upstream]]
 name = "app"
@@ -191,6 +203,10 @@ pub(crate) fn nginx(bench: &Bench) -> Option<io::Result<Proxy>> {
 /// only where the bench runs as root: its folder is closed to others.
 fn nginx_config(bench: &Bench, open: SocketAddr) -> String {
     let (folder, origin) = (text(&bench.folder), bench.origin);
+    let access = match bench.access {
+        Access::Logged => format!("{folder}/nginx.log line buffer=64k flush=1s"),
+        Access::Silent => "off".to_owned(),
+    };
     format!(
         r#"
 user root;
@@ -201,7 +217,7 @@ error_log {folder}/nginx.err;
 events {{ worker_connections 2048; }}
 http {{
     log_format line escape=json '{{"at":"$time_iso8601","client":"$remote_addr","method":"$request_method","host":"$host","path":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr","upstream_seconds":"$upstream_response_time","request":"$request_id"}}';
-    access_log {folder}/nginx.log line buffer=64k flush=1s;
+    access_log {access};
     client_body_temp_path {folder}/nginx-body;
     proxy_temp_path {folder}/nginx-proxy;
     fastcgi_temp_path {folder}/nginx-fastcgi;
@@ -258,6 +274,10 @@ fn haproxy_config(
     page: &str,
 ) -> String {
     let (log, origin) = (text(log), bench.origin);
+    let access = match bench.access {
+        Access::Logged => "log global\n    option httplog",
+        Access::Silent => "no log",
+    };
     format!(
         r#"
 global
@@ -266,8 +286,7 @@ global
     log {log} local0
 defaults
     mode http
-    log global
-    option httplog
+    {access}
     timeout client 60s
     timeout server 60s
     timeout connect 5s

@@ -1,6 +1,7 @@
 //! What goes wrong between the proxy, the application and the client: who is told what, and whose
 //! fault it is said to be.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -240,29 +241,32 @@ fn a_client_that_leaves_in_its_body_leaves_no_request_behind() {
 
 #[test]
 fn an_early_answer_does_not_lend_its_connection_while_the_body_is_still_on_its_way() {
-    let early = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let setup = Setup { server: early.local_addr().ok(), ..Setup::default() };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let setup = Setup { server: listener.local_addr().ok(), ..Setup::default() };
     let node = Node::start(Origin::untouched(), &setup);
-    let server = std::thread::spawn(move || {
-        use std::io::{Read as _, Write as _};
-        let mut seen = Vec::new();
-        for _ in 0..2 {
-            let (mut stream, _) = early.accept().expect("a connection");
-            let mut piece = [0; 4096];
-            let count = stream.read(&mut piece).expect("a head");
-            seen.push(String::from_utf8_lossy(&piece[..count]).into_owned());
-            stream.write_all(&ok("early")).expect("it is read");
-            while stream.read(&mut piece).is_ok_and(|count| count > 0) {}
+    let (tell, told) = std::sync::mpsc::sync_channel(8);
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate().take(2) {
+            let (tell, mut stream) = (tell.clone(), stream.expect("a connection"));
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                let mut answered = false;
+                while let Ok(count @ 1..) = stream.read(&mut piece) {
+                    let _ = tell.send((number, piece[..count].to_vec()));
+                    if !std::mem::replace(&mut answered, true) {
+                        stream.write_all(&ok("early")).expect("it is read");
+                    }
+                }
+            });
         }
-        seen
     });
     let mut client = node.connect();
     client.send("POST /up HTTP/1.1\r\nHost: site.test\r\nContent-Length: 9\r\n\r\nhello");
     assert_eq!(client.response().text(), "early");
     assert_eq!(node.ask(get("/next")).text(), "early");
-    drop((client, node));
-    let seen = server.join().expect("a server");
-    assert!(seen[1].starts_with("GET /next "), "{seen:?}");
+    let next =
+        |(number, bytes): &(usize, Vec<u8>)| *number == 1 && bytes.starts_with(b"GET /next ");
+    assert!(told.try_iter().any(|said| next(&said)), "the second request came on the first's");
 }
 
 #[test]

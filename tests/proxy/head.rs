@@ -178,7 +178,9 @@ fn statuses(mut said: &[u8]) -> Vec<u16> {
                 statuses.push(answer.status());
                 said = &said[length..];
             }
-            other => panic!("{other:?} in {:?}", String::from_utf8_lossy(said)),
+            other @ (Progress::Partial | Progress::UntilClose(_) | Progress::Broken(_)) => {
+                panic!("{other:?} in {:?}", String::from_utf8_lossy(said))
+            }
         }
     }
     statuses

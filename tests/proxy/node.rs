@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use intermission::clock::Clock;
@@ -29,6 +30,7 @@ use crate::support::origin::Origin;
 use crate::support::raw::{Raw, exchange};
 
 /// What differs from test to test: lines added to the sections of the config, and patience.
+#[derive(Default)]
 pub(super) struct Setup {
     /// `[listen]`
     pub(super) listen: &'static str,
@@ -41,12 +43,6 @@ pub(super) struct Setup {
     /// The server behind the route, if it is not the origin.
     pub(super) server: Option<SocketAddr>,
     pub(super) pace: Pace,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self { listen: "", upstream: "", route: "", more: "", server: None, pace: Pace::default() }
-    }
 }
 
 /// A node. Stops when dropped.
@@ -169,10 +165,10 @@ impl Node {
         self.publisher.borrow_mut().publish(site, cells, pages);
     }
 
-    /// Stops the workers; tells how many connections were cut.
-    pub(super) fn stop(&self, drain: Duration) -> usize {
+    /// Begins to stop the workers; the thread tells how many connections were cut.
+    pub(super) fn stop(&self, drain: Duration) -> JoinHandle<usize> {
         let workers = self.workers.take().expect("a node stops once");
-        workers.stop(drain)
+        std::thread::spawn(move || workers.stop(drain))
     }
 
     /// Waits until this many access lines are written, and gives them in their order.
