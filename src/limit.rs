@@ -124,6 +124,8 @@ pub const ABANDONED_MAX: usize = 8_192;
 pub const SWEEP_MAX: u32 = 1_000;
 /// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
 pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How many changes old a receipt's page may be and still be known for one of ours. Over it: 403.
+pub const PAGE_VERSIONS_BACK_MAX: u64 = 32;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.
 pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
 

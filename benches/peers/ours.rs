@@ -52,7 +52,7 @@ impl Level {
     }
 
     fn print(&self) {
-        println!("  {} connections", self.visitors);
+        println!("  connections: {}", self.visitors);
         row("forms/s", &self.per_second, 0);
         row("forms per second of CPU", &self.per_cpu_second, 0);
         row("answered within, half, ms", &self.half, 2);

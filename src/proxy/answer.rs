@@ -300,7 +300,7 @@ fn seconds_to_return(conn: &Conn, closure: &Closure) -> Option<u64> {
 
 /// The answer where something of ours went wrong.
 pub(super) fn fault(snapshot: &Arc<Snapshot>, asker: &Asker) -> Reply {
-    plain(snapshot, PlainKind::Fault, asker).ending(End::ProxyFault)
+    plain(snapshot, PlainKind::Fault, asker)
 }
 
 /// On to another page of this site, fetched with GET: a reload there posts nothing again.
@@ -340,13 +340,16 @@ pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply
 /// A small page, as HTML for who takes it and as a line of text for others.
 pub(super) fn plain(snapshot: &Arc<Snapshot>, kind: PlainKind, asker: &Asker) -> Reply {
     let status = kind.status();
+    let ours = kind == PlainKind::Fault || kind == PlainKind::StoreDown;
+    let end = if ours { End::ProxyFault } else { End::Done };
     if asker.takes_html() {
-        return Reply::page(status, snapshot.pages.plain(asker.lang(), kind));
+        return Reply::page(status, snapshot.pages.plain(asker.lang(), kind)).ending(end);
     }
     let reason = status.canonical_reason().unwrap_or("error");
     let text = format!("{} {reason}\n", status.as_u16());
     Reply::new(status, Body::full(Bytes::from(text)))
         .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+        .ending(end)
 }
 
 impl Reply {

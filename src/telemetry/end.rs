@@ -33,7 +33,7 @@ pub enum End {
     ProxyCaptureStore,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
-    /// A fault of ours: 500.
+    /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
     /// No server took the connection: 502.
     UpstreamConnectRefused,

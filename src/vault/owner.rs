@@ -9,6 +9,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::digest::{self, Hash};
 use crate::id::Id;
+use crate::limit;
 
 const ID_LEN: usize = 16;
 const SECRET_LEN: usize = 32;
@@ -83,6 +84,13 @@ impl Owner {
     /// Whether `token` is the page token of this version of this submission.
     pub fn is_page_token(&self, token: &str, id: Id, version: u64) -> bool {
         digest::same(token.as_bytes(), self.page_token(id, version).as_bytes())
+    }
+
+    /// Whether `token` was the page token of this submission a few versions before this one, as on
+    /// a page that the browser's Back has brought up again.
+    pub fn was_page_token(&self, token: &str, id: Id, version: u64) -> bool {
+        let oldest = version.saturating_sub(limit::PAGE_VERSIONS_BACK_MAX);
+        (oldest..version).any(|before| self.is_page_token(token, id, before))
     }
 
     /// The ticket that the receipt's form carries (`intermission_ticket`).

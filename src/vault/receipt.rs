@@ -32,8 +32,8 @@ pub enum Denied {
     /// Only its tombstone is left.
     #[error("the submission is {}", .0.name())]
     Gone(State),
-    /// It changed after the page was shown, or the page is not ours.
-    #[error("the page is older than the submission's state")]
+    /// It is changing at this moment, or the page is not ours.
+    #[error("the page is not of the submission's state")]
     Stale,
     /// It is armed or being sent.
     #[error("the submission is being sent")]
@@ -44,7 +44,8 @@ pub enum Denied {
     /// It was sent as often as it may be.
     #[error("sent {} times, which is as often as it may be", limit::SENDS_MAX)]
     TooOften,
-    /// The state does not allow it: an answered submission is not sent again.
+    /// The state does not allow it: an answered submission is not sent again, and a page that
+    /// stood behind the browser's Back decides nothing about a newer state.
     #[error("not possible while it is {}", .0.name())]
     NotNow(State),
     /// It cannot be opened.
@@ -165,8 +166,10 @@ impl Vault {
             return Err(Denied::Gone(item.state));
         }
         if !owner.is_page_token(token, id, item.version) {
+            let outdated = owner.was_page_token(token, id, item.version);
             return Err(match item.state {
                 State::Armed | State::Sending => Denied::UnderWay,
+                state if outdated => Denied::NotNow(state),
                 State::Receiving
                 | State::Held
                 | State::Accepted

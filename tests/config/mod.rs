@@ -3,5 +3,6 @@
 mod examples;
 mod fixtures;
 mod hostile;
+mod readme;
 mod reload;
 mod watch;

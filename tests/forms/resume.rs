@@ -46,7 +46,8 @@ fn what_was_kept_is_sent_once_and_byte_for_byte() {
     let again = browser.post(&target, &form);
     assert_eq!((again.status(), again.field("location")), (303, Some(receipt.as_str())));
     let pressed = browser.post(&format!("{receipt}/resume"), &form);
-    assert_eq!(pressed.status(), 403, "the page is older than its state");
+    let to_receipt = (303, Some(receipt.as_str()));
+    assert_eq!((pressed.status(), pressed.field("location")), to_receipt, "an older page");
     assert_eq!(stage.origin.requests().len(), 1, "nothing was sent again");
     assert_eq!(browser.state(&receipt), "accepted");
     let token = hidden(&browser.get(&receipt).text(), "im_csrf").expect("a token");

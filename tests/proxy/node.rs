@@ -30,6 +30,7 @@ use crate::support::origin::Origin;
 use crate::support::raw::{Raw, exchange};
 
 /// What differs from test to test: lines added to the sections of the config, and patience.
+#[derive(Default)]
 pub(super) struct Setup {
     /// `[listen]`
     pub(super) listen: &'static str,
@@ -38,16 +39,10 @@ pub(super) struct Setup {
     /// `[[route]]` of everything
     pub(super) route: &'static str,
     /// More sections.
-    pub(super) more: &'static str,
+    pub(super) more: String,
     /// The server behind the route, if it is not the origin.
     pub(super) server: Option<SocketAddr>,
     pub(super) pace: Pace,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self { listen: "", upstream: "", route: "", more: "", server: None, pace: Pace::default() }
-    }
 }
 
 /// A node. Stops when dropped.

@@ -6,6 +6,7 @@
 mod imports;
 mod map;
 mod names;
+mod readme;
 mod shape;
 mod source;
 mod words;

@@ -124,6 +124,8 @@ fn page_tokens_are_good_for_one_version_of_one_submission() {
     assert!(owner.is_page_token(&token, here, 3));
     assert!(!owner.is_page_token(&token, here, 4));
     assert!(!owner.is_page_token(&token, id(), 3));
+    assert!(owner.was_page_token(&token, here, 4) && owner.was_page_token(&token, here, 35));
+    assert!(!owner.was_page_token(&token, here, 3) && !owner.was_page_token(&token, here, 36));
     assert!(!Owner::generate().is_page_token(&token, here, 3));
     let ticket = owner.ticket(here, 3);
     assert_eq!(Ticket::parse(&ticket.text()), Some(ticket));

@@ -53,6 +53,7 @@ fn by_hand() -> Result<ExitCode, StageError> {
 fn invitation(stage: &Stage) -> String {
     let port = stage.proxy.port();
     let Stage { admin, token, .. } = stage;
+    let path = path_to_here().map(|line| format!("    {line}\n")).unwrap_or_default();
     format!(
         "\
 Intermission stands in front of a small claim portal.
@@ -62,16 +63,17 @@ Intermission stands in front of a small claim portal.
 
   In a second terminal, be the operator:
 
-    export INTERMISSION_ADMIN=http://{admin}
+{path}    export INTERMISSION_ADMIN=http://{admin}
     export INTERMISSION_TOKEN={token}
 
-    intermission status --watch
     intermission on --region apac --route claims --reason \"database upgrade\" --back-in 15m
+    intermission status
     intermission off --region apac --route claims
 
-  Try this: open a new claim in apac and type something. Close claims with the second command. Now
-  press Continue: the form is kept, and the receipt says so. Reload it, press Back, send it twice.
-  Reopen with the last command and press Send on the receipt: Your claims shows it once.
+  Try this: open a new claim in apac and fill it in. Close claims with the first command. Now press
+  Continue: the form is kept, and the receipt says so. Reload it, close the tab, look at the status.
+  Reopen with the last command and press Send on the receipt. Press Back and Send again: Your claims
+  shows it once.
 
   The config, the store and the access log are in {folder}
   (edit the config there and save: it is taken over without a restart). Ctrl-C stops everything.
@@ -80,4 +82,13 @@ Intermission stands in front of a small claim portal.
 ",
         folder = stage.folder().display()
     )
+}
+
+/// How a shell finds this program by its name; none if it does already.
+fn path_to_here() -> Option<String> {
+    let own = std::env::current_exe().ok()?;
+    let folder = own.parent()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&path).any(|known| known == folder);
+    (!is_found).then(|| format!("export PATH=\"{}:$PATH\"", folder.display()))
 }

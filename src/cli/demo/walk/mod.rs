@@ -172,17 +172,24 @@ fn must(holds: bool, seen: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken::Seen(seen())) }
 }
 
-/// The text between tags, on one line, to show what a page says.
+/// The text between tags that a reader sees without a script, on one line.
 fn words(html: &str) -> String {
     let mut pieces = html.split('<');
     let mut text = pieces.next().unwrap_or_default().to_owned();
+    let mut hidden: Option<&str> = None;
     for piece in pieces {
         let (tag, after) = piece.split_once('>').unwrap_or((piece, ""));
-        let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
-        if !INLINE.contains(&name) {
-            text.push(' ');
+        let mut parts = tag.trim_start_matches('/').split(' ');
+        let name = parts.next().unwrap_or_default();
+        if hidden.is_none() && parts.any(|attribute| attribute == "hidden") {
+            hidden = Some(name);
+        } else if hidden == Some(name) && tag.starts_with('/') {
+            hidden = None;
         }
-        text.push_str(after);
+        if hidden.is_none() {
+            text.push_str(if INLINE.contains(&name) { "" } else { " " });
+            text.push_str(after);
+        }
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -193,4 +200,16 @@ fn element(html: &str, tag: &str) -> String {
     let Some(start) = start else { return String::new() };
     let end = html[start..].find(&format!("</{tag}")).map_or(html.len(), |end| start + end);
     html_escape::decode_html_entities(&words(&html[start..end])).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_what_is_read_without_a_script() {
+        let html = "<p>Dear <bdi>Amina</bdi>,</p><p class=x hidden>not <b>yet</b></p><p>bye</p>";
+        assert_eq!(words(html), "Dear Amina, bye");
+        assert_eq!(element("<h1 id=a>One &amp; <a href=x>two</a></h1>", "h1"), "One & two");
+    }
 }
