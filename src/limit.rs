@@ -61,6 +61,10 @@ pub const ATTEMPTS_MAX: usize = 3;
 
 // ---- connections ---------------------------------------------------------------------------
 
+/// Attempts to bind an address that is in use. After them: the start fails.
+pub const BIND_ATTEMPTS_MAX: u32 = 11;
+/// Between two of them.
+pub const BIND_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Client connections per node (`limits.connections`), never more than half of the file limit.
 /// Over it: accepted and closed at once.
 pub const CONNECTIONS_MAX: usize = 10_000;

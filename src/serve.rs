@@ -377,8 +377,24 @@ impl Told {
     }
 }
 
+/// Tries again while an address is in use: the process before may just be ending, or a connection
+/// of somebody's may hold the port for a moment.
+pub fn patiently<T>(bind: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    let mut left = limit::BIND_ATTEMPTS_MAX;
+    loop {
+        left -= 1;
+        match bind() {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && left > 0 => {
+                std::thread::sleep(limit::BIND_AGAIN_AFTER);
+            }
+            bound => return bound,
+        }
+    }
+}
+
 fn bind_visitors(process: &Process) -> Result<proxy::Bound, ServeError> {
-    proxy::Bound::bind(&process.listeners, process.workers).map_err(|source| ServeError::Bind {
+    let bind = || proxy::Bound::bind(&process.listeners, process.workers);
+    patiently(bind).map_err(|source| ServeError::Bind {
         what: "visitors",
         at: process.listeners.clone(),
         source,
@@ -386,11 +402,13 @@ fn bind_visitors(process: &Process) -> Result<proxy::Bound, ServeError> {
 }
 
 fn bind_admin(at: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let bound = TcpListener::bind(at).and_then(|listener| {
+    let bind = || {
+        let listener = TcpListener::bind(at)?;
         listener.set_nonblocking(true)?;
         let at = listener.local_addr()?;
         Ok((listener, at))
-    });
+    };
+    let bound = patiently(bind);
     let at = vec![at];
     bound.map_err(|source| ServeError::Bind { what: "the admin API", at, source })
 }

@@ -25,6 +25,7 @@ pub use ledger::Ledger;
 
 use self::portal::Portal;
 use crate::clock::Clock;
+use crate::serve;
 
 /// Connections at once. Over it: the next waits in the listener's backlog.
 const CONNECTIONS_MAX: usize = 256;
@@ -43,7 +44,7 @@ impl App {
     /// Starts on `address` over `ledger`, its database. The key of its CSRF tokens is made anew at
     /// every start, so that a form page loaded before a restart holds a stale token after it.
     pub fn start(ledger: Arc<Ledger>, address: SocketAddr, clock: Clock) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        let listener = serve::patiently(|| TcpListener::bind(address))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
