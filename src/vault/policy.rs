@@ -114,8 +114,14 @@ impl Policy {
 pub fn is_secret(name: &str) -> bool {
     let words = words(name);
     // `pass_word` and `mot-de-passe` are written apart; `compass_word` is not one of them.
-    let from_here = (0..words.len()).map(|at| words[at..].concat());
-    if from_here.zip(&words).any(|(rest, word)| {
+    // In one piece, since a name may be long and have a word in every other byte.
+    let whole = words.concat();
+    let mut from_here = words.iter().scan(0, |start, word| {
+        let rest = &whole[*start..];
+        *start += word.len();
+        Some((rest, word))
+    });
+    if from_here.any(|(rest, word)| {
         PASSWORD_PARTS.iter().any(|part| rest.starts_with(part) || word.contains(part))
     }) {
         return true;

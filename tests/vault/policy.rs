@@ -3,6 +3,8 @@
 use intermission::vault::policy::{CardScan, is_secret};
 use proptest::prelude::*;
 
+use crate::support::PATIENCE;
+
 #[test]
 fn secret_fields_are_known_by_their_words() {
     for name in [
@@ -156,4 +158,15 @@ proptest! {
         let _ = holds_card(&text);
         let _ = holds_card(&digits);
     }
+}
+
+#[test]
+fn a_name_of_many_words_is_read_once() {
+    let name = "a_".repeat(100_000);
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    // A thread of its own: quadratic work on this name took minutes.
+    std::thread::spawn(move || {
+        let _ = tell.send((is_secret(&name), is_secret(&(name + "pass_word"))));
+    });
+    assert_eq!(told.recv_timeout(PATIENCE), Ok((false, true)));
 }
