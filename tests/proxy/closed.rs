@@ -124,7 +124,7 @@ fn a_head_is_answered_without_a_body_and_otherwise_alike() {
 #[test]
 fn a_probe_stays_green_while_its_place_is_closed_and_is_the_applications_while_it_is_open() {
     const PROBE: &str = "[[probe]]\npath = \"/healthz\"";
-    let setup = Setup { more: PROBE, ..Setup::default() };
+    let setup = Setup { more: PROBE.to_owned(), ..Setup::default() };
     let node = Node::start(Origin::replying("the application's"), &setup);
     assert_eq!(node.ask(get("/healthz")).text(), "the application's");
     node.close(Mode::Page);

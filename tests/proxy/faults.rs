@@ -175,6 +175,52 @@ fn an_answer_that_breaks_off_is_never_whole_for_the_client() {
 }
 
 #[test]
+fn an_answer_cut_at_any_byte_is_never_whole_for_the_client() {
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nT: u\r\n\r\n";
+    for bytes in [length, chunks] {
+        let node = Node::before(Origin::acting(move |request| {
+            let cut = request.target()[1..].parse().expect("where to cut");
+            Act::SendAndClose(bytes.as_bytes()[..cut].to_vec())
+        }));
+        let head = bytes.find("\r\n\r\n").expect("a head") + 4;
+        for cut in 0..bytes.len() {
+            let mut client = node.connect();
+            client
+                .send(get(&format!("/{cut}")).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+            let said = String::from_utf8_lossy(&client.rest()).into_owned();
+            if cut < head {
+                assert!(said.starts_with("HTTP/1.1 502 "), "cut at {cut}: {said}");
+            } else {
+                let whole =
+                    said.ends_with("0\r\n\r\n") || said.ends_with("hello") && bytes == length;
+                assert!(!whole && !said.contains(" 502 "), "cut at {cut}: {said}");
+            }
+        }
+        assert_eq!(node.origin.requests().len(), bytes.len(), "each was sent once");
+    }
+}
+
+#[test]
+fn a_request_cut_at_any_byte_is_never_whole_for_the_application() {
+    let chunks = "POST / HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nT: u\r\n\r\n";
+    for request in [post("/", "hello").as_str(), chunks] {
+        let node = Node::before(Origin::replying("hello"));
+        for cut in 0..request.len() {
+            let mut client = node.connect();
+            client.send(&request[..cut]);
+            client.finish();
+            client.rest();
+        }
+        // What was left of them has arrived by then, if anything has.
+        assert_eq!(node.ask(request).text(), "hello");
+        assert_eq!(node.origin.requests().len(), 1);
+    }
+}
+
+#[test]
 fn an_answer_that_pauses_for_too_long_is_cut() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello".to_vec();
     let origin = Origin::acting(move |_| Act::Stall(head.clone()));
@@ -302,15 +348,12 @@ fn where_one_server_refuses_the_next_is_asked() {
     let origin = Origin::replying("hello");
     let server = origin.address();
     let dead = nowhere();
-    let upstream: &'static str = Box::leak(
-        format!(
-            "[[upstream]]\nname = \"two\"\nservers = [\"{dead}\", \"{server}\"]\n\
-             [[route]]\nname = \"two\"\ntitle = \"Two\"\nhosts = [\"two.test\"]\n\
-             paths = [\"/*\"]\nupstream = \"two\""
-        )
-        .into_boxed_str(),
+    let more = format!(
+        "[[upstream]]\nname = \"two\"\nservers = [\"{dead}\", \"{server}\"]\n\
+         [[route]]\nname = \"two\"\ntitle = \"Two\"\nhosts = [\"two.test\"]\n\
+         paths = [\"/*\"]\nupstream = \"two\""
     );
-    let node = Node::start(origin, &Setup { more: upstream, ..Setup::default() });
+    let node = Node::start(origin, &Setup { more, ..Setup::default() });
     for number in 1..=6 {
         let body = format!("body {number}");
         let request = post("/", &body).replace("site.test", "two.test");

@@ -199,7 +199,10 @@ fn a_target_in_absolute_form_is_the_same_request() {
 fn the_target_is_forwarded_as_it_was_written_and_matched_as_it_is_meant() {
     const ROUTES: &str = "[[route]]\nname = \"admin\"\ntitle = \"Admin\"\nhosts = [\"*.test\"]\n\
                           paths = [\"/admin/*\"]\nupstream = \"app\"";
-    let node = Node::start(Origin::replying("hello"), &Setup { more: ROUTES, ..Setup::default() });
+    let node = Node::start(
+        Origin::replying("hello"),
+        &Setup { more: ROUTES.to_owned(), ..Setup::default() },
+    );
     let spellings = ["/admin/x", "/%61dmin/x", "//admin///x", "/a/../admin/./x", "/admin;a=b/x"];
     for (at, spelling) in spellings.iter().enumerate() {
         assert_eq!(node.ask(get(spelling)).text(), "hello", "{spelling}");

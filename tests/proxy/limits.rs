@@ -113,7 +113,8 @@ fn a_client_that_takes_nothing_of_its_answer_is_cut() {
 #[test]
 fn connections_beyond_the_bound_are_closed_and_others_are_served_on() {
     const LIMITS: &str = "[limits]\nconnections = 2";
-    let node = Node::start(Origin::replying("a"), &Setup { more: LIMITS, ..Setup::default() });
+    let node =
+        Node::start(Origin::replying("a"), &Setup { more: LIMITS.to_owned(), ..Setup::default() });
     let (mut first, mut second) = (node.connect(), node.connect());
     for client in [&mut first, &mut second] {
         client.send(get("/"));

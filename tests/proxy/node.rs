@@ -39,7 +39,7 @@ pub(super) struct Setup {
     /// `[[route]]` of everything
     pub(super) route: &'static str,
     /// More sections.
-    pub(super) more: &'static str,
+    pub(super) more: String,
     /// The server behind the route, if it is not the origin.
     pub(super) server: Option<SocketAddr>,
     pub(super) pace: Pace,
