@@ -78,6 +78,9 @@ pub const FORM_BYTES_MAX: u64 = 1024 * 1024;
 pub const UPLOAD_BYTES_MAX: u64 = 25 * 1024 * 1024;
 /// Fields, or parts, of one captured form. Over it: "not kept: too large".
 pub const FORM_FIELDS_MAX: usize = 1_000;
+/// Bytes of the names of all fields and files of one captured form, which its receipt lists. Over
+/// it: as above.
+pub const FORM_NAMES_BYTES_MAX: usize = 128 * 1024;
 /// Plaintext bytes of one sealed frame.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Live submissions of one browser. Over it: 503, "not kept: quota".
@@ -118,9 +121,9 @@ pub const SHOWN_FORM_BYTES_MAX: usize = 64 * 1024;
 pub const TOKEN_VALUE_BYTES_MAX: usize = 8 * 1024;
 /// Sealed frames read at once while a body is sent on: the memory that a send holds.
 pub const FRAMES_READ_MAX: u32 = 4;
-/// Submissions waiting for the sweep because their client vanished. Over it: their frames stay
-/// until the store is opened again.
-pub const ABANDONED_MAX: usize = 4_096;
+/// Bodies of more than one frame that are being received, or wait for the sweep because their
+/// client vanished. Over it: "not kept: quota", so that no frame is ever left without its sweep.
+pub const ABANDONED_MAX: usize = 8_192;
 /// Submissions that one sweep looks at. More wait for the next.
 pub const SWEEP_MAX: u32 = 1_000;
 /// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
@@ -188,6 +191,12 @@ pub const ADMIN_ROWS_MAX: u32 = 1_000;
 pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the store's census is taken for metrics.
 pub const CENSUS_EVERY: Duration = Duration::from_secs(5);
+/// A difference between the wall clock and the monotonic one, from one look to the next, that
+/// counts as a jump of the former.
+pub const CLOCK_JUMP: Duration = Duration::from_secs(60);
+/// How long the wall clock must have run evenly before anything is erased by it: at the start of
+/// a machine, and after a step, it is often wrong until it has been set.
+pub const CLOCK_SETTLES: Duration = Duration::from_secs(10 * 60);
 /// How often the vault's retention runs.
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows in force at once. Over it: the switch is refused with 409.

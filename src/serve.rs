@@ -322,7 +322,10 @@ impl ControlPlane {
         let holds = (Arc::clone(&store), figures);
         let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
-        tasks.spawn(named("vault sweep", chores::sweep(self.vault, self.phase.clone())));
+        tasks.spawn(named(
+            "vault sweep",
+            chores::sweep(self.vault, self.clock.clone(), self.phase.clone()),
+        ));
         let listener = tokio::net::TcpListener::from_std(self.listener);
         let listener = listener.map_err(failed("the admin listener"))?;
         let admin = Admin {

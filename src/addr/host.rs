@@ -199,6 +199,15 @@ impl HostPattern {
         }
     }
 
+    /// A canonical host that is meant, and by no narrower pattern that anybody would write.
+    pub fn example(&self) -> String {
+        match self {
+            Self::Any => "any.invalid".to_owned(),
+            Self::Exact(name) => name.clone(),
+            Self::Below(domain) => format!("any-host.{domain}"),
+        }
+    }
+
     /// Whether the canonical `host` is meant.
     pub fn matches(&self, host: &str) -> bool {
         match self {

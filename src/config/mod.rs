@@ -25,7 +25,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 pub use problem::{Color, Problem, Problems};
-pub use reload::{compatible, uncovered};
+pub use reload::{compatible, opened, uncovered};
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
 use crate::pages::Pages;

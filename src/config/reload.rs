@@ -1,7 +1,9 @@
 //! What a reload may not do: change what only a restart changes, or take a closed scope away.
 
+use std::collections::BTreeMap;
+
 use super::Process;
-use crate::snapshot::Site;
+use crate::snapshot::{Cells, Site, Snapshot};
 use crate::window::state::Window;
 
 /// What differs between the running process and the next config and needs a restart. The reload
@@ -42,4 +44,35 @@ fn missing(site: &Site, window: &Window) -> Vec<String> {
     let regions = window.scope.regions.names().filter(|name| site.regions.named(name).is_none());
     let routes = routes.map(|name| told("route", name));
     routes.chain(regions.map(|name| told("region", name))).collect()
+}
+
+/// Places that are closed in `before` and would be open with `site` and its `cells`, because their
+/// path goes to another route there, each a sentence. Such a reload is refused: a window closes
+/// routes by name, and a path must not leave it unseen.
+pub fn opened(before: &Snapshot, site: &Site, cells: &Cells) -> Vec<String> {
+    if before.cells.closed_count() == 0 {
+        return Vec::new();
+    }
+    let mut told = BTreeMap::new();
+    for (host, path) in before.site.routes.examples().chain(site.routes.examples()) {
+        let (was, is) = (before.site.routes.find(&host, &path), site.routes.find(&host, &path));
+        let (Some(was), Some(is)) = (was, is) else { continue };
+        let opens = before.site.regions.names().any(|region| {
+            let closed = before.site.regions.named(region);
+            let closed = closed.is_some_and(|at| before.cells.closure(was, at).is_some());
+            let now = site.regions.named(region);
+            closed && now.is_some_and(|at| cells.closure(is, at).is_none())
+        });
+        if opens {
+            let (was, is) = (&*before.site.rules(was).name, &*site.rules(is).name);
+            told.entry((was.to_owned(), is.to_owned())).or_insert(path);
+        }
+    }
+    let sentence = |((was, is), path)| {
+        format!(
+            "`{path}` would go from the route `{was}`, which is closed, to `{is}`, which is not: \
+             close that too, or end the window first (`intermission off`)"
+        )
+    };
+    told.into_iter().map(sentence).collect()
 }

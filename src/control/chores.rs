@@ -9,10 +9,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::phase::{Phase, stopped};
 use super::reload::{Reloads, Trigger};
+use crate::clock::{Clock, Tick, Wall};
 use crate::config;
 use crate::limit;
 use crate::telemetry::access::AccessLog;
 use crate::vault::Vault;
+use crate::vault::retention::Erasing;
 
 /// Asks for a reload whenever the file has other content.
 pub fn watch_file(
@@ -63,8 +65,39 @@ pub fn heed_hangups(
     })
 }
 
+/// Tells whether the wall clock is to be believed where a mistake cannot be mended.
+#[derive(Clone, Copy, Debug)]
+pub struct Steady {
+    wall: Wall,
+    tick: Tick,
+    /// When it was begun to be watched, or jumped last.
+    since: Tick,
+}
+
+impl Steady {
+    /// Begins to watch.
+    pub const fn from(wall: Wall, tick: Tick) -> Self {
+        Self { wall, tick, since: tick }
+    }
+
+    /// Looks at both clocks.
+    pub fn look(&mut self, wall: Wall, tick: Tick) -> Erasing {
+        let ran = tick.since(self.tick);
+        let told = wall.since(self.wall);
+        let back = self.wall.since(wall);
+        if told.abs_diff(ran).max(back) > limit::CLOCK_JUMP {
+            tracing::warn!(from = %self.wall, to = %wall, "the clock jumped: nothing is erased yet");
+            self.since = tick;
+        }
+        (self.wall, self.tick) = (wall, tick);
+        let settled = tick.since(self.since) >= limit::CLOCK_SETTLES;
+        if settled { Erasing::Due } else { Erasing::Nothing }
+    }
+}
+
 /// Erases what is due, as long as the node lives.
-pub async fn sweep(vault: Vault, mut phase: watch::Receiver<Phase>) {
+pub async fn sweep(vault: Vault, clock: Clock, mut phase: watch::Receiver<Phase>) {
+    let mut steady = Steady::from(clock.now(), clock.tick());
     let mut due = tokio::time::interval(limit::VAULT_SWEEP_EVERY);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -73,7 +106,8 @@ pub async fn sweep(vault: Vault, mut phase: watch::Receiver<Phase>) {
             _ = due.tick() => {}
             () = stopped(&mut phase) => return,
         }
-        if let Err(error) = vault.sweep().await {
+        let erasing = steady.look(clock.now(), clock.tick());
+        if let Err(error) = vault.sweep_as(erasing).await {
             tracing::warn!(%error, "submissions that are due cannot be looked at");
         }
     }

@@ -9,7 +9,7 @@ use crate::clock::Wall;
 use crate::id::Id;
 use crate::limit;
 use crate::pages::Pages;
-use crate::snapshot::Site;
+use crate::snapshot::{Live, Site, Snapshot};
 use crate::store::StoreError;
 use crate::window::scope::Scope;
 use crate::window::state::{Author, Illegal, Order, Window};
@@ -143,19 +143,26 @@ pub struct Standing {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     standing: watch::Receiver<Arc<Standing>>,
+    live: Live,
 }
 
 impl Handle {
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
         standing: watch::Receiver<Arc<Standing>>,
+        live: Live,
     ) -> Self {
-        Self { commands, standing }
+        Self { commands, standing, live }
     }
 
     /// What is in force. Never waits, not even for a store that hangs.
     pub fn standing(&self) -> Arc<Standing> {
         Arc::clone(&self.standing.borrow())
+    }
+
+    /// What requests are judged by.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.live.snapshot()
     }
 
     /// Whether somebody carries out what is asked for.

@@ -111,7 +111,7 @@ impl Reconciler {
         let mut reconciler =
             Self { parts, windows, publisher, live, commands, standing, last, counted, draining };
         reconciler.tick().await;
-        Ok((reconciler, reader, Handle::new(sender, seen)))
+        Ok((reconciler, reader.clone(), Handle::new(sender, seen, reader)))
     }
 
     /// Works until every [`Handle`] is gone.
@@ -328,12 +328,14 @@ impl Reconciler {
     /// Puts another config in force. Pages are finished anew: templates may have changed.
     fn reload(&mut self, site: Arc<Site>, pages: Arc<Pages>) -> Result<u64, Refused> {
         let windows: Vec<Window> = self.windows.values().map(|w| (**w).clone()).collect();
-        let lost = config::uncovered(&site, &windows);
+        let mut lost = config::uncovered(&site, &windows);
+        let windows: Vec<&Window> = windows.iter().collect();
+        let cells = Cells::compute(&site, &windows, &pages, None);
+        lost.extend(config::opened(&self.live.snapshot(), &site, &cells));
         if !lost.is_empty() {
             return Err(Refused::Uncovered(lost));
         }
         (self.parts.site, self.parts.pages) = (site, pages);
-        let cells = compute(&self.parts, &self.windows, None);
         self.show(cells);
         Ok(self.standing.borrow().generation)
     }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::command::{Handle, Refused};
 use crate::clock::{Clock, Wall};
 use crate::config::{self, Loaded, Problem, Process};
+use crate::snapshot::Cells;
 
 /// Who wants the config to be read again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -162,7 +163,10 @@ impl Reloader {
     fn check(&self, loaded: &Loaded) -> Result<(), Refused> {
         let standing = self.handle.standing();
         let windows: Vec<_> = standing.windows.iter().map(|w| (**w).clone()).collect();
-        let lost = config::uncovered(&loaded.site, &windows);
+        let mut lost = config::uncovered(&loaded.site, &windows);
+        let windows: Vec<_> = windows.iter().collect();
+        let cells = Cells::compute(&loaded.site, &windows, &loaded.pages, None);
+        lost.extend(config::opened(&self.handle.snapshot(), &loaded.site, &cells));
         if lost.is_empty() { Ok(()) } else { Err(Refused::Uncovered(lost)) }
     }
 }

@@ -18,6 +18,7 @@ use super::deadline::{Clockwork, Wait};
 use super::ending::Story;
 use super::gather::Gather;
 use super::guard::{Guard, Wire};
+use super::head::Scheme;
 use super::request;
 use super::upgrade::{self, Upstream};
 use super::worker::Worker;
@@ -37,8 +38,8 @@ pub(super) struct Conn {
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
     expecting: Cell<bool>,
-    /// The last `Forwarded` value, by host: most connections ask one host only.
-    pub forwarded: RefCell<Option<(HeaderValue, HeaderValue)>>,
+    /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
+    pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
 }
 
 impl Conn {

@@ -186,13 +186,22 @@ fn is_our_cookie(pair: &[u8]) -> bool {
 
 fn take_our_cookie_back(headers: &mut HeaderMap) {
     let Entry::Occupied(cookies) = headers.entry(SET_COOKIE) else { return };
-    if cookies.iter().any(|value| is_our_cookie(value.as_bytes())) {
+    if cookies.iter().any(|value| sets_our_cookie(value.as_bytes())) {
         let (name, values) = cookies.remove_entry_mult();
-        let kept: Vec<_> = values.filter(|value| !is_our_cookie(value.as_bytes())).collect();
+        let kept: Vec<_> = values.filter(|value| !sets_our_cookie(value.as_bytes())).collect();
         for value in kept {
             headers.append(name.clone(), value);
         }
     }
+}
+
+/// Whether a `Set-Cookie` would replace a visitor's key. Browsers trim the name, and send a cookie
+/// without one as its bare value (RFC 6265bis §5.6), so that `=intermission=x` comes back as ours.
+fn sets_our_cookie(cookie: &[u8]) -> bool {
+    let pair = cookie.split(|byte| *byte == b';').next().unwrap_or_default();
+    let mut parts = pair.split(|byte| *byte == b'=').map(<[u8]>::trim_ascii);
+    let name = parts.find(|part| !part.is_empty()).unwrap_or_default();
+    name == b"intermission" || name == b"__Host-intermission"
 }
 
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239). What a stranger says of itself
@@ -225,8 +234,9 @@ fn say_for_whom(headers: &mut HeaderMap, conn: &Conn, judged: &Judged) {
 
 fn forwarded(conn: &Conn, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
     let mut known = conn.forwarded.borrow_mut();
-    if let Some((for_host, value)) = &*known
+    if let Some((for_host, for_scheme, value)) = &*known
         && for_host == host
+        && *for_scheme == scheme
     {
         return value.clone();
     }
@@ -235,6 +245,6 @@ fn forwarded(conn: &Conn, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
     let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
     let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());
     let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown"));
-    *known = Some((host.clone(), value.clone()));
+    *known = Some((host.clone(), scheme, value.clone()));
     value
 }

@@ -105,6 +105,11 @@ async fn look(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
+    if judged.otherwise == Verdict::Forward {
+        // It was judged open now: if its place closes while its body arrives, nobody may be told
+        // that nothing is under way there any more.
+        story.in_flight();
+    }
     let upload = forward::upload(&conn, &judged, incoming, &mut story);
     let bytes = match resume::look(&conn, upload).await {
         Looked::Ticket(form) => return resume::run(conn, judged, story, parts, form).await,

@@ -95,6 +95,19 @@ impl PathPattern {
         &self.text
     }
 
+    /// Canonical paths that it matches: the shortest one, and one below it where it reaches there.
+    pub(super) fn examples(&self) -> impl Iterator<Item = String> {
+        let segments = self.segments().map(|segment| match segment {
+            PatternSegment::Slash => "/".to_owned(),
+            PatternSegment::AnyOne => "/~any~".to_owned(),
+            PatternSegment::Name(name) => format!("/{name}"),
+        });
+        let stem: String = segments.collect();
+        let below = (self.reach == Reach::Below).then(|| format!("{stem}/~any~"));
+        let itself = if stem.is_empty() { "/".to_owned() } else { stem };
+        std::iter::once(itself).chain(below)
+    }
+
     pub(super) fn reach(&self) -> Reach {
         self.reach
     }

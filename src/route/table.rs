@@ -32,7 +32,12 @@ pub struct RouteTable {
     /// The node at which each host's paths begin.
     roots: HostMap<NodeIx>,
     nodes: Vec<Node>,
+    /// What it was built of.
+    rows: Vec<Row>,
 }
+
+/// The patterns of one route.
+type Row = (Vec<HostPattern>, Vec<PathPattern>);
 
 /// Two routes that claim the same host and path.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,8 +70,9 @@ struct Node {
 
 impl RouteTable {
     /// Builds the table; the n-th element is route n.
-    pub fn build(routes: &[(Vec<HostPattern>, Vec<PathPattern>)]) -> Result<Self, Vec<Conflict>> {
-        let mut table = Self { roots: HostMap::default(), nodes: Vec::new() };
+    pub fn build(routes: &[Row]) -> Result<Self, Vec<Conflict>> {
+        let rows = routes.to_vec();
+        let mut table = Self { roots: HostMap::default(), nodes: Vec::new(), rows };
         let mut conflicts: Vec<Conflict> = Vec::new();
         for (at, (hosts, paths)) in routes.iter().enumerate() {
             let second = RouteIx(u32::try_from(at).unwrap_or(u32::MAX));
@@ -86,6 +92,14 @@ impl RouteTable {
     /// The route of a canonical host and a canonical path.
     pub fn find(&self, host: &str, path: &str) -> Option<RouteIx> {
         self.roots.most_specific_first(host).find_map(|root| self.walk(*root, path))
+    }
+
+    /// Canonical hosts and paths that stand for all patterns, each with something of its own.
+    pub fn examples(&self) -> impl Iterator<Item = (String, String)> {
+        self.rows.iter().flat_map(|(hosts, paths)| {
+            let places = hosts.iter().flat_map(|host| paths.iter().map(move |path| (host, path)));
+            places.flat_map(|(host, path)| path.examples().map(|path| (host.example(), path)))
+        })
     }
 
     /// The route below `node` of what is left of a path: nothing, or a slash and what follows.

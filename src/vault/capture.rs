@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::OwnedPermit;
 
 use super::form::{Fault, Kind, Scanner};
 use super::item::{Event, Item, State};
@@ -154,6 +155,7 @@ impl Vault {
             inspector: Some(inspector),
             plain: Vec::new(),
             appended: 0,
+            word: None,
             size: 0,
         })
     }
@@ -175,6 +177,8 @@ pub struct Receiving {
     plain: Vec<u8>,
     /// Frames given to the store so far, whether or not it has answered.
     appended: u32,
+    /// Where the destructor leaves word of them; held since the first one.
+    word: Option<OwnedPermit<Abandoned>>,
     size: u64,
 }
 
@@ -236,6 +240,10 @@ impl Receiving {
     }
 
     async fn append(&mut self) -> Result<(), NotKept> {
+        if self.word.is_none() {
+            let word = self.vault.parts.abandon.clone().try_reserve_owned();
+            self.word = Some(word.map_err(|_| NotKept::Quota("bodies under way"))?);
+        }
         let number = self.appended;
         let sealed = self.seal(Place::Inner);
         self.appended += 1;
@@ -279,8 +287,10 @@ impl Receiving {
 
 impl Drop for Receiving {
     fn drop(&mut self) {
-        if self.appended > 0 {
-            self.vault.abandon(Abandoned::Frames(self.id));
+        if let Some(word) = self.word.take()
+            && self.appended > 0
+        {
+            word.send(Abandoned::Frames(self.id));
         }
     }
 }

@@ -62,8 +62,12 @@ pub enum Fault {
     /// It is not what its content type says.
     #[error("the form is malformed: {0}")]
     Malformed(&'static str),
-    /// It has more fields than are kept.
-    #[error("the form has more than {} fields", limit::FORM_FIELDS_MAX)]
+    /// It has more fields than are kept, or longer names.
+    #[error(
+        "the form has more than {} fields, or names of more than {} bytes",
+        limit::FORM_FIELDS_MAX,
+        limit::FORM_NAMES_BYTES_MAX
+    )]
     TooManyFields,
 }
 
@@ -106,18 +110,24 @@ impl Scanner {
     }
 }
 
-/// Counts fields against the bound.
+/// Counts fields and the bytes of their names against the bounds.
 #[derive(Default)]
-pub(super) struct FieldCount(usize);
+pub(super) struct FieldCount {
+    fields: usize,
+    names: usize,
+}
 
 impl FieldCount {
-    pub(super) fn one_more(&mut self) -> Result<(), Fault> {
-        self.0 += 1;
-        if self.0 > limit::FORM_FIELDS_MAX { Err(Fault::TooManyFields) } else { Ok(()) }
+    /// One more, whose name (or part head) has this many bytes.
+    pub(super) fn one_more(&mut self, name: usize) -> Result<(), Fault> {
+        self.fields += 1;
+        self.names += name;
+        let over = self.fields > limit::FORM_FIELDS_MAX || self.names > limit::FORM_NAMES_BYTES_MAX;
+        if over { Err(Fault::TooManyFields) } else { Ok(()) }
     }
 
     pub(super) const fn is_full(&self) -> bool {
-        self.0 >= limit::FORM_FIELDS_MAX
+        self.fields >= limit::FORM_FIELDS_MAX
     }
 }
 

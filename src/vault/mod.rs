@@ -30,8 +30,9 @@ pub mod summary;
 pub mod transcript;
 
 use std::fmt;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock::{Clock, Wall};
 use crate::id::{Id, NodeTag};
@@ -54,7 +55,7 @@ struct Parts {
     clock: Clock,
     node: NodeTag,
     bounds: Bounds,
-    abandon: SyncSender<Abandoned>,
+    abandon: Sender<Abandoned>,
     abandoned: Mutex<Receiver<Abandoned>>,
 }
 
@@ -67,6 +68,8 @@ pub struct Bounds {
     pub bytes_per_browser: u64,
     /// Sealed bytes of all.
     pub bytes: u64,
+    /// Bodies of more than one frame that are being received or wait for the sweep.
+    pub abandoned: usize,
 }
 
 impl Default for Bounds {
@@ -75,6 +78,7 @@ impl Default for Bounds {
             per_browser: limit::SUBMISSIONS_PER_BROWSER_MAX,
             bytes_per_browser: limit::BYTES_PER_BROWSER_MAX,
             bytes: limit::BYTES_PER_NODE_MAX,
+            abandoned: limit::ABANDONED_MAX,
         }
     }
 }
@@ -102,7 +106,7 @@ impl Vault {
         node: NodeTag,
         bounds: Bounds,
     ) -> Self {
-        let (abandon, abandoned) = sync_channel(limit::ABANDONED_MAX);
+        let (abandon, abandoned) = mpsc::channel(bounds.abandoned);
         let abandoned = Mutex::new(abandoned);
         Self { parts: Arc::new(Parts { store, key, clock, node, bounds, abandon, abandoned }) }
     }
@@ -122,13 +126,13 @@ impl Vault {
     }
 
     fn quota(&self) -> Quota {
-        let Bounds { per_browser, bytes_per_browser, bytes } = self.parts.bounds;
+        let Bounds { per_browser, bytes_per_browser, bytes, abandoned: _ } = self.parts.bounds;
         let same_since = self.now().minus(limit::SAME_SUBMISSION);
         Quota { per_browser, bytes_per_browser, bytes, same_since }
     }
 
-    /// Never blocks. If the queue is full the sweep misses it: frames then go when the store is
-    /// opened again, and a send becomes unknown when its time is over.
+    /// Never blocks. If the queue is full the sweep misses it: a send then becomes unknown when its
+    /// time is over. Frames have their place in the queue from the first one on.
     fn abandon(&self, what: Abandoned) {
         if self.parts.abandon.try_send(what).is_err() {
             tracing::warn!("more was abandoned at once than the sweep can take");

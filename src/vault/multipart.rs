@@ -133,7 +133,7 @@ impl Multipart {
         let Some(end) = end else { return Ok(None) };
         let part =
             part(&bytes[..end]).ok_or(Fault::Malformed("a part does not say which field it is"))?;
-        self.fields.one_more()?;
+        self.fields.one_more(part.name.len() + part.file.as_ref().map_or(0, String::len))?;
         sink(Token::Raw(&bytes[..end + HEAD_END.len()]));
         sink(Token::Begin(&part));
         self.at = At::Content;

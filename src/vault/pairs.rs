@@ -125,7 +125,7 @@ impl Pairs {
     }
 
     fn begin(&mut self, shape: Shape, sink: &mut dyn FnMut(Token<'_>)) -> Result<(), Fault> {
-        self.fields.one_more()?;
+        self.fields.one_more(self.name.len())?;
         let name = match self.dialect {
             Dialect::Urlencoded => decode(&self.name),
             Dialect::Plain => self.name.strip_suffix(b"\r").unwrap_or(&self.name).to_vec(),

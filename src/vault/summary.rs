@@ -1,6 +1,7 @@
 //! What is learnt from a form while it streams into its frames: whether it may be kept, what the
 //! receipt shows of it, and whether it is the same as one before.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,14 +14,14 @@ use crate::digest::{Hash, RunningMac};
 use crate::limit;
 
 /// The fields of a form, as far as the receipt shows them. Sealed with the head record.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// In the order of the form.
     pub fields: Vec<Field>,
 }
 
 /// One field.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -31,7 +32,7 @@ pub struct Field {
 }
 
 /// What is shown of a field's value.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// All of it.
@@ -224,6 +225,24 @@ impl Decoder {
                 super::form::decode(&std::mem::replace(kept, rest))
             }
         }
+    }
+}
+
+impl fmt::Debug for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
     }
 }
 

@@ -65,6 +65,42 @@ fn windows_outlive_reloads_and_hold_their_routes() {
 }
 
 #[test]
+fn no_reload_leads_a_closed_path_to_an_open_route() {
+    let node = Node::start();
+    let on = r#"{"regions":["apac"],"routes":["claims"],"reason":"x"}"#;
+    assert_eq!(node.operator("POST /api/v1/switches", on).0, 201);
+    let text = config_text(&node.origin);
+    let route = |name: &str, host: &str, path: &str| {
+        format!(
+            "[[route]]\nname = \"{name}\"\nhosts = [\"{host}\"]\npaths = [\"{path}\"]\n\
+             upstream = \"app\"\n"
+        )
+    };
+    let moved = text.replace("\"/claims/*\"", "\"/other/*\"");
+    let opens = [
+        ("moved", moved.clone() + &route("new", "*", "/claims/*")),
+        ("left to everything", moved + &route("rest", "*", "/*")),
+        ("carved out", text.clone() + &route("new", "*", "/claims/{id}/edit")),
+        ("carved out for a host", text.clone() + &route("new", "apac.localhost", "/claims/*")),
+    ];
+    for (how, config) in opens {
+        std::fs::write(node.config(), config).expect("written");
+        for line in ["POST /api/v1/config/check", RELOAD] {
+            let (status, problem) = node.operator(line, "");
+            assert_eq!(status, 422, "{how}, {line}: {problem}");
+            let detail = problem["detail"].as_str().expect("a sentence");
+            assert!(detail.contains("from the route `claims`, which is closed"), "{how}: {detail}");
+        }
+        assert_eq!(node.visit("apac.localhost", "/claims/7/edit"), 503, "{how}");
+    }
+    let harmless = text + &route("new", "*", "/news/*");
+    std::fs::write(node.config(), harmless).expect("written");
+    assert_eq!(node.operator(RELOAD, "").0, 200);
+    assert_eq!(node.visit("apac.localhost", "/claims/7/edit"), 503);
+    assert_eq!(node.visit("apac.localhost", "/news/7"), 200);
+}
+
+#[test]
 fn a_change_of_the_file_is_noticed() {
     let node = Node::start();
     let renamed = config_text(&node.origin).replace("\"Quotes\"", "\"Your quotes\"");

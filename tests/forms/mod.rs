@@ -1,5 +1,7 @@
 //! The whole story over the wire: capture, receipt, resume.
 
+/// What somebody would try who means harm, and races that nobody means.
+mod attack;
 /// What is kept, and what is honestly not.
 mod capture;
 /// The receipt, the list, the download, and who may act.

@@ -16,6 +16,22 @@ use crate::support::raw::{Raw, exchange};
 
 const TOKEN: &str = "forms-test";
 
+/// How a node differs from the usual.
+pub(super) struct Shape<'a> {
+    /// Worker threads.
+    pub(super) workers: u32,
+    /// Trusted networks, quoted.
+    pub(super) trusted: &'a str,
+    /// Lines of `[route.forms]`.
+    pub(super) forms: &'a str,
+}
+
+impl Default for Shape<'_> {
+    fn default() -> Self {
+        Self { workers: 1, trusted: "", forms: "resume = \"replay\"" }
+    }
+}
+
 /// A node in front of one application.
 pub(super) struct Stage {
     pub(super) origin: Origin,
@@ -27,23 +43,31 @@ impl Stage {
     /// The route `/` with these `[route.forms]` lines.
     pub(super) fn with_forms(origin: Origin, forms: &str) -> Self {
         let server = origin.address();
-        Self::start(origin, server, forms)
+        Self::start(origin, server, Shape { forms, ..Shape::default() })
+    }
+
+    /// As it is shaped.
+    pub(super) fn shaped(origin: Origin, shape: Shape<'_>) -> Self {
+        let server = origin.address();
+        Self::start(origin, server, shape)
     }
 
     /// With another server than the origin.
     pub(super) fn with_upstream(origin: Origin, server: SocketAddr) -> Self {
-        Self::start(origin, server, "resume = \"replay\"")
+        Self::start(origin, server, Shape::default())
     }
 
-    fn start(origin: Origin, server: SocketAddr, forms: &str) -> Self {
+    fn start(origin: Origin, server: SocketAddr, shape: Shape<'_>) -> Self {
+        let Shape { workers, trusted, forms } = shape;
         let folder = tempfile::tempdir().expect("a folder");
         let text = format!(
             r#"
             [node]
             name = "forms-test"
-            workers = 1
+            workers = {workers}
             [listen]
             http = ["127.0.0.1:0"]
+            trusted = [{trusted}]
             [admin]
             listen = "127.0.0.1:0"
             [[admin.token]]
@@ -121,13 +145,22 @@ impl Stage {
             .any(|bytes| bytes.windows(canary.len()).any(|window| window == canary.as_bytes()))
     }
 
+    /// What the admin API tells of the node.
+    pub(super) fn status(&self) -> String {
+        self.ask("GET", "/api/v1/status", "").text()
+    }
+
     fn admin(&self, path: &str, order: &str) -> Message {
+        self.ask("POST", path, order)
+    }
+
+    fn ask(&self, method: &str, path: &str, order: &str) -> Message {
         let to = self.running.as_ref().expect("it runs").admin_address();
         let length = order.len();
         exchange(
             to,
             format!(
-                "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+                "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
                  content-type: application/json\r\ncontent-length: {length}\r\n\r\n{order}"
             ),
         )

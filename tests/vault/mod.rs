@@ -1,5 +1,7 @@
 //! The life of a submission.
 
+/// Bodies made to fill memory, disk or logs.
+mod abuse;
 /// Bytes of forms: exact, bounded, in any chunks.
 mod form;
 /// A vault over the real store, and a clock that a test turns.
