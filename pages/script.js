@@ -48,7 +48,7 @@ const reopened = () => {
   open = true;
   status.textContent = card.dataset.watch;
   document.title = card.dataset.watch;
-  card.querySelectorAll('[data-js]').forEach((note) => { note.hidden = true; });
+  card.querySelectorAll('[data-js], [data-closed]').forEach((past) => { past.hidden = true; });
   if (go) go.textContent = go.dataset.go;
 };
 const moved = (end) => {

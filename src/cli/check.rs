@@ -15,11 +15,17 @@ pub const USAGE: u8 = 64;
 /// Exits with 0 if the file can be served, with 64 if not.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Check {
-    /// The config file.
-    #[arg(value_name = "FILE", conflicts_with = "config")]
+    /// The config file. It counts before `--config`.
+    #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The config file, written as for `serve`.
-    #[arg(long, short, value_name = "FILE", default_value = "/etc/intermission/intermission.toml")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        default_value = "intermission.toml",
+        env = "INTERMISSION_CONFIG"
+    )]
     pub config: PathBuf,
     /// Tell it as JSON, for machines.
     #[arg(long)]

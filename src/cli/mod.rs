@@ -29,6 +29,7 @@ Exit codes:
 Environment:
   INTERMISSION_ADMIN  where the admin API listens (http://127.0.0.1:7070)
   INTERMISSION_TOKEN  the token to show there; `intermission token` makes one
+  INTERMISSION_CONFIG the config file (intermission.toml)
   INTERMISSION_LOG    what the log tells, such as debug";
 
 /// A maintenance-mode reverse proxy that never loses a form.

@@ -82,7 +82,11 @@ pub struct Workers {
 
 impl Bound {
     /// Binds every address once per worker. Port 0 picks a port, the same for all workers.
+    ///
+    /// An address at which somebody listens already is refused: the system would share it with
+    /// another process of the same user, whose windows and forms are not ours.
     pub fn bind(listeners: &[SocketAddr], workers: usize) -> std::io::Result<Self> {
+        listeners.iter().try_for_each(|address| listen::is_free(*address))?;
         let mut sockets: Vec<Vec<_>> = (0..workers.max(1)).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for listener in listeners {

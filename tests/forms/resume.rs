@@ -13,6 +13,11 @@ fn thanks() -> Origin {
     answering(answer("302 Found", &[("location", "/thanks"), ("set-cookie", "seen=1")], ""))
 }
 
+/// The instant at the beginning of this text.
+fn instant(text: &str) -> jiff::Timestamp {
+    text.split('"').next().expect("an end").parse().expect("an instant")
+}
+
 /// A form saved while closed, on a stage that is open again.
 fn reopened(stage: &Stage, browser: &mut Browser) -> String {
     stage.close();
@@ -50,7 +55,11 @@ fn what_was_kept_is_sent_once_and_byte_for_byte() {
     assert_eq!((pressed.status(), pressed.field("location")), to_receipt, "an older page");
     assert_eq!(stage.origin.requests().len(), 1, "nothing was sent again");
     assert_eq!(browser.state(&receipt), "accepted");
-    let token = hidden(&browser.get(&receipt).text(), "im_csrf").expect("a token");
+    let page = browser.get(&receipt).text();
+    let told: Vec<jiff::Timestamp> = page.split("datetime=\"").skip(1).map(instant).collect();
+    let kept_for = told[1].duration_since(told[0]).as_secs();
+    assert!((900..1000).contains(&kept_for), "it goes soon, and the page says so: {kept_for} s");
+    let token = hidden(&page, "im_csrf").expect("a token");
     browser.post(&format!("{receipt}/done"), &format!("im_csrf={token}"));
     assert_eq!(browser.get(&receipt).status(), 410);
 }

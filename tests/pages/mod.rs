@@ -5,6 +5,8 @@ mod machine;
 /// An operator's own files, and everything that can be wrong with them.
 mod overrides;
 /// What a receipt offers in which state.
+/// What `pages/README.md` tells operators.
+mod readme;
 mod receipt;
 /// What holds of every page.
 mod render;

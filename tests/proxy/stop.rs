@@ -1,6 +1,10 @@
-//! Stopping: what finishes, what closes at once, what is cut.
+//! Starting at an address of one's own; stopping: what finishes, what closes at once, what is cut.
 
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+use intermission::proxy::Bound;
 
 use super::node::{Node, end_of, get};
 use crate::support::origin::{Act, Origin, ok};
@@ -45,4 +49,16 @@ fn what_is_not_done_in_time_is_cut_and_told_of() {
     assert_eq!(node.stop(Duration::from_millis(200)).join().expect("it stops"), 1);
     assert_eq!(client.rest(), b"");
     assert_eq!(node.lines(1).iter().map(end_of).collect::<Vec<_>>(), ["proxy/answer/stop"]);
+}
+
+#[test]
+fn an_address_is_not_shared_with_another_process() {
+    let anywhere = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let bound = Bound::bind(&anywhere, 2).expect("a free port");
+    let taken = Bound::bind(bound.addresses(), 2).err().expect("it is taken");
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    let addresses = bound.addresses().to_vec();
+    drop(bound);
+    let both = Bound::bind(&addresses, 2).expect("it is free again");
+    assert_eq!(both.addresses(), addresses);
 }

@@ -182,9 +182,11 @@ async fn an_old_page_does_nothing_to_a_newer_state() {
     assert!(matches!(late, Err(NoClaim::Spent(_))), "a ticket is good for its time");
     house.vault.sweep().await.expect("swept");
     assert_eq!(house.state(&owner, kept.id).await, State::Held);
-    let outdated = Denied::NotNow(State::Held);
-    assert_eq!(arm().await, Err(outdated.clone()));
-    assert_eq!(house.vault.discard(&owner, kept.id, &token).await, Err(outdated));
+    assert_eq!(arm().await, Err(Denied::NotNow(State::Held)));
+    let discarded = house.vault.discard(&owner, kept.id, &token).await;
+    assert_eq!(discarded, Err(Denied::NotNow(State::Held)), "an older page of its own");
+    assert_eq!(house.vault.discard(&owner, kept.id, "other").await, Err(Denied::Stale));
+    assert_eq!(house.state(&owner, kept.id).await, State::Held);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use http_body::{Body as HttpBody, Frame};
 
 use super::Asked;
 use super::act::{Standing, standing};
+use crate::clock::Wall;
 use crate::id::Id;
 use crate::pages::{
     Field, FieldKind, ListItem, ListView, Mode, PlainKind, ReceiptState, ReceiptView,
@@ -93,7 +94,7 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         service: service(asked, item),
         path: record.as_ref().map(path).unwrap_or_default(),
         captured: item.captured,
-        expires: item.expires,
+        expires: kept_until(item),
         window_closed: closure.is_some(),
         until: closure.as_ref().and_then(|closure| closure.until),
         answer: item.answer,
@@ -108,6 +109,11 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         operator: asked.judged.site().operator.clone(),
         contact: closure.map(|closure| closure.notice.contact.clone()).unwrap_or_default(),
     }
+}
+
+/// When the content is erased if its owner does nothing. What was accepted goes sooner.
+fn kept_until(item: &Item) -> Wall {
+    if item.state == State::Accepted { item.due } else { item.expires }
 }
 
 /// Whether the application asked the visitor to sign in: a refusal by redirect is nothing else.
