@@ -303,6 +303,7 @@ fn site(routes: u32) -> Site {
         rules,
         regions: RegionTable::new((0..REGIONS).map(region_rule).collect(), RegionIx(0)),
         upstreams: Vec::new(),
+        tls: None,
         trusted: Networks::default(),
         probes: Vec::new(),
         via: None,

@@ -18,5 +18,6 @@ pub mod serve;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod vault;
 pub mod window;

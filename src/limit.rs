@@ -44,6 +44,27 @@ pub const LINGER_BYTES_MAX: u64 = 256 * 1024;
 /// From the signal to stop until connections are cut.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
+// ---- TLS and HTTP/2 ------------------------------------------------------------------------
+
+/// A TLS handshake. Over it: connection closed.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// Between two looks at a connection that has sent a part of HTTP/2's preface.
+pub const PREFACE_LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Streams of one HTTP/2 connection at once. Over it: the stream is refused.
+pub const H2_STREAMS_MAX: u32 = 100;
+/// Bytes of one HTTP/2 request's fields, as RFC 9113 §6.5.2 counts them. Over it: 431.
+pub const H2_HEADER_LIST_MAX: u32 = 32 * 1024;
+/// Bytes that a client may send on one stream before we take them.
+pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes that a client may send on one connection before we take them.
+pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes of one stream's answer that wait for the client's window.
+pub const H2_SEND_BUFFER: usize = 64 * 1024;
+/// Between two PINGs of ours on a silent connection.
+pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
+/// For the answer to one. Over it: connection closed.
+pub const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+
 // ---- upstream ------------------------------------------------------------------------------
 
 /// To connect to a server (`upstream.connect_timeout`). Over it: next server, then 502.

@@ -396,7 +396,7 @@ fn bind_visitors(process: &Process) -> Result<proxy::Bound, ServeError> {
     let bind = || proxy::Bound::bind(&process.listeners, process.workers);
     patiently(bind).map_err(|source| ServeError::Bind {
         what: "visitors",
-        at: process.listeners.clone(),
+        at: process.listeners.iter().map(|listener| listener.at).collect(),
         source,
     })
 }

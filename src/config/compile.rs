@@ -12,7 +12,8 @@ use super::file::Text;
 use super::node::{Node, unspanned};
 use super::problem::Found;
 use super::resolve::Addresses;
-use super::routes::{Pool, Region, Route};
+use super::routes::{Region, Route};
+use super::upstreams::Pool;
 use super::{Loaded, Process, names};
 use crate::addr::{HostPattern, Networks};
 use crate::id::NodeTag;
@@ -76,6 +77,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         regions,
         upstreams,
         trusted: node.trusted,
+        tls: node.tls,
         probes: node.probes,
         via: node.via,
         connections_max: node.connections_max,

@@ -48,6 +48,7 @@ pub const FILE: Keys = once(
     &[
         key("node", "{ name = \"a\" }"),
         key("listen", "{ http = [\"0.0.0.0:8080\"] }"),
+        key("tls", "{ certificate = [{ chain = \"site.pem\", key = \"site.key\" }] }"),
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
@@ -70,10 +71,20 @@ pub const LISTEN: Keys = once(
     "listen",
     &[
         key("http", "[\"0.0.0.0:8080\"]"),
+        key("h2c", "[\"127.0.0.1:8081\"]"),
+        key("https", "[\"0.0.0.0:8443\"]"),
         key("trusted", "[\"10.0.0.0/8\"]"),
         key("via", "\"intermission\""),
     ],
 );
+
+/// `[tls]`.
+pub const TLS: Keys =
+    once("tls", &[key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]")]);
+
+/// `[[tls.certificate]]`.
+pub const CERTIFICATE: Keys =
+    many("tls.certificate", &[key("chain", "\"site.pem\""), key("key", "\"site.key\"")]);
 
 /// `[admin]`.
 pub const ADMIN: Keys = once(
@@ -172,10 +183,12 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 16] = [
+pub const ALL: [&Keys; 18] = [
     &FILE,
     &NODE,
     &LISTEN,
+    &TLS,
+    &CERTIFICATE,
     &ADMIN,
     &TOKEN,
     &STORE,

@@ -13,6 +13,7 @@ mod quantity;
 mod reload;
 mod resolve;
 mod routes;
+mod upstreams;
 pub mod watch;
 
 use std::fmt;
@@ -29,7 +30,7 @@ pub use reload::{compatible, opened, uncovered};
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
 use crate::pages::Pages;
-use crate::snapshot::{AccessFormat, LogTarget, Site};
+use crate::snapshot::{AccessFormat, Listener, LogTarget, Site};
 use crate::{digest, limit};
 
 /// A config that can be served.
@@ -46,7 +47,7 @@ pub struct Loaded {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Process {
     /// Where visitors connect.
-    pub listeners: Vec<SocketAddr>,
+    pub listeners: Vec<Listener>,
     /// Worker threads of the data plane.
     pub workers: usize,
     /// The admin API.
@@ -138,7 +139,7 @@ pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Loaded, Problems
     let model = compile::Model {
         node: node::Node::read(&file, base, &mut found),
         regions: routes::regions(&file, &mut found),
-        upstreams: routes::upstreams(&file, &mut found),
+        upstreams: upstreams::upstreams(&file, &mut found),
         routes: routes::routes(&file, &mut found),
     };
     let fingerprint = digest::hex(&digest::sha256(text.as_bytes())[..8]);

@@ -13,7 +13,8 @@ use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, LogTarget};
+use crate::snapshot::{AccessFormat, Listener, LogTarget, Protocol};
+use crate::tls::{self, Identity};
 use crate::{digest, limit, route};
 
 /// The node-wide part of a config.
@@ -21,7 +22,8 @@ pub(super) struct Node {
     pub(super) name: String,
     pub(super) region: Option<Text>,
     pub(super) workers: usize,
-    pub(super) listeners: Vec<SocketAddr>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) tls: Option<tls::Server>,
     pub(super) trusted: Networks,
     pub(super) via: Option<HeaderValue>,
     pub(super) admin: AdminRules,
@@ -59,6 +61,7 @@ impl Node {
             workers: workers(&node, found),
             trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
             via: via(&listen, found),
+            tls: certificates(file, base, &listeners, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
             store_dir: store(file, base, found),
@@ -93,26 +96,73 @@ fn workers(node: &Section<'_>, found: &mut Found) -> usize {
     typed.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-fn listeners(listen: &Section<'_>, found: &mut Found) -> Vec<Spanned<SocketAddr>> {
-    let Some(typed) = listen.texts("http", found) else {
-        return vec![Spanned::new(listen.span(), SocketAddr::from(([0, 0, 0, 0], 8080)))];
-    };
-    if typed.is_empty() {
-        let help = format!("name at least one address: {}", listen.example("http"));
-        found.add(listen.place("http"), "there is nothing to listen on", help);
+fn listeners(listen: &Section<'_>, found: &mut Found) -> Vec<Spanned<Listener>> {
+    let kinds = [("http", Protocol::Http), ("h2c", Protocol::H2c), ("https", Protocol::Https)];
+    if kinds.iter().all(|(key, _)| !listen.has(key)) {
+        let at = SocketAddr::from(([0, 0, 0, 0], 8080));
+        return vec![Spanned::new(listen.span(), Listener { at, protocol: Protocol::Http })];
     }
-    let mut listeners: Vec<Spanned<SocketAddr>> = Vec::new();
-    for text in &typed {
-        let Some(address) = socket(text, &listen.example("http"), found) else { continue };
-        let same = listeners.iter().find(|known| clash(*known.get_ref(), address));
-        if let Some(first) = same {
-            let what = format!("{address} is listened on twice");
-            let help = "remove one of the two; an address of all interfaces covers the others";
-            found.add_beside(text.span(), (first.span(), "first here"), what, help);
+    let mut listeners: Vec<Spanned<Listener>> = Vec::new();
+    for (key, protocol) in kinds {
+        let Some(typed) = listen.texts(key, found) else { continue };
+        if typed.is_empty() {
+            let help = format!("name at least one address: {}", listen.example(key));
+            found.add(listen.place(key), "there is nothing to listen on", help);
         }
-        listeners.push(Spanned::new(text.span(), address));
+        for text in &typed {
+            let Some(at) = socket(text, &listen.example(key), found) else { continue };
+            let same = listeners.iter().find(|known| clash(known.get_ref().at, at));
+            if let Some(first) = same {
+                let what = format!("{at} is listened on twice");
+                let help = "remove one of the two; an address of all interfaces covers the others";
+                found.add_beside(text.span(), (first.span(), "first here"), what, help);
+            }
+            listeners.push(Spanned::new(text.span(), Listener { at, protocol }));
+        }
     }
     listeners
+}
+
+/// The certificates of `https` listeners.
+fn certificates(
+    file: &Section<'_>,
+    base: &Path,
+    listeners: &[Spanned<Listener>],
+    found: &mut Found,
+) -> Option<tls::Server> {
+    let section = file.section("tls", &keys::TLS, found);
+    let https = listeners.iter().find(|known| known.get_ref().protocol == Protocol::Https);
+    let mut identities = Vec::new();
+    for typed in section.sections("certificate", &keys::CERTIFICATE, found) {
+        let chain = directory(&typed, "chain", base, found);
+        let key = directory(&typed, "key", base, found);
+        let (Some(chain), Some(key)) = (chain, key) else {
+            let help = "name both files: chain = \"site.pem\", key = \"site.key\"";
+            found.add(typed.span(), "this certificate lacks its chain or its key", help);
+            continue;
+        };
+        match Identity::read(chain.get_ref(), key.get_ref()) {
+            Ok(identity) => identities.push(identity),
+            Err(fault) => {
+                let help = "both files hold PEM; the chain begins with the site's certificate";
+                found.add(chain.span(), fault.to_string(), help);
+            }
+        }
+    }
+    if identities.is_empty() {
+        if let Some(https) = https.filter(|_| !section.has("certificate")) {
+            let help = "add [[tls.certificate]] with chain and key";
+            found.add(https.span(), "this listener has no certificate to show", help);
+        }
+        return None;
+    }
+    match tls::Server::new(identities) {
+        Ok(server) => Some(server),
+        Err(fault) => {
+            found.add(section.span(), fault.to_string(), "is the certificate whole?");
+            None
+        }
+    }
 }
 
 /// Whether two listeners cannot both be bound.
@@ -161,7 +211,7 @@ fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()
 }
 
-fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Found) -> AdminRules {
+fn admin(file: &Section<'_>, listeners: &[Spanned<Listener>], found: &mut Found) -> AdminRules {
     let admin = file.section("admin", &keys::ADMIN, found);
     let typed = admin.text("listen", found);
     let address = typed.as_ref().and_then(|text| socket(text, &admin.example("listen"), found));
@@ -174,7 +224,7 @@ fn admin(file: &Section<'_>, listeners: &[Spanned<SocketAddr>], found: &mut Foun
                     `intermission token` makes one";
         found.add(place.clone(), what, help);
     }
-    if let Some(same) = listeners.iter().find(|known| clash(*known.get_ref(), listen)) {
+    if let Some(same) = listeners.iter().find(|known| clash(known.get_ref().at, listen)) {
         let what = format!("the admin API and a listener for visitors both want {listen}");
         let help = "give one of them another port";
         match admin.has("listen") {

@@ -3,15 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::file::Text;
 use super::names;
 use super::problem::Found;
-use super::routes::Pool;
+use super::upstreams::Pool;
 use crate::addr::ServerAddr;
 use crate::limit;
+use crate::snapshot::Server;
 
 /// The addresses of every server of a config, by what was typed.
 pub(super) struct Addresses(HashMap<String, io::Result<Vec<SocketAddr>>>);
@@ -32,18 +33,21 @@ impl Addresses {
     }
 
     /// The addresses of a pool in the order they were written; what has none is a problem.
-    pub(super) fn servers(&self, pool: &Pool, found: &mut Found) -> Vec<ServerAddr> {
+    pub(super) fn servers(&self, pool: &Pool, found: &mut Found) -> Vec<Server> {
         names::each_once(&pool.servers, found);
-        let mut servers: Vec<ServerAddr> = Vec::new();
-        for text in &pool.servers {
-            for address in self.server(text, found) {
-                // Two names may well lead to one server.
-                if !servers.contains(&ServerAddr(address)) {
-                    servers.push(ServerAddr(address));
-                }
-            }
-        }
-        servers
+        let mut seen = HashSet::new();
+        let server = |text: &Text| Server {
+            name: Arc::from(text.get_ref().as_str()),
+            // Two names may well lead to one server.
+            addresses: self
+                .server(text, found)
+                .into_iter()
+                .map(ServerAddr)
+                .filter(|address| seen.insert(*address))
+                .collect(),
+            weight: 1,
+        };
+        pool.servers.iter().map(server).collect()
     }
 
     fn server(&self, text: &Text, found: &mut Found) -> Vec<SocketAddr> {

@@ -55,13 +55,6 @@ pub(super) struct Region {
     pub(super) networks: Vec<Spanned<IpNet>>,
 }
 
-/// One upstream as it was declared.
-pub(super) struct Pool {
-    pub(super) name: Text,
-    pub(super) servers: Vec<Text>,
-    pub(super) connect_timeout: Duration,
-}
-
 /// One route as it was declared.
 pub(super) struct Route {
     pub(super) name: Text,
@@ -129,33 +122,6 @@ fn region_header(region: &Section<'_>, found: &mut Found) -> Option<(HeaderName,
     Some((header, value.into_inner()))
 }
 
-/// Reads `[[upstream]]`.
-pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
-    let mut unique = names::Unique::new("upstream");
-    let mut pools = Vec::new();
-    let missing = (
-        "there is no [[upstream]]: nothing to forward to",
-        "add [[upstream]] with a name and servers = [\"127.0.0.1:9000\"]",
-    );
-    for section in file.some_sections("upstream", &keys::UPSTREAM, missing, found) {
-        let name = names::required(&section, "name", found);
-        let servers = section.texts("servers", found);
-        if servers.as_ref().is_some_and(Vec::is_empty) || !section.has("servers") {
-            let what = match &name {
-                Some(name) => format!("the upstream `{}` has no servers", name.get_ref()),
-                None => "this upstream has no servers".to_owned(),
-            };
-            let help = format!("name at least one: {}", section.example("servers"));
-            found.add(section.place("servers"), what, help);
-        }
-        let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
-        let Some(name) = name else { continue };
-        unique.check(&name, found);
-        pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout });
-    }
-    pools
-}
-
 /// Reads `[[route]]`.
 pub(super) fn routes(file: &Section<'_>, found: &mut Found) -> Vec<Route> {
     let mut unique = names::Unique::new("route");
@@ -208,7 +174,7 @@ fn route(section: &Section<'_>, found: &mut Found) -> Option<Route> {
     })
 }
 
-fn timeout(
+pub(super) fn timeout(
     section: &Section<'_>,
     key: &'static str,
     default: Duration,

@@ -15,10 +15,10 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::body::{Body, FromClient, Upload};
-use super::conn::Conn;
 use super::deadline::Wait;
 use super::ending::Story;
 use super::head::{Bad, Judged};
+use super::lane::Lane;
 use super::request::Acting;
 use crate::decide::retry_after::retry_after;
 use crate::decide::{NotKept, Refusal, Wants};
@@ -132,41 +132,41 @@ impl Reply {
 
     /// Answers a request whose body nobody wanted. It is taken anyway, within bounds, so that the
     /// client reads the answer and not a reset; what is longer costs it the connection.
-    pub(super) fn finish(self, conn: &Rc<Conn>, story: Box<Story>, mut unread: Incoming) -> Acting {
+    pub(super) fn finish(self, lane: &Rc<Lane>, story: Box<Story>, mut unread: Incoming) -> Acting {
         if unread.is_end_stream() {
-            return Box::pin(std::future::ready(self.send(conn, story)));
+            return Box::pin(std::future::ready(self.send(lane, story)));
         }
-        let conn = Rc::clone(conn);
+        let lane = Rc::clone(lane);
         Box::pin(async move {
-            if conn.is_expecting() || !drain(&conn, &mut unread).await {
-                conn.close_after_answer();
+            if lane.is_expecting() || !drain(&lane, &mut unread).await {
+                lane.close_after_answer();
             }
-            self.send(&conn, story)
+            self.send(&lane, story)
         })
     }
 
     /// As [`Reply::finish`], where the body was perhaps begun.
     pub(super) fn finish_upload(
         self,
-        conn: &Rc<Conn>,
+        lane: &Rc<Lane>,
         story: Box<Story>,
         unread: Upload,
     ) -> Acting {
         match unread {
-            Upload::Client(FromClient { incoming, .. }) => self.finish(conn, story, incoming),
+            Upload::Client(FromClient { incoming, .. }) => self.finish(lane, story, incoming),
             Upload::Bytes(_) | Upload::Boxed(_) => {
-                Box::pin(std::future::ready(self.send(conn, story)))
+                Box::pin(std::future::ready(self.send(lane, story)))
             }
         }
     }
 
     /// Answers a request whose body has been dealt with.
-    pub(super) fn send(self, conn: &Conn, mut story: Box<Story>) -> Response<Body> {
+    pub(super) fn send(self, lane: &Lane, mut story: Box<Story>) -> Response<Body> {
         let Self { mut response, end } = self;
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(GENERATION, HeaderValue::from(story.generation()));
-        if conn.is_closing() {
+        if lane.is_closing() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         story.answered(response.status(), end);
@@ -175,9 +175,9 @@ impl Reply {
 }
 
 /// Takes what is left of a body; `false` if there was too much of it, or it took too long.
-async fn drain(conn: &Conn, body: &mut Incoming) -> bool {
+async fn drain(lane: &Lane, body: &mut Incoming) -> bool {
     let mut taken = 0;
-    conn.clockwork.restart(Wait::Body, limit::LINGER);
+    lane.clockwork.restart(Wait::Body, limit::LINGER);
     let ended = std::future::poll_fn(|cx| {
         loop {
             match Pin::new(&mut *body).poll_frame(cx) {
@@ -189,7 +189,7 @@ async fn drain(conn: &Conn, body: &mut Incoming) -> bool {
                     }
                 }
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(false),
-                Poll::Pending if conn.clockwork.passed(Wait::Body) => {
+                Poll::Pending if lane.clockwork.passed(Wait::Body) => {
                     return Poll::Ready(false);
                 }
                 Poll::Pending => return Poll::Pending,
@@ -197,14 +197,14 @@ async fn drain(conn: &Conn, body: &mut Incoming) -> bool {
         }
     })
     .await;
-    conn.clockwork.clear(Wait::Body);
+    lane.clockwork.clear(Wait::Body);
     ended
 }
 
 /// The answer of a closed place, made for who asks.
 pub(super) fn closed(
     judged: &Judged,
-    conn: &Conn,
+    lane: &Lane,
     wants: Wants,
     not_kept: Option<NotKept>,
     asker: &Asker,
@@ -213,13 +213,13 @@ pub(super) fn closed(
         return fault(&judged.current.snapshot, asker);
     };
     if let (Wants::Html, Some(why)) = (wants, not_kept) {
-        return self::not_kept(judged, conn, closure, why, asker);
+        return self::not_kept(judged, lane, closure, why, asker);
     }
     let page = closure.pages.of(asker.lang());
     let (kind, body) = match wants {
         Wants::Html => ("text/html; charset=utf-8", page.html.clone()),
         Wants::Problem => ("application/problem+json", page.problem.clone()),
-        Wants::Grpc => return grpc(conn, closure, asker),
+        Wants::Grpc => return grpc(lane, closure, asker),
         Wants::WebSocket | Wants::EventStream | Wants::Text => {
             ("text/plain; charset=utf-8", page.text.clone())
         }
@@ -233,13 +233,13 @@ pub(super) fn closed(
     if wants == Wants::Html {
         reply = reply.with(CONTENT_SECURITY_POLICY, page.csp.clone());
     }
-    with_return(reply, conn, closure)
+    with_return(reply, lane, closure)
 }
 
 /// The page after a form that was not kept, which says so and why.
 pub(super) fn not_kept(
     judged: &Judged,
-    conn: &Conn,
+    lane: &Lane,
     closure: &Closure,
     why: NotKept,
     asker: &Asker,
@@ -248,7 +248,7 @@ pub(super) fn not_kept(
     let reply = Reply::page(StatusCode::SERVICE_UNAVAILABLE, page)
         .with(STATE, HeaderValue::from_static(state_of(Some(why))));
     let reply = if why == NotKept::Store { reply.ending(End::ProxyCaptureStore) } else { reply };
-    with_return(reply, conn, closure)
+    with_return(reply, lane, closure)
 }
 
 const fn state_of(not_kept: Option<NotKept>) -> &'static str {
@@ -267,7 +267,7 @@ const fn state_of(not_kept: Option<NotKept>) -> &'static str {
 
 /// gRPC clients read a status from trailers; an answer without messages carries them in its head.
 /// They obey the pushback exactly, so it carries our own jitter.
-fn grpc(conn: &Conn, closure: &Closure, asker: &Asker) -> Reply {
+fn grpc(lane: &Lane, closure: &Closure, asker: &Asker) -> Reply {
     const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
     let page = closure.pages.of(asker.lang());
     let reply = Reply::new(StatusCode::OK, Body::empty())
@@ -275,7 +275,7 @@ fn grpc(conn: &Conn, closure: &Closure, asker: &Asker) -> Reply {
         .with(HeaderName::from_static("grpc-status"), UNAVAILABLE)
         .with(HeaderName::from_static("grpc-message"), page.grpc_message.clone())
         .with(STATE, HeaderValue::from_static("closed"));
-    match seconds_to_return(conn, closure) {
+    match seconds_to_return(lane, closure) {
         Some(secs) => {
             let pushback = HeaderName::from_static("grpc-retry-pushback-ms");
             reply.with(pushback, HeaderValue::from(secs.saturating_mul(1000)))
@@ -285,16 +285,16 @@ fn grpc(conn: &Conn, closure: &Closure, asker: &Asker) -> Reply {
 }
 
 /// With when to come back, if anybody knows.
-pub(super) fn with_return(reply: Reply, conn: &Conn, closure: &Closure) -> Reply {
-    match seconds_to_return(conn, closure) {
+pub(super) fn with_return(reply: Reply, lane: &Lane, closure: &Closure) -> Reply {
+    match seconds_to_return(lane, closure) {
         Some(secs) => reply.with(RETRY_AFTER, HeaderValue::from(secs)),
         None => reply,
     }
 }
 
-fn seconds_to_return(conn: &Conn, closure: &Closure) -> Option<u64> {
+fn seconds_to_return(lane: &Lane, closure: &Closure) -> Option<u64> {
     closure.until?;
-    let worker = &conn.worker;
+    let worker = &lane.link.worker;
     retry_after(closure.until, worker.clock.now(), worker.jitter())
 }
 

@@ -12,9 +12,9 @@ use http_body::Body as _;
 
 use super::answer::{self, Asker, Reply, STATE};
 use super::body::{Body, Upload};
-use super::conn::Conn;
 use super::ending::Story;
 use super::head::{self, Judged};
+use super::lane::Lane;
 use super::visitor;
 use crate::decide::{FormKind, NotKept, Wants};
 use crate::limit;
@@ -32,7 +32,7 @@ enum Failed {
 
 /// Keeps a form and leads its visitor to the receipt, or says honestly that it is not kept.
 pub(super) async fn run(
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     judged: Judged,
     story: Box<Story>,
     parts: request::Parts,
@@ -40,34 +40,34 @@ pub(super) async fn run(
     kind: FormKind,
 ) -> Response<Body> {
     let asker = Asker::of(&parts.headers);
-    match keep(&conn, &judged, &parts, &mut upload, kind).await {
-        Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&conn, story),
+    match keep(&lane, &judged, &parts, &mut upload, kind).await {
+        Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
         Err(Failed::NotKept(why)) => {
-            let reply = answer::closed(&judged, &conn, Wants::Html, Some(why), &asker);
-            reply.finish_upload(&conn, story, upload).await
+            let reply = answer::closed(&judged, &lane, Wants::Html, Some(why), &asker);
+            reply.finish_upload(&lane, story, upload).await
         }
         Err(Failed::Client(end)) => {
-            conn.close_after_answer();
-            answer::failed(&judged.current.snapshot, end, &asker).send(&conn, story)
+            lane.close_after_answer();
+            answer::failed(&judged.current.snapshot, end, &asker).send(&lane, story)
         }
     }
 }
 
 async fn keep(
-    conn: &Rc<Conn>,
+    lane: &Rc<Lane>,
     judged: &Judged,
     parts: &request::Parts,
     upload: &mut Upload,
     kind: FormKind,
 ) -> Result<(Owner, Receipt), Failed> {
-    let (worker, vault) = (&conn.worker, &conn.worker.vault);
+    let (worker, vault) = (&lane.link.worker, &lane.link.worker.vault);
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
-    let terms = terms(conn, judged, kind);
+    let terms = terms(lane, judged, kind);
     let declared = upload.size_hint().exact();
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
         return Err(Failed::NotKept(NotKept::Size));
     }
-    let owner = match visitor::owner(conn, &parts.headers, judged.scheme) {
+    let owner = match visitor::owner(lane, &parts.headers, judged.scheme) {
         None => vault.new_owner(),
         Some(owner) => {
             vault.admit(&owner, declared).await?;
@@ -77,7 +77,7 @@ async fn keep(
     let head = remembered(judged, parts).ok_or(Failed::NotKept(NotKept::Broken))?;
     let mut form = vault.receive(&owner, head, terms)?;
     let deadline = worker.clock.tick().plus(limit::CAPTURE_DEADLINE);
-    while let Some(piece) = visitor::next_piece(conn, upload).await.map_err(Failed::Client)? {
+    while let Some(piece) = visitor::next_piece(lane, upload).await.map_err(Failed::Client)? {
         if deadline < worker.clock.tick() {
             return Err(Failed::Client(End::ClientBodyTimeout));
         }
@@ -90,10 +90,11 @@ async fn keep(
 
 /// On which terms the route keeps a form. Its life begins when visitors were told that the window
 /// ends, so that it does not run out while nobody could have sent it.
-fn terms(conn: &Conn, judged: &Judged, kind: FormKind) -> Terms {
+fn terms(lane: &Lane, judged: &Judged, kind: FormKind) -> Terms {
     let forms = &judged.rules().forms;
     let until = judged.closure.as_ref().and_then(|closure| closure.until);
-    let closed_for = until.map(|until| until.since(conn.worker.clock.now())).unwrap_or_default();
+    let closed_for =
+        until.map(|until| until.since(lane.link.worker.clock.now())).unwrap_or_default();
     let (kind, bytes_max) = match kind {
         FormKind::Urlencoded => (Kind::Urlencoded, forms.body_bytes_max),
         FormKind::Plain => (Kind::Plain, forms.body_bytes_max),

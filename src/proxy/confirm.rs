@@ -14,10 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::{Body as _, Incoming};
 
 use super::body::Upload;
-use super::conn::Conn;
 use super::ending::Story;
 use super::forward::Exchange;
 use super::head::{self, Judged};
+use super::lane::Lane;
 use super::resume::is_sign_in;
 use super::upstream::Lease;
 use crate::snapshot::UpstreamIx;
@@ -54,7 +54,7 @@ pub(super) enum NoFresh {
 ///
 /// `parts` are made fit for the server already.
 pub(super) async fn refresh(
-    conn: &Rc<Conn>,
+    lane: &Rc<Lane>,
     judged: &Judged,
     parts: &request::Parts,
     claim: &Claim,
@@ -73,9 +73,9 @@ pub(super) async fn refresh(
     let target =
         format!("{}://{}{}", record.head.scheme, record.head.authority, record.head.target);
     let path = path_of(&page, &record.head);
-    let upstream = upstream_of(conn, judged, parts, path)?;
+    let upstream = upstream_of(lane, judged, parts, path)?;
     let request = get(parts, path).ok_or(NoFresh::NoForm)?;
-    let exchange = Exchange::of(conn, judged).to(upstream);
+    let exchange = Exchange::of(lane, judged).to(upstream);
     let answer_timeout = exchange.answer_timeout();
     let fetched = tokio::time::timeout(answer_timeout, exchange.send(request, story)).await;
     let Ok(Ok((response, lease))) = fetched else { return Err(NoFresh::Unreachable) };
@@ -115,13 +115,13 @@ fn path_of<'a>(page: &'a str, head: &Head) -> &'a str {
 
 /// Who serves the page: it may belong to another route than the form's target.
 fn upstream_of(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     parts: &request::Parts,
     path: &str,
 ) -> Result<UpstreamIx, NoFresh> {
     let path = path.split('?').next().unwrap_or_default();
-    let place = head::place_of(conn, judged, parts, path).ok_or(NoFresh::NoForm)?;
+    let place = head::place_of(lane, judged, parts, path).ok_or(NoFresh::NoForm)?;
     match judged.current.snapshot.cells.closure(place.0, place.1) {
         Some(_) => Err(NoFresh::Closed),
         None => Ok(judged.site().upstream_ix(place.0, place.1)),

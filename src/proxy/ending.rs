@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, Uri};
 
-use super::conn::Conn;
 use super::deadline::Wait;
 use super::head::Judged;
+use super::lane::Lane;
 use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
@@ -34,7 +34,7 @@ pub(super) struct Progress {
 
 /// A request, from its head to its end.
 pub(super) struct Story {
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     current: Option<Rc<Current>>,
     place: Option<(RouteIx, RegionIx)>,
     in_flight: Option<InFlight>,
@@ -73,17 +73,17 @@ enum Told {
 impl Story {
     /// Begins with a request's head.
     pub(super) fn begin<B>(
-        conn: &Rc<Conn>,
+        lane: &Rc<Lane>,
         client: ClientAddr,
         request: &http::Request<B>,
     ) -> Box<Self> {
         Box::new(Self {
-            conn: Rc::clone(conn),
+            lane: Rc::clone(lane),
             current: None,
             place: None,
             in_flight: None,
-            number: conn.worker.number(),
-            began: conn.worker.clock.tick(),
+            number: lane.link.worker.number(),
+            began: lane.link.worker.clock.tick(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
@@ -122,7 +122,7 @@ impl Story {
 
     /// Time since the head.
     pub(super) fn elapsed(&self) -> Duration {
-        self.conn.worker.clock.tick().since(self.began)
+        self.lane.link.worker.clock.tick().since(self.began)
     }
 
     /// An answer is on its way. `end` is what is told if it arrives whole.
@@ -151,12 +151,12 @@ impl Story {
     fn final_end(&self) -> End {
         match self.told {
             Told::All => self.end,
-            _ if self.conn.worker.cutting() => End::ProxyAnswerStop,
+            _ if self.lane.link.worker.cutting() => End::ProxyAnswerStop,
             Told::Nothing => {
                 let fault = self.progress.as_ref().and_then(|progress| progress.fault.get());
                 fault.unwrap_or(End::ClientWaitAbort)
             }
-            Told::Head if self.conn.clockwork.passed(Wait::Write) => End::ClientAnswerTimeout,
+            Told::Head if self.lane.clockwork.passed(Wait::Write) => End::ClientAnswerTimeout,
             Told::Head => End::ClientAnswerAbort,
         }
     }
@@ -171,7 +171,7 @@ impl Drop for Story {
             .zip(self.place)
             .map(|(site, (route, region))| (&*site.rules(route).name, site.regions.name(region)));
         let record = Record {
-            at: self.conn.worker.wall(self.began),
+            at: self.lane.link.worker.wall(self.began),
             client: self.client,
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),
@@ -190,7 +190,7 @@ impl Drop for Story {
             end,
             request: self.number,
         };
-        self.conn.worker.lines.record(&record);
+        self.lane.link.worker.lines.record(&record);
         let ended = Ended {
             verdict: self.verdict,
             status: self.status,
@@ -202,8 +202,8 @@ impl Drop for Story {
         };
         match (&self.current, self.place) {
             (Some(current), Some((route, _))) => current.table.count(route.0 as usize, &ended),
-            _ => self.conn.worker.shard.unrouted(&ended),
+            _ => self.lane.link.worker.shard.unrouted(&ended),
         }
-        self.conn.end();
+        self.lane.end();
     }
 }

@@ -7,17 +7,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
-use super::conn::Conn;
 use super::deadline::Wait;
 use super::ending::{Progress, Story};
 use super::head::{Judged, MALFORMED};
 use super::hop::{self, Switch};
+use super::lane::Lane;
 use super::request::Acting;
 use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
@@ -98,7 +98,7 @@ impl ForwardError {
 
 /// Where a request goes and how long it may wait there.
 pub(super) struct Exchange {
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     current: Rc<Current>,
     upstream: UpstreamIx,
     answer_timeout: Duration,
@@ -112,7 +112,7 @@ type Sent = Result<(Response<Incoming>, Lease), (ForwardError, Option<Box<Reques
 /// Forwards a request that was judged open. Where a connection is at hand, the request is on its
 /// way when this returns; else the way there is boxed.
 pub(super) fn start(
-    conn: &Rc<Conn>,
+    lane: &Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
     request: Request<Incoming>,
@@ -121,13 +121,13 @@ pub(super) fn start(
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
     let switch = upgrade::wanted(&judged, &parts);
-    if hop::up(&mut parts.headers, conn, &judged, switch).is_err() {
-        conn.close_after_answer();
+    if hop::up(&mut parts.headers, lane, &judged, switch).is_err() {
+        lane.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
-        return Err(reply.finish(conn, story, incoming));
+        return Err(reply.finish(lane, story, incoming));
     }
-    let exchange = Exchange::of(conn, &judged);
-    let upload = upload(conn, &judged, incoming, &mut story);
+    let exchange = Exchange::of(lane, &judged);
+    let upload = upload(lane, &judged, incoming, &mut story);
     if upload.size_hint().exact().is_none() {
         // Else hyper takes a GET of unknown length for one without a body, and drops it.
         parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -136,7 +136,7 @@ pub(super) fn start(
     let Some(lease) = exchange.pooled() else {
         return Err(Box::pin(async move {
             let sent = exchange.connect_and_send(request, &mut story).await;
-            finish(&exchange.conn, &judged, story, sent, &asker)
+            finish(&exchange.lane, &judged, story, sent, &asker)
         }));
     };
     let sending = exchange.give(lease, request, &mut story);
@@ -149,13 +149,13 @@ pub(super) fn start(
             Err((error, None)) => Err(error),
             Ok(sent) => Ok(sent),
         };
-        finish(&exchange.conn, &judged, story, sent, &asker)
+        finish(&exchange.lane, &judged, story, sent, &asker)
     })
 }
 
 /// Forwards a request whose body was looked into and is at hand.
 pub(super) async fn looked_into(
-    conn: &Rc<Conn>,
+    lane: &Rc<Lane>,
     judged: &Judged,
     mut story: Box<Story>,
     mut parts: request::Parts,
@@ -163,19 +163,19 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
-    if hop::up(&mut parts.headers, conn, judged, Switch::None).is_err() {
-        conn.close_after_answer();
-        return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(conn, story);
+    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err() {
+        lane.close_after_answer();
+        return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
-    let exchange = Exchange::of(conn, judged);
+    let exchange = Exchange::of(lane, judged);
     let request = Request::from_parts(origin_form(parts), Upload::Bytes(body));
     let sent = exchange.send(request, &mut story).await;
-    finish(conn, judged, story, sent, &asker)
+    finish(lane, judged, story, sent, &asker)
 }
 
 /// The client's body as it goes up.
 pub(super) fn upload(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     incoming: Incoming,
     story: &mut Story,
@@ -185,29 +185,29 @@ pub(super) fn upload(
     }
     let progress = Rc::<Progress>::default();
     story.progress = Some(Rc::clone(&progress));
-    let clockwork = conn.clockwork.clone();
+    let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
     Upload::Client(FromClient { incoming, clockwork, progress, answer_timeout })
 }
 
 fn finish(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     story: Box<Story>,
     sent: Result<(Response<Incoming>, Lease), ForwardError>,
     asker: &Asker,
 ) -> Response<Body> {
     match sent {
-        Ok((response, lease)) => answered(conn, judged, story, response, lease),
-        Err(error) => failed(conn, judged, story, &error, asker),
+        Ok((response, lease)) => answered(lane, judged, story, response, lease),
+        Err(error) => failed(lane, judged, story, &error, asker),
     }
 }
 
 impl Exchange {
     /// With the upstream of the place that was judged.
-    pub(super) fn of(conn: &Rc<Conn>, judged: &Judged) -> Self {
+    pub(super) fn of(lane: &Rc<Lane>, judged: &Judged) -> Self {
         Self {
-            conn: Rc::clone(conn),
+            lane: Rc::clone(lane),
             current: Rc::clone(&judged.current),
             upstream: judged.upstream_ix(),
             answer_timeout: judged.rules().answer_timeout,
@@ -247,7 +247,7 @@ impl Exchange {
     fn pooled(&self) -> Option<Lease> {
         let servers = self.current.servers(self.upstream);
         let lease = servers[self.turn % servers.len()].pooled()?;
-        self.conn.worker.shard.upstream_reused();
+        self.lane.link.worker.shard.upstream_reused();
         Some(lease)
     }
 
@@ -282,7 +282,7 @@ impl Exchange {
     }
 
     async fn connect(&self, server: &Rc<Server>, story: &mut Story) -> Result<Lease, ConnectError> {
-        let worker = &self.conn.worker;
+        let worker = &self.lane.link.worker;
         let began = worker.clock.tick();
         let lease = worker.pool.connect(server, self.upstream().connect_timeout).await?;
         story.connect = Some(worker.clock.tick().since(began));
@@ -298,7 +298,7 @@ impl Exchange {
         request: Request<Upload>,
         story: &mut Story,
     ) -> impl Future<Output = Sent> + use<> {
-        let clockwork = self.conn.clockwork.clone();
+        let clockwork = self.lane.clockwork.clone();
         if request.body().is_end_stream() {
             clockwork.restart(Wait::Upstream, self.answer_timeout);
         }
@@ -367,7 +367,7 @@ fn is_in_doubt(response: &Response<Incoming>, switches: bool) -> bool {
 
 /// The answer of a server on its way to the client.
 pub(super) fn answered(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     mut story: Box<Story>,
     response: Response<Incoming>,
@@ -377,14 +377,14 @@ pub(super) fn answered(
     let (mut parts, incoming) = response.into_parts();
     hop::down(&mut parts.headers, judged.site().via.as_ref());
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return upgrade::accept(conn, story, parts, lease);
+        return upgrade::accept(lane, story, parts, lease);
     }
     parts.version = Version::HTTP_11;
     story.answered(parts.status, End::Done);
     let answer = Answer {
         incoming,
         lease: Some(lease),
-        clockwork: conn.clockwork.clone(),
+        clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
     };
     Response::from_parts(parts, Body::upstream(answer).ending(story))
@@ -392,23 +392,29 @@ pub(super) fn answered(
 
 /// What the client is told when there is no answer.
 fn failed(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     story: Box<Story>,
     error: &ForwardError,
     asker: &Asker,
 ) -> Response<Body> {
-    let malformed = conn.wire.fault().is_some_and(Fault::is_in_body);
+    let malformed = lane.wire.fault().is_some_and(Fault::is_in_body);
     let end = if malformed { End::ClientBodyMalformed } else { error.end() };
     tracing::debug!(%error, route = &*judged.rules().name, end = end.code(), "not forwarded");
     // What is left of the request's body belongs to nobody.
-    conn.close_after_answer();
+    lane.close_after_answer();
     let page = if malformed { PlainKind::BadRequest } else { error.page() };
-    answer::plain(&judged.current.snapshot, page, asker).ending(end).send(conn, story)
+    answer::plain(&judged.current.snapshot, page, asker).ending(end).send(lane, story)
 }
 
 /// A target in origin form: an absolute one loses scheme and authority, which `Host` repeats.
 fn origin_form(mut parts: request::Parts) -> request::Parts {
+    if let Some(authority) = parts.uri.authority()
+        && !parts.headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        parts.headers.insert(HOST, host);
+    }
     if parts.uri.scheme().is_some() {
         let target = parts.uri.path_and_query().cloned();
         parts.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, request};
 
-use super::conn::Conn;
 use super::fields::Fields;
+use super::lane::Lane;
 use super::worker::{Current, Scratch};
 use crate::addr::{ClientAddr, canonical_host};
 use crate::decide::{
@@ -114,13 +114,13 @@ pub(super) const MALFORMED: Bad = Bad::request(End::ClientHeadMalformed);
 
 /// Who is asking, before anything else is known: the client, and whether its peer speaks for it.
 pub(super) fn client<B>(
-    conn: &Conn,
+    lane: &Lane,
     current: &Current,
     request: &Request<B>,
 ) -> (ClientAddr, Trust) {
     let trusted = &current.snapshot.site.trusted;
-    if !trusted.contains(conn.peer.0.ip()) {
-        return (ClientAddr(conn.peer.0.ip().to_canonical()), Trust::Stranger);
+    if !trusted.contains(lane.link.peer.0.ip()) {
+        return (ClientAddr(lane.link.peer.0.ip().to_canonical()), Trust::Stranger);
     }
     let forwarded: Vec<&str> = request
         .headers()
@@ -128,26 +128,26 @@ pub(super) fn client<B>(
         .iter()
         .filter_map(|value| value.to_str().ok())
         .collect();
-    (trusted.client(conn.peer, forwarded.into_iter()), Trust::Trusted)
+    (trusted.client(lane.link.peer, forwarded.into_iter()), Trust::Trusted)
 }
 
 /// Judges a request by one snapshot.
 pub(super) fn judge<B>(
-    conn: &Conn,
+    lane: &Lane,
     current: Rc<Current>,
     (client, trust): (ClientAddr, Trust),
     request: &Request<B>,
 ) -> Result<Judged, Bad> {
     let host = host_of(request)?;
-    let mut scratch = conn.worker.scratch.borrow_mut();
+    let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
     let path = path_of(request, path_scratch)?;
     let fields = Fields::of(request.headers());
     if fields.any(Fields::EXPECT) {
-        check_expectation(conn, request.headers())?;
+        check_expectation(lane, request.headers())?;
     }
-    let scheme = scheme_of(request.headers(), trust);
+    let scheme = scheme_of(lane, request.headers(), trust);
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
@@ -195,7 +195,7 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
-        (None, _) if request.version() < Version::HTTP_11 => None,
+        (None, _) if request.version() != Version::HTTP_11 => None,
         (None | Some(_), _) => return Err(MALFORMED),
     };
     match (host, request.uri().authority()) {
@@ -224,22 +224,23 @@ fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Ca
     path::canonical(target.path(), scratch).map_err(|_| Bad::request(End::ProxyRouteRefused))
 }
 
-fn check_expectation(conn: &Conn, headers: &HeaderMap) -> Result<(), Bad> {
+fn check_expectation(lane: &Lane, headers: &HeaderMap) -> Result<(), Bad> {
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     if !headers.get_all(EXPECT).iter().all(known) {
         return Err(Bad::unsupported(StatusCode::EXPECTATION_FAILED));
     }
-    conn.expects_continue();
+    lane.expects_continue();
     Ok(())
 }
 
-fn scheme_of(headers: &HeaderMap, trust: Trust) -> Scheme {
+fn scheme_of(lane: &Lane, headers: &HeaderMap, trust: Trust) -> Scheme {
     if trust == Trust::Stranger {
-        return Scheme::Http;
+        return lane.link.scheme;
     }
     match headers.get("x-forwarded-proto").map(HeaderValue::as_bytes) {
         Some(proto) if proto.eq_ignore_ascii_case(b"https") => Scheme::Https,
-        _ => Scheme::Http,
+        Some(_) => Scheme::Http,
+        None => lane.link.scheme,
     }
 }
 
@@ -263,14 +264,14 @@ pub(super) fn is_from_here(parts: &request::Parts, judged: &Judged) -> bool {
 
 /// The place of another path on the host that a request asked.
 pub(super) fn place_of(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     parts: &request::Parts,
     path: &str,
 ) -> Option<(RouteIx, RegionIx)> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))?;
-    let mut scratch = conn.worker.scratch.borrow_mut();
+    let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let host = canonical_host(host, host_scratch).ok()?;
     let path = path::canonical(path, path_scratch).ok()?;

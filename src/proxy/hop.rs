@@ -6,9 +6,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use super::conn::Conn;
 use super::fields::Fields;
 use super::head::{Judged, Scheme};
+use super::lane::Lane;
 use crate::region::Trust;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -35,7 +35,7 @@ pub(super) struct Abused;
 /// we may say, adds whom the request is for.
 pub(super) fn up(
     headers: &mut HeaderMap,
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     switch: Switch,
 ) -> Result<(), Abused> {
@@ -56,7 +56,7 @@ pub(super) fn up(
     if fields.any(Fields::COOKIE) {
         take_our_cookie(headers);
     }
-    say_for_whom(headers, conn, judged);
+    say_for_whom(headers, lane, judged);
     if let Some(via) = &judged.site().via {
         headers.append(VIA, via.clone());
     }
@@ -206,14 +206,14 @@ fn sets_our_cookie(cookie: &[u8]) -> bool {
 
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239). What a stranger says of itself
 /// is replaced; what a trusted peer says is kept, and the peer added.
-fn say_for_whom(headers: &mut HeaderMap, conn: &Conn, judged: &Judged) {
+fn say_for_whom(headers: &mut HeaderMap, lane: &Lane, judged: &Judged) {
     let host = headers.get(HOST).cloned().unwrap_or(HeaderValue::from_static("unknown"));
-    let forwarded = forwarded(conn, &host, judged.scheme);
+    let forwarded = forwarded(lane, &host, judged.scheme);
     let proto = HeaderValue::from_static(judged.scheme.name());
     // One growth of the map instead of up to three.
     headers.reserve(4);
     if judged.trust == Trust::Trusted {
-        headers.append(FORWARDED_FOR, conn.peer_text.clone());
+        headers.append(FORWARDED_FOR, lane.link.peer_text.clone());
         headers.entry(FORWARDED_PROTO).or_insert(proto);
         headers.entry(FORWARDED_HOST).or_insert(host);
         headers.append(FORWARDED, forwarded);
@@ -226,21 +226,21 @@ fn say_for_whom(headers: &mut HeaderMap, conn: &Conn, judged: &Judged) {
             headers.remove(name);
         }
     }
-    headers.insert(FORWARDED_FOR, conn.peer_text.clone());
+    headers.insert(FORWARDED_FOR, lane.link.peer_text.clone());
     headers.insert(FORWARDED_PROTO, proto);
     headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED, forwarded);
 }
 
-fn forwarded(conn: &Conn, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
-    let mut known = conn.forwarded.borrow_mut();
+fn forwarded(lane: &Lane, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
+    let mut known = lane.link.forwarded.borrow_mut();
     if let Some((for_host, for_scheme, value)) = &*known
         && for_host == host
         && *for_scheme == scheme
     {
         return value.clone();
     }
-    let peer = conn.peer.0.ip().to_canonical();
+    let peer = lane.link.peer.0.ip().to_canonical();
     let peer = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
     let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
     let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());

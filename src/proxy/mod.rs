@@ -15,13 +15,17 @@ mod fields;
 mod forward;
 mod gather;
 mod guard;
+mod h1;
+mod h2;
 mod head;
 mod hop;
+mod lane;
 mod listen;
 mod own;
 mod pace;
 mod request;
 mod resume;
+mod socket;
 mod upgrade;
 mod upstream;
 mod visitor;
@@ -37,7 +41,7 @@ use tokio::sync::watch;
 pub use pace::Pace;
 
 use crate::clock::Clock;
-use crate::snapshot::Live;
+use crate::snapshot::{Listener, Live};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Vault;
@@ -69,7 +73,7 @@ enum Phase {
 
 /// The sockets of all workers, bound before anything is started.
 pub struct Bound {
-    sockets: Vec<Vec<std::net::TcpListener>>,
+    sockets: Vec<Vec<(std::net::TcpListener, Listener)>>,
     addresses: Vec<SocketAddr>,
 }
 
@@ -85,16 +89,16 @@ impl Bound {
     ///
     /// An address at which somebody listens already is refused: the system would share it with
     /// another process of the same user, whose windows and forms are not ours.
-    pub fn bind(listeners: &[SocketAddr], workers: usize) -> std::io::Result<Self> {
-        listeners.iter().try_for_each(|address| listen::is_free(*address))?;
+    pub fn bind(listeners: &[Listener], workers: usize) -> std::io::Result<Self> {
+        listeners.iter().try_for_each(|listener| listen::is_free(listener.at))?;
         let mut sockets: Vec<Vec<_>> = (0..workers.max(1)).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for listener in listeners {
-            let mut address = *listener;
+            let mut address = listener.at;
             for sockets in &mut sockets {
                 let socket = listen::bind(address)?;
                 address = socket.local_addr()?;
-                sockets.push(socket);
+                sockets.push((socket, *listener));
             }
             addresses.push(address);
         }

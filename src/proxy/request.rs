@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
-use super::conn::Conn;
 use super::ending::Story;
 use super::head::Judged;
+use super::lane::Lane;
 use super::resume::Looked;
 use super::{capture, forward, head, own, resume};
 use crate::decide::Verdict;
@@ -37,10 +37,10 @@ enum Act<F> {
 /// | 4 | act    | own, forward, resume, capture, page, refuse       | any                   |
 /// | 5 | end    | the answer's body drops the [`Story`]             | -                     |
 pub(super) fn serve(
-    conn: &Rc<Conn>,
+    lane: &Rc<Lane>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
-    let act = act(conn, request);
+    let act = act(lane, request);
     async move {
         Ok(match act {
             Act::Forward(forwarding) => forwarding.await,
@@ -50,56 +50,56 @@ pub(super) fn serve(
 }
 
 fn act(
-    conn: &Rc<Conn>,
+    lane: &Rc<Lane>,
     request: Request<Incoming>,
 ) -> Act<impl Future<Output = Response<Body>> + use<>> {
-    conn.begin();
-    let current = conn.worker.current();
-    let from = head::client(conn, &current, &request);
-    let mut story = Story::begin(conn, from.0, &request);
-    let judged = match head::judge(conn, Rc::clone(&current), from, &request) {
+    lane.begin();
+    let current = lane.link.worker.current();
+    let from = head::client(lane, &current, &request);
+    let mut story = Story::begin(lane, from.0, &request);
+    let judged = match head::judge(lane, Rc::clone(&current), from, &request) {
         Ok(judged) => judged,
         Err(bad) => {
-            conn.close_after_answer();
+            lane.close_after_answer();
             let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
-            return Act::Other(reply.finish(conn, story, request.into_body()));
+            return Act::Other(reply.finish(lane, story, request.into_body()));
         }
     };
     story.judged(&judged);
     let reply = match judged.verdict {
         Verdict::Forward => {
-            return match forward::start(conn, judged, story, request) {
+            return match forward::start(lane, judged, story, request) {
                 Ok(forwarding) => Act::Forward(forwarding),
                 Err(acting) => Act::Other(acting),
             };
         }
         Verdict::Page(wants, not_kept) => {
-            answer::closed(&judged, conn, wants, not_kept, &Asker::of(request.headers()))
+            answer::closed(&judged, lane, wants, not_kept, &Asker::of(request.headers()))
         }
         Verdict::Own => {
-            return Act::Other(Box::pin(own::run(Rc::clone(conn), judged, story, request)));
+            return Act::Other(Box::pin(own::run(Rc::clone(lane), judged, story, request)));
         }
         Verdict::Resume => {
-            return Act::Other(Box::pin(look(Rc::clone(conn), judged, story, request)));
+            return Act::Other(Box::pin(look(Rc::clone(lane), judged, story, request)));
         }
         Verdict::Capture(kind) => {
             let (parts, incoming) = request.into_parts();
-            let upload = forward::upload(conn, &judged, incoming, &mut story);
-            let conn = Rc::clone(conn);
-            return Act::Other(Box::pin(capture::run(conn, judged, story, parts, upload, kind)));
+            let upload = forward::upload(lane, &judged, incoming, &mut story);
+            let lane = Rc::clone(lane);
+            return Act::Other(Box::pin(capture::run(lane, judged, story, parts, upload, kind)));
         }
         Verdict::Probe => Reply::probe(),
         Verdict::Refuse(refusal) => {
             answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
     };
-    Act::Other(reply.finish(conn, story, request.into_body()))
+    Act::Other(reply.finish(lane, story, request.into_body()))
 }
 
 /// Looks into a small post: a ticket of ours is acted on, anything else is judged on as if it had
 /// not been looked into.
 async fn look(
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
     request: Request<Incoming>,
@@ -110,25 +110,25 @@ async fn look(
         // that nothing is under way there any more.
         story.in_flight();
     }
-    let upload = forward::upload(&conn, &judged, incoming, &mut story);
-    let bytes = match resume::look(&conn, upload).await {
-        Looked::Ticket(form) => return resume::run(conn, judged, story, parts, form).await,
-        Looked::Broken(end) => return resume::broken(&conn, &judged, story, &parts, end),
+    let upload = forward::upload(&lane, &judged, incoming, &mut story);
+    let bytes = match resume::look(&lane, upload).await {
+        Looked::Ticket(form) => return resume::run(lane, judged, story, parts, form).await,
+        Looked::Broken(end) => return resume::broken(&lane, &judged, story, &parts, end),
         Looked::Other(bytes) => bytes,
     };
     let judged = Judged { verdict: judged.otherwise, ..judged };
     story.judged(&judged);
     let asker = Asker::of(&parts.headers);
     let reply = match judged.verdict {
-        Verdict::Forward => return forward::looked_into(&conn, &judged, story, parts, bytes).await,
+        Verdict::Forward => return forward::looked_into(&lane, &judged, story, parts, bytes).await,
         Verdict::Capture(kind) => {
-            return capture::run(conn, judged, story, parts, Upload::Bytes(bytes), kind).await;
+            return capture::run(lane, judged, story, parts, Upload::Bytes(bytes), kind).await;
         }
-        Verdict::Page(wants, not_kept) => answer::closed(&judged, &conn, wants, not_kept, &asker),
+        Verdict::Page(wants, not_kept) => answer::closed(&judged, &lane, wants, not_kept, &asker),
         Verdict::Refuse(refusal) => answer::refused(&judged, refusal, &asker),
         Verdict::Own | Verdict::Probe | Verdict::Resume => {
             answer::fault(&judged.current.snapshot, &asker)
         }
     };
-    reply.send(&conn, story)
+    reply.send(&lane, story)
 }

@@ -23,11 +23,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use super::answer::{self, Asker, Reply, STATE};
 use super::body::{Body, BodyError, Upload};
 use super::confirm::{self, NoFresh, Refreshed};
-use super::conn::Conn;
 use super::ending::Story;
 use super::forward::{self, Exchange, ForwardError};
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
+use super::lane::Lane;
 use super::upstream::Lease;
 use super::visitor;
 use crate::id::Id;
@@ -55,8 +55,8 @@ pub(super) enum Looked {
 }
 
 /// Looks into a post that may be a ticket.
-pub(super) async fn look(conn: &Conn, mut upload: Upload) -> Looked {
-    match visitor::small_body(conn, &mut upload).await {
+pub(super) async fn look(lane: &Lane, mut upload: Upload) -> Looked {
+    match visitor::small_body(lane, &mut upload).await {
         Ok(bytes) => {
             let after = bytes.strip_prefix(TICKET_FIELD.as_bytes());
             let is_ours = after.is_some_and(|after| after.starts_with(b"="));
@@ -68,37 +68,37 @@ pub(super) async fn look(conn: &Conn, mut upload: Upload) -> Looked {
 
 /// The answer to a post that did not arrive.
 pub(super) fn broken(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     story: Box<Story>,
     parts: &request::Parts,
     end: End,
 ) -> Response<Body> {
-    conn.close_after_answer();
+    lane.close_after_answer();
     let asker = Asker::of(&parts.headers);
-    answer::failed(&judged.current.snapshot, end, &asker).send(conn, story)
+    answer::failed(&judged.current.snapshot, end, &asker).send(lane, story)
 }
 
 /// Sends what a ticket stands for, or leads back to the receipt.
 pub(super) async fn run(
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     judged: Judged,
     story: Box<Story>,
     parts: request::Parts,
     form: Bytes,
 ) -> Response<Body> {
-    let claim = match claim(&conn, &judged, &parts, &form).await {
+    let claim = match claim(&lane, &judged, &parts, &form).await {
         Ok(claim) => claim,
-        Err(reply) => return reply.send(&conn, story),
+        Err(reply) => return reply.send(&lane, story),
     };
     if judged.closure.is_some() {
         let id = claim.id();
         call_back(claim).await;
-        return to_receipt(id, None).send(&conn, story);
+        return to_receipt(id, None).send(&lane, story);
     }
     // From here the outcome counts, whether or not the visitor waits for it.
-    let worker = Rc::clone(&conn.worker);
-    let delivery = Delivery { conn, judged, parts };
+    let worker = Rc::clone(&lane.link.worker);
+    let delivery = Delivery { lane, judged, parts };
     worker.outlive(delivery.run(story, claim)).await.unwrap_or_else(|| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -107,14 +107,14 @@ pub(super) async fn run(
 }
 
 async fn claim(
-    conn: &Conn,
+    lane: &Lane,
     judged: &Judged,
     parts: &request::Parts,
     form: &[u8],
 ) -> Result<Claim, Reply> {
     let asker = Asker::of(&parts.headers);
     let plain = |kind| answer::plain(&judged.current.snapshot, kind, &asker);
-    let owner = visitor::owner(conn, &parts.headers, judged.scheme);
+    let owner = visitor::owner(lane, &parts.headers, judged.scheme);
     let ticket = visitor::field(form, TICKET_FIELD).and_then(|text| Ticket::parse(&text));
     let mode = visitor::field(form, "mode").and_then(|name| Mode::named(&name));
     let (Some(owner), Some(ticket), Some(mode)) = (owner, ticket, mode) else {
@@ -126,7 +126,7 @@ async fn claim(
         target: parts.uri.path_and_query().map_or("/", |target| target.as_str()),
         mode,
     };
-    conn.worker.vault.claim(&owner, &ticket, arrival).await.map_err(|error| match error {
+    lane.link.worker.vault.claim(&owner, &ticket, arrival).await.map_err(|error| match error {
         NoClaim::Unknown => plain(PlainKind::Gone),
         NoClaim::Spent(id) | NoClaim::Unreadable(id) => to_receipt(id, None),
         NoClaim::Store(error) => {
@@ -151,7 +151,7 @@ fn to_receipt(id: Id, note: Option<&'static str>) -> Reply {
 
 /// One submission on its way to the application.
 struct Delivery {
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     judged: Judged,
     parts: request::Parts,
 }
@@ -160,31 +160,31 @@ impl Delivery {
     async fn run(mut self, mut story: Box<Story>, claim: Claim) -> Response<Body> {
         let id = claim.id();
         let asker = Asker::of(&self.parts.headers);
-        let abused = hop::up(&mut self.parts.headers, &self.conn, &self.judged, Switch::None);
+        let abused = hop::up(&mut self.parts.headers, &self.lane, &self.judged, Switch::None);
         if abused.is_err() {
             call_back(claim).await;
             let reply = answer::bad(&self.judged.current.snapshot, head::MALFORMED, &asker);
-            return reply.send(&self.conn, story);
+            return reply.send(&self.lane, story);
         }
         story.in_flight();
         let refreshed = match claim.mode() {
             Mode::Replay => Ok(Refreshed::default()),
             Mode::Confirm => {
-                confirm::refresh(&self.conn, &self.judged, &self.parts, &claim, &mut story).await
+                confirm::refresh(&self.lane, &self.judged, &self.parts, &claim, &mut story).await
             }
         };
         let Refreshed { fresh, cookies, jar } = match refreshed {
             Ok(refreshed) => refreshed,
             Err(why) => {
                 call_back(claim).await;
-                return to_receipt(id, why.note()).send(&self.conn, story);
+                return to_receipt(id, why.note()).send(&self.lane, story);
             }
         };
         let sending = match claim.sending(fresh).await {
             Ok(sending) => sending,
             Err(error) => {
                 tracing::debug!(%error, "not sent");
-                return to_receipt(id, None).send(&self.conn, story);
+                return to_receipt(id, None).send(&self.lane, story);
             }
         };
         let response = match self.send(&sending, jar, &mut story).await {
@@ -194,7 +194,7 @@ impl Delivery {
             }
             Err(outcome) => {
                 settle(sending, outcome).await;
-                to_receipt(id, None).send(&self.conn, story)
+                to_receipt(id, None).send(&self.lane, story)
             }
         };
         with_cookies(response, cookies)
@@ -209,7 +209,7 @@ impl Delivery {
         story: &mut Story,
     ) -> Result<(Response<hyper::body::Incoming>, Lease), Outcome> {
         let Ok(request) = self.request(sending, jar) else { return Err(Outcome::NeverSent) };
-        let exchange = Exchange::of(&self.conn, &self.judged);
+        let exchange = Exchange::of(&self.lane, &self.judged);
         let patience = limit::CAPTURE_DEADLINE + exchange.answer_timeout();
         let sent = tokio::time::timeout(patience, exchange.send(request, story)).await;
         match sent.unwrap_or(Err(ForwardError::TimedOut)) {
@@ -273,7 +273,7 @@ impl Delivery {
         lease: Lease,
     ) -> Response<Body> {
         match native {
-            Native::Shown => forward::answered(&self.conn, &self.judged, story, response, lease),
+            Native::Shown => forward::answered(&self.lane, &self.judged, story, response, lease),
             Native::Instead(state) => {
                 let (mut parts, _) = response.into_parts();
                 hop::down(&mut parts.headers, None);
@@ -282,7 +282,7 @@ impl Delivery {
                 if let Some(state) = state {
                     reply = reply.with(STATE, HeaderValue::from_static(state.name()));
                 }
-                with_cookies(reply.send(&self.conn, story), cookies)
+                with_cookies(reply.send(&self.lane, story), cookies)
             }
         }
     }

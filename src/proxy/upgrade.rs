@@ -7,18 +7,16 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Method, Response, request, response};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::oneshot;
 
 use super::body::Body;
-use super::conn::Conn;
 use super::deadline::{Clockwork, Wait};
 use super::ending::Story;
 use super::fields::Fields;
 use super::head::Judged;
 use super::hop::Switch;
+use super::lane::Lane;
 use super::upstream::{Lease, Socket};
 use crate::telemetry::end::End;
 
@@ -53,39 +51,44 @@ fn is_websocket(protocol: &HeaderValue) -> bool {
 
 /// Passes a server's 101 on; the tunnel begins when it has been written.
 pub(super) fn accept(
-    conn: &Conn,
+    lane: &Lane,
     mut story: Box<Story>,
     mut parts: response::Parts,
     lease: Lease,
 ) -> Response<Body> {
-    conn.wire.tunnel();
+    lane.wire.tunnel();
     story.answered(parts.status, End::Done);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    *conn.upgrade.borrow_mut() = Some(Upstream { socket: lease.socket(), story });
+    *lane.upgrade.borrow_mut() = Some(Upstream { socket: lease.socket(), story });
     Response::from_parts(parts, Body::empty())
 }
 
 /// Carries bytes both ways until one side ends, nothing has moved for too long, or we stop.
-pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, upstream: Upstream) {
+pub(super) async fn tunnel(
+    lane: &Lane,
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    early: Bytes,
+    upstream: Upstream,
+) {
     let Upstream { socket, mut story } = upstream;
     let Ok((mut server, ahead)) = socket.await else {
         story.cut(End::UpstreamAnswerReset);
         return;
     };
-    if conn.wire.fault().is_some() {
+    if lane.wire.fault().is_some() {
         // It spoke before it was answered, and some of what it said is gone.
         story.cut(End::ClientHeadMalformed);
         return;
     }
-    let clockwork = &conn.clockwork;
+    let clockwork = &lane.clockwork;
     clockwork.clear(Wait::Head);
     clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
     let carry = async {
         server.write_all(&early).await.map_err(|_| SERVER)?;
         client.write_all(&ahead).await.map_err(|_| CLIENT)?;
-        let (from_client, to_client) = client.split();
-        let (from_server, to_server) = server.split();
+        let (from_client, to_client) = split(&mut client);
+        let (from_server, to_server) = split(&mut server);
         tokio::try_join!(
             pump((from_client, CLIENT), (to_server, SERVER), clockwork),
             pump((from_server, SERVER), (to_client, CLIENT), clockwork)
@@ -97,7 +100,7 @@ pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, ups
         if let Poll::Ready(ended) = carry.as_mut().poll(cx) {
             return Poll::Ready(Some(ended));
         }
-        let over = conn.worker.cutting() || clockwork.passed(Wait::Upstream);
+        let over = lane.link.worker.cutting() || clockwork.passed(Wait::Upstream);
         if over { Poll::Ready(None) } else { Poll::Pending }
     })
     .await;
@@ -107,15 +110,15 @@ pub(super) async fn tunnel(conn: &Conn, mut client: TcpStream, early: Bytes, ups
             story.complete();
         }
         Some(Err(end)) => story.cut(end),
-        None if conn.worker.cutting() => story.cut(End::ProxyAnswerStop),
+        None if lane.link.worker.cutting() => story.cut(End::ProxyAnswerStop),
         None => story.cut(End::UpstreamAnswerTimeout),
     }
 }
 
 /// Carries bytes one way; passes the end on too. Each side comes with what is told if it breaks.
 async fn pump(
-    (mut from, source): (ReadHalf<'_>, End),
-    (mut to, sink): (WriteHalf<'_>, End),
+    (mut from, source): (impl AsyncRead + Unpin, End),
+    (mut to, sink): (impl AsyncWrite + Unpin, End),
     clockwork: &Clockwork,
 ) -> Result<u64, End> {
     let mut piece = vec![0; 16 * 1024];

@@ -10,23 +10,23 @@ use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
 
 use super::body::Upload;
-use super::conn::Conn;
 use super::deadline::Wait;
 use super::head::Scheme;
+use super::lane::Lane;
 use super::wire::Fault;
 use crate::limit;
 use crate::telemetry::end::End;
 use crate::vault::Owner;
 
 /// The browser that sends a request, if it has a cookie of ours.
-pub(super) fn owner(conn: &Conn, headers: &HeaderMap, scheme: Scheme) -> Option<Owner> {
+pub(super) fn owner(lane: &Lane, headers: &HeaderMap, scheme: Scheme) -> Option<Owner> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let ours = pairs.flat_map(|pairs| pairs.split(';')).filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
         (name == scheme.cookie()).then_some(value)
     });
     // A subdomain may have planted another of the same name: the first that is one of ours counts.
-    ours.filter_map(|value| conn.worker.vault.owner(value)).next()
+    ours.filter_map(|value| lane.link.worker.vault.owner(value)).next()
 }
 
 /// The `Set-Cookie` that gives a browser its key. It lives as long as the longest submission may,
@@ -48,7 +48,7 @@ pub(super) fn set_cookie(owner: &Owner, scheme: Scheme) -> HeaderValue {
 }
 
 /// The next piece of a request's body; none at its end.
-pub(super) async fn next_piece(conn: &Conn, body: &mut Upload) -> Result<Option<Bytes>, End> {
+pub(super) async fn next_piece(lane: &Lane, body: &mut Upload) -> Result<Option<Bytes>, End> {
     let piece = poll_fn(|cx| {
         loop {
             match Pin::new(&mut *body).poll_frame(cx) {
@@ -59,13 +59,13 @@ pub(super) async fn next_piece(conn: &Conn, body: &mut Upload) -> Result<Option<
                     Err(_) => {}
                 },
                 Poll::Ready(Some(Err(_))) => {
-                    let malformed = conn.wire.fault().is_some_and(Fault::is_in_body);
+                    let malformed = lane.wire.fault().is_some_and(Fault::is_in_body);
                     let end =
                         if malformed { End::ClientBodyMalformed } else { End::ClientBodyAbort };
                     return Poll::Ready(Err(end));
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                Poll::Pending if conn.clockwork.passed(Wait::Body) => {
+                Poll::Pending if lane.clockwork.passed(Wait::Body) => {
                     return Poll::Ready(Err(End::ClientBodyTimeout));
                 }
                 Poll::Pending => return Poll::Pending,
@@ -74,15 +74,15 @@ pub(super) async fn next_piece(conn: &Conn, body: &mut Upload) -> Result<Option<
     })
     .await;
     // Nobody waits for the client, nor for an upstream, until the next piece is asked for.
-    conn.clockwork.clear(Wait::Body);
-    conn.clockwork.clear(Wait::Upstream);
+    lane.clockwork.clear(Wait::Body);
+    lane.clockwork.clear(Wait::Upstream);
     piece
 }
 
 /// The whole of a body that is small; a longer one is refused.
-pub(super) async fn small_body(conn: &Conn, body: &mut Upload) -> Result<Bytes, End> {
+pub(super) async fn small_body(lane: &Lane, body: &mut Upload) -> Result<Bytes, End> {
     let mut bytes = BytesMut::new();
-    while let Some(piece) = next_piece(conn, body).await? {
+    while let Some(piece) = next_piece(lane, body).await? {
         if (bytes.len() + piece.len()) as u64 > limit::TICKET_BODY_BYTES_MAX {
             return Err(End::ClientBodyMalformed);
         }

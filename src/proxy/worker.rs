@@ -16,7 +16,7 @@ use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
 use crate::limit;
-use crate::snapshot::{Snapshot, Upstream, UpstreamIx, View};
+use crate::snapshot::{Listener, Snapshot, UpstreamIx, View};
 use crate::telemetry::access::Lines;
 use crate::telemetry::shard::{Shard, Table};
 use crate::vault::Vault;
@@ -68,11 +68,16 @@ impl Current {
         let site = &snapshot.site;
         let routes = site.rules.iter().map(|rules| Arc::clone(&rules.name));
         let table = shard.table(routes, site.regions.names().map(Arc::from));
-        let way = |upstream: &Upstream| Way {
-            servers: upstream.servers.iter().map(|server| pool.server(*server)).collect(),
+        let way = |at| Way {
+            servers: snapshot
+                .roster
+                .members(UpstreamIx(at))
+                .iter()
+                .map(|member| pool.server(member.address))
+                .collect(),
             turn: Cell::new(0),
         };
-        let ways = Rc::new(site.upstreams.iter().map(way).collect());
+        let ways = Rc::new((0..).zip(&site.upstreams).map(|(at, _)| way(at)).collect());
         Rc::new(Self { snapshot: Arc::clone(snapshot), table, ways })
     }
 
@@ -128,7 +133,9 @@ impl Worker {
         let snapshot = view.snapshot();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(snapshot, &current.snapshot) {
-            *current = if Arc::ptr_eq(&snapshot.site, &current.snapshot.site) {
+            let same_site = Arc::ptr_eq(&snapshot.site, &current.snapshot.site);
+            let same_roster = Arc::ptr_eq(&snapshot.roster, &current.snapshot.roster);
+            *current = if same_site && same_roster {
                 Rc::new(Current {
                     snapshot: Arc::clone(snapshot),
                     table: Rc::clone(&current.table),
@@ -224,7 +231,7 @@ impl Drop for UnderWay {
 /// The life of a worker's thread. Gives the number of connections that had to be cut.
 pub(super) async fn run(
     parts: Parts,
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<(std::net::TcpListener, Listener)>,
     workers: usize,
     mut phase: watch::Receiver<Phase>,
 ) -> std::io::Result<usize> {
@@ -232,21 +239,21 @@ pub(super) async fn run(
     let mut accepting = JoinSet::new();
     let mut connections = JoinSet::new();
     let (give, mut accepted) = tokio::sync::mpsc::channel(64);
-    for listener in listeners {
-        let listener = TcpListener::from_std(listener)?;
-        accepting.spawn_local(accept(listener, give.clone()));
+    for (socket, listener) in listeners {
+        let socket = TcpListener::from_std(socket)?;
+        accepting.spawn_local(accept(socket, listener, give.clone()));
     }
     let mut sweep = tokio::time::interval(limit::DEADLINE_SWEEP);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         // CANCEL: each branch is a queue or a timer; what is not taken now is taken next time.
         tokio::select! {
-            Some((stream, peer)) = accepted.recv() => {
+            Some((stream, peer, listener)) = accepted.recv() => {
                 if connections.len() >= worker.share {
                     continue;
                 }
                 worker.shard.connection_opened();
-                connections.spawn_local(conn::serve(Rc::clone(&worker), stream, peer));
+                connections.spawn_local(conn::serve(Rc::clone(&worker), stream, peer, listener));
             }
             Some(_) = connections.join_next() => worker.shard.connection_closed(),
             _ = sweep.tick() => worker.sweep(),
@@ -269,13 +276,17 @@ pub(super) async fn run(
     Ok(cut)
 }
 
-type Accepted = (tokio::net::TcpStream, std::net::SocketAddr);
+type Accepted = (tokio::net::TcpStream, std::net::SocketAddr, Listener);
 
-async fn accept(listener: TcpListener, give: tokio::sync::mpsc::Sender<Accepted>) {
+async fn accept(
+    socket: TcpListener,
+    listener: Listener,
+    give: tokio::sync::mpsc::Sender<Accepted>,
+) {
     loop {
-        match listener.accept().await {
-            Ok(accepted) => {
-                if give.send(accepted).await.is_err() {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                if give.send((stream, peer, listener)).await.is_err() {
                     return;
                 }
             }

@@ -5,6 +5,7 @@
 //! second writer cannot be written.
 
 mod cells;
+mod roster;
 mod site;
 
 use std::sync::Arc;
@@ -12,7 +13,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use cells::{Cells, Closure, Overrun};
-pub use site::{FormPolicy, ResumeMode, RouteRules, Site, Upstream, UpstreamIx};
+pub use roster::{Duty, Member, Roster};
+pub use site::{
+    FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
+};
 
 use crate::pages::Pages;
 pub use crate::telemetry::access::{AccessFormat, LogTarget};
@@ -25,6 +29,8 @@ pub struct Snapshot {
     pub site: Arc<Site>,
     /// What is closed, and the finished pages for it.
     pub cells: Cells,
+    /// Which servers may be asked.
+    pub roster: Arc<Roster>,
     /// The templates, for pages that are made for one visitor.
     pub pages: Arc<Pages>,
 }
@@ -48,16 +54,22 @@ pub struct View {
 
 /// A publisher and its readers, beginning with generation 1.
 pub fn seam(site: Arc<Site>, cells: Cells, pages: Arc<Pages>) -> (Publisher, Live) {
-    let first = Snapshot { generation: 1, site, cells, pages };
+    let roster = Arc::new(Roster::of(&site));
+    let first = Snapshot { generation: 1, site, cells, roster, pages };
     let live = Arc::new(ArcSwap::from_pointee(first));
     (Publisher { live: Arc::clone(&live), generation: 1 }, Live { live })
 }
 
 impl Publisher {
     /// Makes everyone see this from their next decision on; tells the new generation.
+    ///
+    /// A config that stays keeps its roster; another begins with one of its own.
     pub fn publish(&mut self, site: Arc<Site>, cells: Cells, pages: Arc<Pages>) -> u64 {
+        let before = self.live.load();
+        let stays = Arc::ptr_eq(&before.site, &site);
+        let roster = if stays { Arc::clone(&before.roster) } else { Arc::new(Roster::of(&site)) };
         self.generation += 1;
-        let next = Snapshot { generation: self.generation, site, cells, pages };
+        let next = Snapshot { generation: self.generation, site, cells, roster, pages };
         self.live.store(Arc::new(next));
         self.generation
     }

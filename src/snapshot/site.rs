@@ -1,6 +1,7 @@
 //! What a config compiles to: the part of a snapshot that changes only by a reload.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,27 @@ use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
 use crate::region::{RegionIx, RegionTable};
 use crate::route::{RouteIx, RouteTable};
+use crate::tls;
+
+/// An address that is listened at, and what is spoken there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listener {
+    /// Where.
+    pub at: SocketAddr,
+    /// What.
+    pub protocol: Protocol,
+}
+
+/// What is spoken at a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// HTTP/1.1 in the clear.
+    Http,
+    /// HTTP/1.1 or HTTP/2 in the clear, told apart by the first bytes (RFC 9113 §3.3).
+    H2c,
+    /// HTTP/1.1 or HTTP/2 under TLS, agreed on by ALPN.
+    Https,
+}
 
 /// The compiled config.
 pub struct Site {
@@ -32,6 +54,8 @@ pub struct Site {
     /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
     /// their scope is closed.
     pub probes: Vec<String>,
+    /// The certificates of `https` listeners, if there are any.
+    pub tls: Option<tls::Server>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
     /// Client connections on this node.
@@ -102,9 +126,20 @@ pub struct Upstream {
     /// In logs and metrics.
     pub name: Arc<str>,
     /// Its members.
-    pub servers: Vec<ServerAddr>,
+    pub servers: Vec<Server>,
     /// To connect to one.
     pub connect_timeout: Duration,
+}
+
+/// A member of a pool, as the config names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Server {
+    /// As it was typed: `app-1.internal:9000`.
+    pub name: Arc<str>,
+    /// Where it was when the config was compiled.
+    pub addresses: Vec<ServerAddr>,
+    /// Its share of the requests, from 1.
+    pub weight: u32,
 }
 
 impl Site {

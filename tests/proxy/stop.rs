@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use intermission::proxy::Bound;
+use intermission::snapshot::{Listener, Protocol};
 
 use super::node::{Node, end_of, get};
 use crate::support::origin::{Act, Origin, ok};
@@ -54,11 +55,15 @@ fn what_is_not_done_in_time_is_cut_and_told_of() {
 #[test]
 fn an_address_is_not_shared_with_another_process() {
     let anywhere = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
-    let bound = Bound::bind(&anywhere, 2).expect("a free port");
-    let taken = Bound::bind(bound.addresses(), 2).err().expect("it is taken");
+    let bound = Bound::bind(&listeners(&anywhere), 2).expect("a free port");
+    let taken = Bound::bind(&listeners(bound.addresses()), 2).err().expect("it is taken");
     assert_eq!(taken.kind(), ErrorKind::AddrInUse);
     let addresses = bound.addresses().to_vec();
     drop(bound);
-    let both = Bound::bind(&addresses, 2).expect("it is free again");
+    let both = Bound::bind(&listeners(&addresses), 2).expect("it is free again");
     assert_eq!(both.addresses(), addresses);
+}
+
+fn listeners(addresses: &[std::net::SocketAddr]) -> Vec<Listener> {
+    addresses.iter().map(|at| Listener { at: *at, protocol: Protocol::Http }).collect()
 }

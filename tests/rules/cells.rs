@@ -40,6 +40,7 @@ fn site() -> Site {
         route_names: ROUTES.iter().zip(0..).map(named).collect::<HashMap<_, _>>(),
         regions: RegionTable::new(regions.into(), RegionIx(0)),
         upstreams: Vec::new(),
+        tls: None,
         trusted: Networks::default(),
         probes: Vec::new(),
         via: None,

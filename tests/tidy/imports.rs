@@ -28,22 +28,37 @@ const fn row(
 /// The table. Change it together with the one in `src/README.md`, and say why.
 const TABLE: &[Row] = &[
     row(LEVEL_0, &[WORDS], &[]),
-    row(&["window", "route", "region"], &[WORDS], &[]),
+    row(&["window", "route", "region", "tls"], &[WORDS], &[]),
     row(&["decide"], &[WORDS, "window", "route", "region"], &[]),
     // The access log's words for where and how are part of what a config says.
     row(
         &["snapshot"],
-        &[WORDS, "window", "route", "region", "decide", "pages", "telemetry::access"],
+        &[WORDS, "window", "route", "region", "decide", "tls", "pages", "telemetry::access"],
         &[],
     ),
     row(&["store"], &[WORDS, "window", "vault::item"], &[]),
     row(&["pages"], &[WORDS], &[]),
     row(&["telemetry"], &[WORDS, "decide::verdict"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),
-    row(&["config"], &[WORDS, "window", "route", "region", "decide", "snapshot", "pages"], &[]),
+    row(
+        &["config"],
+        &[WORDS, "window", "route", "region", "tls", "decide", "snapshot", "pages"],
+        &[],
+    ),
     row(
         &["proxy"],
-        &[WORDS, "window", "route", "region", "decide", "snapshot", "pages", "vault", "telemetry"],
+        &[
+            WORDS,
+            "window",
+            "route",
+            "region",
+            "tls",
+            "decide",
+            "snapshot",
+            "pages",
+            "vault",
+            "telemetry",
+        ],
         &[],
     ),
     row(&["control"], &[EVERYTHING], &["proxy", "cli", "serve"]),

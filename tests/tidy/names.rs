@@ -16,7 +16,13 @@ const fn only(name: &'static str, places: &'static [&'static str], why: &'static
 
 const RULES: &[Rule] = &[
     only("rusqlite", &["src/store/"], "the engine can be exchanged behind one trait"),
-    only("aws_lc_rs", &["src/digest.rs", "src/vault/seal.rs"], "who handles keys is two files"),
+    only(
+        "aws_lc_rs",
+        &["src/digest.rs", "src/vault/seal.rs", "src/tls/"],
+        "who handles keys is two files and TLS",
+    ),
+    only("rustls", &["src/tls/"], "TLS is spoken in one place"),
+    only("tokio_rustls", &["src/tls/"], "TLS is spoken in one place"),
     only("aead", &["src/vault/seal.rs"], "there is one way to seal"),
     only("arc_swap", &["src/snapshot/"], "the planes meet in one place"),
     only("SystemTime", &["src/clock.rs"], "time is an argument"),

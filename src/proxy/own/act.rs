@@ -18,9 +18,9 @@ use crate::vault::{Mode, Owner};
 const LIST: &str = "/.intermission/s";
 
 pub(super) async fn act(asked: &Asked<'_>, id: Id, action: Action, form: &[u8]) -> Reply {
-    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let owner = visitor::owner(asked.lane, &asked.parts.headers, asked.judged.scheme);
     let Some(owner) = owner else { return asked.plain(PlainKind::NotYours) };
-    let vault = &asked.conn.worker.vault;
+    let vault = &asked.lane.link.worker.vault;
     let token = visitor::field(form, "im_csrf").unwrap_or_default();
     let done = match action {
         Action::Resume => return resume(asked, &owner, id, form, &token).await,
@@ -36,7 +36,7 @@ pub(super) async fn act(asked: &Asked<'_>, id: Id, action: Action, form: &[u8]) 
 /// Arms a submission and sends the browser, with the same form, to where the submission goes. A
 /// 307 keeps method and body, so the ticket arrives there with every cookie of that path.
 async fn resume(asked: &Asked<'_>, owner: &Owner, id: Id, form: &[u8], token: &str) -> Reply {
-    let vault = &asked.conn.worker.vault;
+    let vault = &asked.lane.link.worker.vault;
     let opened = match vault.open(owner, id).await {
         Ok(opened) => opened,
         Err(denied) => return asked.denied(id, &denied),
@@ -85,7 +85,7 @@ pub(super) enum Standing {
 
 pub(super) fn standing(asked: &Asked<'_>, head: &Head) -> Standing {
     let path = head.target.split('?').next().unwrap_or_default();
-    let place = crate::proxy::head::place_of(asked.conn, asked.judged, asked.parts, path);
+    let place = crate::proxy::head::place_of(asked.lane, asked.judged, asked.parts, path);
     let Some((route, region)) = place else { return Standing::Nowhere };
     let snapshot = &asked.judged.current.snapshot;
     match snapshot.cells.closure(route, region) {
@@ -97,7 +97,7 @@ pub(super) fn standing(asked: &Asked<'_>, head: &Head) -> Standing {
 fn still_closed(asked: &Asked<'_>, closure: &Closure) -> Reply {
     let reply = asked.plain(PlainKind::StillClosed).with(STATE, HeaderValue::from_static("closed"));
     let told = closure.until.is_some();
-    let reply = answer::with_return(reply, asked.conn, closure);
+    let reply = answer::with_return(reply, asked.lane, closure);
     // Without a promised end a minute is as good a guess as any.
     if told { reply } else { reply.with(RETRY_AFTER, HeaderValue::from(60)) }
 }

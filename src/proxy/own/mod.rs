@@ -24,9 +24,9 @@ use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
 use super::body::Body;
-use super::conn::Conn;
 use super::ending::Story;
 use super::head::{self, Judged};
+use super::lane::Lane;
 use super::{forward, visitor};
 use crate::id::Id;
 use crate::pages::PlainKind;
@@ -53,7 +53,7 @@ enum Action {
 
 /// A request to one of the endpoints.
 struct Asked<'a> {
-    conn: &'a Rc<Conn>,
+    lane: &'a Rc<Lane>,
     judged: &'a Judged,
     parts: &'a request::Parts,
     asker: Asker,
@@ -61,15 +61,15 @@ struct Asked<'a> {
 
 /// Answers a request to one of our own endpoints.
 pub(super) async fn run(
-    conn: Rc<Conn>,
+    lane: Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
-    let mut upload = forward::upload(&conn, &judged, incoming, &mut story);
+    let mut upload = forward::upload(&lane, &judged, incoming, &mut story);
     let asked =
-        Asked { conn: &conn, judged: &judged, parts: &parts, asker: Asker::of(&parts.headers) };
+        Asked { lane: &lane, judged: &judged, parts: &parts, asker: Asker::of(&parts.headers) };
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
     let posts = parts.method == Method::POST;
     let reply = match endpoint(parts.uri.path()) {
@@ -82,13 +82,13 @@ pub(super) async fn run(
         Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
         Some(Endpoint::Act(id, action)) if posts => {
             if head::is_from_here(&parts, &judged) {
-                match visitor::small_body(&conn, &mut upload).await {
+                match visitor::small_body(&lane, &mut upload).await {
                     Ok(form) => act::act(&asked, id, action, &form).await,
                     Err(End::ClientBodyMalformed) => asked.plain(PlainKind::BadRequest),
                     Err(end) => {
-                        conn.close_after_answer();
+                        lane.close_after_answer();
                         let snapshot = &judged.current.snapshot;
-                        return answer::failed(snapshot, end, &asked.asker).send(&conn, story);
+                        return answer::failed(snapshot, end, &asked.asker).send(&lane, story);
                     }
                 }
             } else {
@@ -97,7 +97,7 @@ pub(super) async fn run(
         }
         Some(endpoint) => asked.wrong_method(endpoint),
     };
-    reply.finish_upload(&conn, story, upload).await
+    reply.finish_upload(&lane, story, upload).await
 }
 
 /// The address of a receipt.

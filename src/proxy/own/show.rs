@@ -30,10 +30,10 @@ use crate::vault::transcript::Transcript;
 const FIELDS_MAX: usize = 200;
 
 pub(super) async fn list(asked: &Asked<'_>) -> Reply {
-    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let owner = visitor::owner(asked.lane, &asked.parts.headers, asked.judged.scheme);
     let opened = match &owner {
         None => Ok(Vec::new()),
-        Some(owner) => asked.conn.worker.vault.list(owner).await,
+        Some(owner) => asked.lane.link.worker.vault.list(owner).await,
     };
     let opened = match opened {
         Ok(opened) => opened,
@@ -58,9 +58,9 @@ pub(super) async fn list(asked: &Asked<'_>) -> Reply {
 }
 
 pub(super) async fn receipt(asked: &Asked<'_>, id: Id) -> Reply {
-    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let owner = visitor::owner(asked.lane, &asked.parts.headers, asked.judged.scheme);
     let Some(owner) = owner else { return asked.plain(PlainKind::NotYours) };
-    let opened = match asked.conn.worker.vault.open(&owner, id).await {
+    let opened = match asked.lane.link.worker.vault.open(&owner, id).await {
         Ok(opened) => opened,
         Err(denied) => return asked.denied(id, &denied),
     };
@@ -187,9 +187,9 @@ const fn shown_state(state: State) -> ReceiptState {
 /// What was typed, whole, as a text file. Never a page: what a visitor typed is not ours to show
 /// as HTML on this site.
 pub(super) async fn data(asked: &Asked<'_>, id: Id) -> Reply {
-    let owner = visitor::owner(asked.conn, &asked.parts.headers, asked.judged.scheme);
+    let owner = visitor::owner(asked.lane, &asked.parts.headers, asked.judged.scheme);
     let Some(owner) = owner else { return asked.plain(PlainKind::NotYours) };
-    let (record, body) = match asked.conn.worker.vault.read(&owner, id).await {
+    let (record, body) = match asked.lane.link.worker.vault.read(&owner, id).await {
         Ok(read) => read,
         Err(denied) => return asked.denied(id, &denied),
     };

@@ -31,7 +31,7 @@ pub(super) fn state(asked: &Asked<'_>) -> Reply {
     let query = asked.parts.uri.query().unwrap_or_default();
     let path = visitor::field(query.as_bytes(), "p").unwrap_or("/".to_owned());
     let path = path.split('?').next().unwrap_or_default();
-    let Some((route, region)) = head::place_of(asked.conn, asked.judged, asked.parts, path) else {
+    let Some((route, region)) = head::place_of(asked.lane, asked.judged, asked.parts, path) else {
         return asked.plain(PlainKind::UnknownRoute);
     };
     let closure = asked.judged.current.snapshot.cells.closure(route, region);
@@ -41,7 +41,7 @@ pub(super) fn state(asked: &Asked<'_>) -> Reply {
         Some(Mode::Page) => "closed",
         Some(Mode::ReadOnly) => "read_only",
     };
-    let worker = &asked.conn.worker;
+    let worker = &asked.lane.link.worker;
     let poll_after_ms = poll_after(ends_at, worker.clock.now(), worker.jitter());
     // The tag leaves the pause out: it is new each time and says nothing.
     let tag = format!("\"{name}-{}\"", ends_at.map_or(0, Wall::millis));

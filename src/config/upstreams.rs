@@ -1,0 +1,43 @@
+//! What the sections about upstreams mean.
+
+use std::time::Duration;
+
+use super::file::{Section, Text};
+use super::problem::Found;
+use super::routes::timeout;
+use super::{keys, names};
+use crate::limit;
+
+/// One upstream as it was declared.
+pub(super) struct Pool {
+    pub(super) name: Text,
+    pub(super) servers: Vec<Text>,
+    pub(super) connect_timeout: Duration,
+}
+
+/// Reads `[[upstream]]`.
+pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
+    let mut unique = names::Unique::new("upstream");
+    let mut pools = Vec::new();
+    let missing = (
+        "there is no [[upstream]]: nothing to forward to",
+        "add [[upstream]] with a name and servers = [\"127.0.0.1:9000\"]",
+    );
+    for section in file.some_sections("upstream", &keys::UPSTREAM, missing, found) {
+        let name = names::required(&section, "name", found);
+        let servers = section.texts("servers", found);
+        if servers.as_ref().is_some_and(Vec::is_empty) || !section.has("servers") {
+            let what = match &name {
+                Some(name) => format!("the upstream `{}` has no servers", name.get_ref()),
+                None => "this upstream has no servers".to_owned(),
+            };
+            let help = format!("name at least one: {}", section.example("servers"));
+            found.add(section.place("servers"), what, help);
+        }
+        let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
+        let Some(name) = name else { continue };
+        unique.check(&name, found);
+        pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout });
+    }
+    pools
+}

@@ -1,0 +1,133 @@
+//! HTTP/1.1: hyper over the guarded socket, then whatever is left to say or to carry.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use http::StatusCode;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::answer;
+use super::deadline::Wait;
+use super::ending::Story;
+use super::gather::Gather;
+use super::guard::{Guard, Wire};
+use super::lane::{Kind, Lane, Link};
+use super::request;
+use super::socket::Socket;
+use super::upgrade;
+use crate::addr::ClientAddr;
+use crate::limit;
+use crate::telemetry::end::End;
+
+/// How hyper's part of a connection ended.
+enum Ended {
+    Served(hyper::Result<()>),
+    Late,
+    Cut,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(link: Rc<Link>, socket: Socket) {
+    let worker = Rc::clone(&link.worker);
+    let lane = Lane::new(&link, Kind::Http1);
+    let clockwork = lane.clockwork.clone();
+    clockwork.restart(Wait::Head, clockwork.pace().head);
+    let wire = Rc::clone(&lane.wire);
+    let guard = Guard::new(Gather(socket), Rc::clone(&wire), clockwork.clone());
+    let service = service_fn(|request| request::serve(&lane, request));
+    let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
+    let mut graceful = false;
+    let ended = poll_fn(|cx| {
+        clockwork.watch(cx);
+        if worker.stopping() && !graceful {
+            graceful = true;
+            Pin::new(&mut http).graceful_shutdown();
+        }
+        if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
+            return Poll::Ready(Ended::Served(served));
+        }
+        if worker.cutting() {
+            return Poll::Ready(Ended::Cut);
+        }
+        // The head of a request behind the one that is being answered may take its time.
+        let late = clockwork.passed(Wait::Head) && !wire.in_flight();
+        if late { Poll::Ready(Ended::Late) } else { Poll::Pending }
+    })
+    .await;
+    let parts = http.into_parts();
+    let socket = parts.io.into_inner().into_inner().0;
+    let tunnel = lane.upgrade.take();
+    match (ended, tunnel) {
+        (Ended::Served(Ok(())), Some(upstream)) => {
+            upgrade::tunnel(&lane, socket, parts.read_buf, upstream).await;
+        }
+        (ended, _) => {
+            let story = |status, end| tell(&lane, status, end);
+            close(socket, last_words(&ended, &wire, story)).await;
+        }
+    }
+}
+
+/// What is still to be said to a client whose connection ends in the middle of a head: hyper has
+/// answered what it could not parse, the guard's and the sweep's findings are answered here.
+fn last_words(ended: &Ended, wire: &Wire, tell: impl Fn(StatusCode, End)) -> Option<&'static [u8]> {
+    match (ended, wire.fault()) {
+        (Ended::Cut, _) => None,
+        (Ended::Late, _) if !wire.in_head() => None,
+        (Ended::Late, _) => {
+            tell(StatusCode::REQUEST_TIMEOUT, End::ClientHeadTimeout);
+            Some(answer::BARE_TIMEOUT)
+        }
+        (Ended::Served(Err(error)), _) if error.is_parse_too_large() => {
+            tell(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, End::ClientHeadTooLarge);
+            None
+        }
+        (Ended::Served(Err(error)), _) if error.is_parse() => {
+            tell(StatusCode::BAD_REQUEST, End::ClientHeadMalformed);
+            None
+        }
+        (Ended::Served(_), Some(fault)) if fault.is_size() => {
+            tell(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, End::ClientHeadTooLarge);
+            Some(answer::BARE_TOO_LARGE)
+        }
+        (Ended::Served(_), Some(fault)) if !fault.is_in_body() => {
+            tell(StatusCode::BAD_REQUEST, End::ClientHeadMalformed);
+            Some(answer::BARE_MALFORMED)
+        }
+        (Ended::Served(_), _) => None,
+    }
+}
+
+/// The story of a request whose head was never whole.
+fn tell(lane: &Rc<Lane>, status: StatusCode, end: End) {
+    let client = ClientAddr(lane.link.peer.0.ip().to_canonical());
+    let request = http::Request::new(());
+    let mut story = Story::begin(lane, client, &request);
+    story.answered(status, end);
+    story.complete();
+}
+
+/// Says the last words and closes so that the client can read them: bytes that it is still
+/// sending are taken for a while, since closing on them would reset the connection.
+async fn close(mut socket: Socket, words: Option<&[u8]>) {
+    let farewell = async {
+        if let Some(words) = words {
+            socket.write_all(words).await?;
+        }
+        socket.shutdown().await?;
+        let mut taken = 0;
+        let mut sink = [0; 4096];
+        while taken < limit::LINGER_BYTES_MAX {
+            match socket.read(&mut sink).await? {
+                0 => break,
+                count => taken += count as u64,
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    let _ = tokio::time::timeout(limit::LINGER, farewell).await;
+}

@@ -1,0 +1,130 @@
+//! Where requests come from: a client's connection, and in it the lanes that carry one request at a
+//! time. An HTTP/1.1 connection is one lane; each stream of an HTTP/2 connection is a lane of its
+//! own. What answers a request knows its lane and need not ask which of the two it is.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use http::HeaderValue;
+
+use super::deadline::{Clockwork, Registered, Wait};
+use super::guard::Wire;
+use super::head::Scheme;
+use super::socket::Socket;
+use super::upgrade::Upstream;
+use super::worker::Worker;
+use crate::addr::PeerAddr;
+
+/// What all requests of one client connection share.
+pub(super) struct Link {
+    pub worker: Rc<Worker>,
+    /// The client's end, or what a trusted balancer says it is.
+    pub peer: PeerAddr,
+    /// Its address as a header value, written once.
+    pub peer_text: HeaderValue,
+    /// What the socket itself speaks: `https` over TLS.
+    pub scheme: Scheme,
+    /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
+    pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
+    /// Requests that have begun and not ended.
+    in_flight: Cell<usize>,
+}
+
+impl Link {
+    /// A connection from `peer` over `socket`.
+    pub(super) fn new(worker: &Rc<Worker>, peer: PeerAddr, socket: &Socket) -> Rc<Self> {
+        let address = peer.0.ip().to_canonical().to_string();
+        Rc::new(Self {
+            worker: Rc::clone(worker),
+            peer,
+            peer_text: HeaderValue::from_str(&address).expect("an address is visible ASCII"),
+            scheme: socket.scheme(),
+            forwarded: RefCell::default(),
+            in_flight: Cell::new(0),
+        })
+    }
+
+    /// Whether a request is under way on any lane.
+    pub(super) fn is_busy(&self) -> bool {
+        self.in_flight.get() > 0
+    }
+}
+
+/// Which protocol a lane belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A whole HTTP/1.1 connection.
+    Http1,
+    /// One stream of an HTTP/2 connection.
+    Http2,
+}
+
+/// What the requests of one lane share.
+pub(super) struct Lane {
+    pub link: Rc<Link>,
+    pub kind: Kind,
+    pub clockwork: Clockwork,
+    pub wire: Rc<Wire>,
+    /// The server's side of a tunnel that begins when hyper is done.
+    pub upgrade: RefCell<Option<Upstream>>,
+    closing: Cell<bool>,
+    expecting: Cell<bool>,
+    _registered: Registered,
+}
+
+impl Lane {
+    /// A lane of `link`.
+    pub(super) fn new(link: &Rc<Link>, kind: Kind) -> Rc<Self> {
+        let registered = link.worker.sweep.register();
+        Rc::new(Self {
+            link: Rc::clone(link),
+            kind,
+            clockwork: registered.share(),
+            wire: Rc::default(),
+            upgrade: RefCell::default(),
+            closing: Cell::new(false),
+            expecting: Cell::new(false),
+            _registered: registered,
+        })
+    }
+
+    /// A request has begun.
+    pub(super) fn begin(&self) {
+        self.link.in_flight.set(self.link.in_flight.get() + 1);
+        self.wire.begin();
+        self.expecting.set(false);
+    }
+
+    /// A request has ended: the lane waits for the next one, if it can carry another.
+    pub(super) fn end(&self) {
+        self.link.in_flight.set(self.link.in_flight.get().saturating_sub(1));
+        self.clockwork.clear(Wait::Upstream);
+        self.clockwork.clear(Wait::Body);
+        if self.kind == Kind::Http1 {
+            let pace = self.clockwork.pace();
+            let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
+            self.clockwork.restart(Wait::Head, next);
+        }
+        self.wire.end();
+    }
+
+    /// The connection ends after the answer that is being made; a stream ends by itself.
+    pub(super) fn close_after_answer(&self) {
+        self.closing.set(self.kind == Kind::Http1);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// The client waits for `100 Continue`, which asking for the body would send.
+    pub(super) fn expects_continue(&self) {
+        self.expecting.set(true);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_expecting(&self) -> bool {
+        self.expecting.get()
+    }
+}
