@@ -146,7 +146,27 @@ pub const UPSTREAM: Keys = many(
         key("name", "\"claims\""),
         key("servers", "[\"127.0.0.1:9000\"]"),
         key("connect_timeout", "\"5s\""),
+        key("protocol", "\"http1\""),
+        key("balance", "\"hash\""),
+        key("hash_by", "\"cookie:session\""),
+        key("connections_max", "200"),
+        key("queue_max", "1000"),
+        key("queue_timeout", "\"5s\""),
+        key("slow_start", "\"30s\""),
+        key("retries", "true"),
+        key("proxy_protocol", "\"v2\""),
+        key("ejection", "{ failures = 5 }"),
     ],
+);
+
+/// A server in `upstream.servers` that is more than an address.
+pub const SERVER: Keys =
+    many("upstream.servers", &[key("address", "\"127.0.0.1:9000\""), key("weight", "3")]);
+
+/// `[upstream.ejection]`.
+pub const EJECTION: Keys = once(
+    "upstream.ejection",
+    &[key("failures", "5"), key("time", "\"10s\""), key("share_max", "50")],
 );
 
 /// `[[route]]`.
@@ -183,7 +203,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 18] = [
+pub const ALL: [&Keys; 20] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -200,6 +220,8 @@ pub const ALL: [&Keys; 18] = [
     &REGION,
     &REGION_HEADER,
     &UPSTREAM,
+    &SERVER,
+    &EJECTION,
     &ROUTE,
     &FORMS,
 ];

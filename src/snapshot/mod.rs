@@ -15,7 +15,8 @@ use arc_swap::ArcSwap;
 pub use cells::{Cells, Closure, Overrun};
 pub use roster::{Duty, Member, Roster};
 pub use site::{
-    FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
+    Balance, Ejection, FormPolicy, HashBy, Listener, Protocol, ProxyVersion, ResumeMode,
+    RouteRules, Server, Site, Speaks, Upstream, UpstreamIx,
 };
 
 use crate::pages::Pages;
