@@ -79,8 +79,15 @@ pub const LISTEN: Keys = once(
 );
 
 /// `[tls]`.
-pub const TLS: Keys =
-    once("tls", &[key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]")]);
+pub const TLS: Keys = once(
+    "tls",
+    &[
+        key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]"),
+        key("min_version", "\"1.2\""),
+        key("client_ca", "\"clients.pem\""),
+        key("client_certificate", "\"required\""),
+    ],
+);
 
 /// `[[tls.certificate]]`.
 pub const CERTIFICATE: Keys =
@@ -146,6 +153,19 @@ pub const UPSTREAM: Keys = many(
         key("name", "\"claims\""),
         key("servers", "[\"127.0.0.1:9000\"]"),
         key("connect_timeout", "\"5s\""),
+        key("tls", "{ ca = \"ca.pem\" }"),
+    ],
+);
+
+/// `[upstream.tls]`.
+pub const UPSTREAM_TLS: Keys = once(
+    "upstream.tls",
+    &[
+        key("ca", "\"ca.pem\""),
+        key("server_name", "\"claims.internal\""),
+        key("verify", "true"),
+        key("certificate", "\"proxy.pem\""),
+        key("key", "\"proxy.key\""),
     ],
 );
 
@@ -183,7 +203,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 18] = [
+pub const ALL: [&Keys; 19] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -200,6 +220,7 @@ pub const ALL: [&Keys; 18] = [
     &REGION,
     &REGION_HEADER,
     &UPSTREAM,
+    &UPSTREAM_TLS,
     &ROUTE,
     &FORMS,
 ];

@@ -129,6 +129,8 @@ pub struct Upstream {
     pub servers: Vec<Server>,
     /// To connect to one.
     pub connect_timeout: Duration,
+    /// How TLS is spoken to them; none in the clear.
+    pub tls: Option<tls::Client>,
 }
 
 /// A member of a pool, as the config names it.
