@@ -13,7 +13,7 @@ use super::node::{Node, unspanned};
 use super::problem::Found;
 use super::resolve::Addresses;
 use super::routes::{Region, Route};
-use super::upstreams::{Care, Pool};
+use super::upstreams::Pool;
 use super::{Loaded, Process, names};
 use crate::addr::{HostPattern, Networks};
 use crate::id::NodeTag;
@@ -180,30 +180,12 @@ fn twice_claimed(regions: &[Region], found: &mut Found) {
 
 fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
     let servers = addresses.servers(&pool, found);
-    let Care {
-        speaks,
-        balance,
-        connections_max,
-        queue_max,
-        queue_timeout,
-        slow_start,
-        ejection,
-        retries,
-        proxy_protocol,
-    } = pool.care;
     Upstream {
         servers,
         name: Arc::from(pool.name.into_inner()),
         connect_timeout: pool.connect_timeout,
-        speaks,
-        balance,
-        connections_max,
-        queue_max,
-        queue_timeout,
-        slow_start,
-        ejection,
-        retries,
-        proxy_protocol,
+        tls: pool.tls,
+        care: pool.care,
     }
 }
 

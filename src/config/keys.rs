@@ -79,8 +79,15 @@ pub const LISTEN: Keys = once(
 );
 
 /// `[tls]`.
-pub const TLS: Keys =
-    once("tls", &[key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]")]);
+pub const TLS: Keys = once(
+    "tls",
+    &[
+        key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]"),
+        key("min_version", "\"1.2\""),
+        key("client_ca", "\"clients.pem\""),
+        key("client_certificate", "\"required\""),
+    ],
+);
 
 /// `[[tls.certificate]]`.
 pub const CERTIFICATE: Keys =
@@ -156,6 +163,19 @@ pub const UPSTREAM: Keys = many(
         key("retries", "true"),
         key("proxy_protocol", "\"v2\""),
         key("ejection", "{ failures = 5 }"),
+        key("tls", "{ ca = \"ca.pem\" }"),
+    ],
+);
+
+/// `[upstream.tls]`.
+pub const UPSTREAM_TLS: Keys = once(
+    "upstream.tls",
+    &[
+        key("ca", "\"ca.pem\""),
+        key("server_name", "\"claims.internal\""),
+        key("verify", "true"),
+        key("certificate", "\"proxy.pem\""),
+        key("key", "\"proxy.key\""),
     ],
 );
 
@@ -203,7 +223,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 20] = [
+pub const ALL: [&Keys; 21] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -222,6 +242,7 @@ pub const ALL: [&Keys; 20] = [
     &UPSTREAM,
     &SERVER,
     &EJECTION,
+    &UPSTREAM_TLS,
     &ROUTE,
     &FORMS,
 ];

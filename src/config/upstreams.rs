@@ -1,5 +1,6 @@
 //! What the sections about upstreams mean.
 
+use std::path::Path;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -7,15 +8,18 @@ use http::HeaderName;
 use super::file::{Entry, Section, Text};
 use super::problem::Found;
 use super::routes::timeout;
-use super::{keys, names, quantity};
+use super::{keys, names, quantity, tls};
+use crate::addr::proxy_protocol::Version;
 use crate::limit;
-use crate::snapshot::{Balance, Ejection, HashBy, ProxyVersion, Speaks};
+use crate::snapshot::{Balance, Care, Ejection, HashBy, Speaks};
+use crate::tls::Client;
 
 /// One upstream as it was declared.
 pub(super) struct Pool {
     pub(super) name: Text,
     pub(super) servers: Vec<Declared>,
     pub(super) connect_timeout: Duration,
+    pub(super) tls: Option<Client>,
     pub(super) care: Care,
 }
 
@@ -25,23 +29,11 @@ pub(super) struct Declared {
     pub(super) weight: u32,
 }
 
-/// How requests are spread over the servers, and what is done about those that fail.
-pub(super) struct Care {
-    pub(super) speaks: Speaks,
-    pub(super) balance: Balance,
-    pub(super) connections_max: Option<usize>,
-    pub(super) queue_max: usize,
-    pub(super) queue_timeout: Duration,
-    pub(super) slow_start: Duration,
-    pub(super) ejection: Option<Ejection>,
-    pub(super) retries: bool,
-    pub(super) proxy_protocol: Option<ProxyVersion>,
-}
-
 /// Reads `[[upstream]]`.
-pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
+pub(super) fn upstreams(file: &Section<'_>, base: &Path, found: &mut Found) -> Vec<Pool> {
     let mut unique = names::Unique::new("upstream");
     let mut pools = Vec::new();
+    let mut system = tls::System::default();
     let missing = (
         "there is no [[upstream]]: nothing to forward to",
         "add [[upstream]] with a name and servers = [\"127.0.0.1:9000\"]",
@@ -58,10 +50,17 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
             found.add(section.place("servers"), what, help);
         }
         let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
+        let tls = tls::client(&section, base, &mut system, found);
         let care = care(&section, found);
+        if care.speaks == Speaks::Either && tls.is_none() && !section.has("tls") {
+            let what = "without TLS nobody says which protocol is spoken";
+            let help = "write \"h2\" if the servers speak HTTP/2 in the clear, or add [upstream.tls]";
+            found.add(section.place("protocol"), what, help);
+        }
         let Some(name) = name else { continue };
         unique.check(&name, found);
-        pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout, care });
+        let servers = servers.unwrap_or_default();
+        pools.push(Pool { name, servers, connect_timeout, tls, care });
     }
     pools
 }
@@ -91,7 +90,7 @@ fn servers(upstream: &Section<'_>, found: &mut Found) -> Option<Vec<Declared>> {
 
 fn care(upstream: &Section<'_>, found: &mut Found) -> Care {
     let spoken = [("http1", Speaks::Http1), ("h2", Speaks::Http2), ("auto", Speaks::Either)];
-    let versions = [("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)];
+    let versions = [("v1", Version::V1), ("v2", Version::V2)];
     let range = Duration::ZERO..=limit::TIMEOUT_CEILING;
     let care = Care {
         speaks: names::choice(upstream, "protocol", &spoken, found).unwrap_or_default(),

@@ -4,6 +4,7 @@
 //! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
 //! second writer cannot be written.
 
+mod care;
 mod cells;
 mod roster;
 mod site;
@@ -12,11 +13,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use care::{Balance, Care, Ejection, HashBy, Speaks};
 pub use cells::{Cells, Closure, Overrun};
 pub use roster::{Duty, Member, Roster};
 pub use site::{
-    Balance, Ejection, FormPolicy, HashBy, Listener, Protocol, ProxyVersion, ResumeMode,
-    RouteRules, Server, Site, Speaks, Upstream, UpstreamIx,
+    FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
 };
 
 use crate::pages::Pages;
