@@ -84,6 +84,8 @@ pub const ATTEMPTS_MAX: usize = 3;
 pub const QUEUE_MAX: usize = 1_000;
 /// How long one waits (`upstream.queue_timeout`). Over it: 503.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What `Retry-After` says to a client when no server had a place for its request.
+pub const RETRY_AFTER_BUSY: Duration = Duration::from_secs(2);
 /// Failures of a server in a row, as one worker sees them (`upstream.ejection.failures`). From then
 /// on it is passed over.
 pub const EJECTION_FAILURES: u32 = 5;

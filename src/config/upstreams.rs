@@ -54,7 +54,8 @@ pub(super) fn upstreams(file: &Section<'_>, base: &Path, found: &mut Found) -> V
         let care = care(&section, found);
         if care.speaks == Speaks::Either && tls.is_none() && !section.has("tls") {
             let what = "without TLS nobody says which protocol is spoken";
-            let help = "write \"h2\" if the servers speak HTTP/2 in the clear, or add [upstream.tls]";
+            let help =
+                "write \"h2\" if the servers speak HTTP/2 in the clear, or add [upstream.tls]";
             found.add(section.place("protocol"), what, help);
         }
         let Some(name) = name else { continue };
@@ -113,12 +114,7 @@ fn care(upstream: &Section<'_>, found: &mut Found) -> Care {
     care
 }
 
-fn whole(
-    section: &Section<'_>,
-    name: &'static str,
-    most: u64,
-    found: &mut Found,
-) -> Option<usize> {
+fn whole(section: &Section<'_>, name: &'static str, most: u64, found: &mut Found) -> Option<usize> {
     section.whole(name, 1..=most, found).and_then(|count| usize::try_from(count).ok())
 }
 
@@ -167,10 +163,8 @@ fn hash_by(upstream: &Section<'_>, typed: &Text, found: &mut Found) -> Option<Ha
     };
     if by.is_none() {
         let what = format!("visitors cannot be told apart by {:?}", typed.get_ref());
-        let help = format!(
-            "write \"client\", \"header:\" and a name, or {}",
-            upstream.example("hash_by")
-        );
+        let help =
+            format!("write \"client\", \"header:\" and a name, or {}", upstream.example("hash_by"));
         found.add(typed.span(), what, help);
     }
     by

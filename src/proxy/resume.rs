@@ -24,10 +24,12 @@ use super::answer::{self, Asker, Reply, STATE};
 use super::body::{Body, BodyError, Upload};
 use super::confirm::{self, NoFresh, Refreshed};
 use super::ending::Story;
-use super::forward::{self, Exchange, ForwardError};
+use super::exchange::{Answered, Exchange};
+use super::forward;
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
 use super::lane::Lane;
+use super::unanswered::ForwardError;
 use super::upstream::Lease;
 use super::visitor;
 use crate::id::Id;
@@ -207,7 +209,7 @@ impl Delivery {
         sending: &Sending,
         jar: Option<HeaderValue>,
         story: &mut Story,
-    ) -> Result<(Response<hyper::body::Incoming>, Lease), Outcome> {
+    ) -> Result<Answered, Outcome> {
         let Ok(request) = self.request(sending, jar) else { return Err(Outcome::NeverSent) };
         let exchange = Exchange::of(&self.lane, &self.judged);
         let patience = limit::CAPTURE_DEADLINE + exchange.answer_timeout();

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Method, Response, request, response};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
-use tokio::sync::oneshot;
 
 use super::body::Body;
 use super::deadline::{Clockwork, Wait};
@@ -17,7 +16,7 @@ use super::fields::Fields;
 use super::head::Judged;
 use super::hop::Switch;
 use super::lane::Lane;
-use super::upstream::{Lease, Socket};
+use super::upstream::{Lease, Switching};
 use crate::telemetry::end::End;
 
 /// What is told when the client's side of a tunnel breaks.
@@ -27,7 +26,7 @@ const SERVER: End = End::UpstreamAnswerReset;
 
 /// The server's side of a tunnel to be.
 pub(super) struct Upstream {
-    socket: oneshot::Receiver<Socket>,
+    socket: Switching,
     story: Box<Story>,
 }
 

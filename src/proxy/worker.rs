@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::deadline::Sweep;
-use super::upstream::{Pool, Server};
+use super::upstream::{Pool, Way};
 use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
@@ -57,39 +57,21 @@ pub(super) struct Current {
     ways: Rc<Vec<Way>>,
 }
 
-/// An upstream as this worker reaches it.
-struct Way {
-    servers: Vec<Rc<Server>>,
-    turn: Cell<usize>,
-}
-
 impl Current {
     fn new(snapshot: &Arc<Snapshot>, shard: &Shard, pool: &Pool) -> Rc<Self> {
         let site = &snapshot.site;
         let routes = site.rules.iter().map(|rules| Arc::clone(&rules.name));
         let table = shard.table(routes, site.regions.names().map(Arc::from));
-        let way = |at| Way {
-            servers: snapshot
-                .roster
-                .members(UpstreamIx(at))
-                .iter()
-                .map(|member| pool.server(member.address))
-                .collect(),
-            turn: Cell::new(0),
-        };
-        let ways = Rc::new((0..).zip(&site.upstreams).map(|(at, _)| way(at)).collect());
+        let members = |at| snapshot.roster.members(UpstreamIx(at));
+        let ways = (0..).zip(&site.upstreams).map(|(at, upstream)| pool.way(upstream, members(at)));
+        let ways = Rc::new(ways.collect());
+        pool.begin();
         Rc::new(Self { snapshot: Arc::clone(snapshot), table, ways })
     }
 
-    /// Whose turn it is among the servers of an upstream.
-    pub(super) fn turn(&self, upstream: UpstreamIx) -> usize {
-        let turn = &self.ways[upstream.0 as usize].turn;
-        turn.replace(turn.get().wrapping_add(1))
-    }
-
-    /// The servers of an upstream.
-    pub(super) fn servers(&self, upstream: UpstreamIx) -> &[Rc<Server>] {
-        &self.ways[upstream.0 as usize].servers
+    /// The way to an upstream.
+    pub(super) fn way(&self, upstream: UpstreamIx) -> &Way {
+        &self.ways[upstream.0 as usize]
     }
 }
 
@@ -98,7 +80,7 @@ impl Worker {
         let sweep = Rc::new(Sweep::new(parts.pace));
         let shard = parts.metrics.shard();
         let mut view = parts.live.view();
-        let pool = Pool::new(Rc::clone(&sweep));
+        let pool = Pool::new(Rc::clone(&sweep), workers);
         let current = Current::new(view.snapshot(), &shard, &pool);
         let began = parts.clock.tick();
         let mut http = http1::Builder::new();
@@ -215,7 +197,10 @@ impl Worker {
         self.pool.prune();
         self.lines.flush();
         // A worker without requests must let go of an old snapshot too.
-        drop(self.current());
+        let current = self.current();
+        for way in &*current.ways {
+            way.serve_waiting(self.sweep.now());
+        }
     }
 }
 

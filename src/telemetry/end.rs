@@ -31,14 +31,22 @@ pub enum End {
     ProxyRouteRefused,
     /// The vault could not keep the form: disk, key or store failure.
     ProxyCaptureStore,
+    /// Too many requests wait for a server of the upstream: 503.
+    ProxyQueueFull,
+    /// No server of the upstream had a place in time: 503.
+    ProxyQueueTimeout,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
+    /// No server of the upstream may be asked: 503.
+    UpstreamConnectNone,
     /// No server took the connection: 502.
     UpstreamConnectRefused,
     /// No server took the connection in time: 504.
     UpstreamConnectTimeout,
+    /// The server is not who it should be, or does not speak TLS: 502.
+    UpstreamConnectTls,
     /// The server closed before the answer's head: 502.
     UpstreamWaitReset,
     /// The answer's head did not come in time: 504.
@@ -53,7 +61,7 @@ pub enum End {
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -68,10 +76,14 @@ impl End {
         Self::ProxyRouteUnknown,
         Self::ProxyRouteRefused,
         Self::ProxyCaptureStore,
+        Self::ProxyQueueFull,
+        Self::ProxyQueueTimeout,
         Self::ProxyAnswerStop,
         Self::ProxyFault,
+        Self::UpstreamConnectNone,
         Self::UpstreamConnectRefused,
         Self::UpstreamConnectTimeout,
+        Self::UpstreamConnectTls,
         Self::UpstreamWaitReset,
         Self::UpstreamWaitTimeout,
         Self::UpstreamWaitMalformed,
@@ -96,10 +108,14 @@ impl End {
             Self::ProxyRouteUnknown => "proxy/route/unknown",
             Self::ProxyRouteRefused => "proxy/route/refused",
             Self::ProxyCaptureStore => "proxy/capture/store",
+            Self::ProxyQueueFull => "proxy/queue/full",
+            Self::ProxyQueueTimeout => "proxy/queue/timeout",
             Self::ProxyAnswerStop => "proxy/answer/stop",
             Self::ProxyFault => "proxy/fault",
+            Self::UpstreamConnectNone => "upstream/connect/none",
             Self::UpstreamConnectRefused => "upstream/connect/refused",
             Self::UpstreamConnectTimeout => "upstream/connect/timeout",
+            Self::UpstreamConnectTls => "upstream/connect/tls",
             Self::UpstreamWaitReset => "upstream/wait/reset",
             Self::UpstreamWaitTimeout => "upstream/wait/timeout",
             Self::UpstreamWaitMalformed => "upstream/wait/malformed",

@@ -19,8 +19,7 @@ mod stream;
 mod way;
 
 pub(super) use connect::{ConnectError, Purpose};
-pub(super) use group::{Group, Waiting};
-pub(super) use lease::{Lease, Socket, Switching};
+pub(super) use lease::{Lease, Switching};
 pub(super) use pool::Pool;
-pub(super) use server::{Held, Server};
+pub(super) use server::Held;
 pub(super) use way::{Drawn, Key, Tried, Way};

@@ -44,7 +44,7 @@ impl Pool {
             Rc::clone(groups.entry(Arc::clone(&upstream.name)).or_default())
         };
         let manner = Rc::new(Manner::of(upstream));
-        let most = upstream.connections_max.map_or(usize::MAX, |most| self.share(most));
+        let most = upstream.care.connections_max.map_or(usize::MAX, |most| self.share(most));
         let begins = if self.begun.get() { self.sweep.now() } else { 0 };
         let mut servers = self.servers.borrow_mut();
         let server = |member: &Member| {
@@ -56,7 +56,7 @@ impl Pool {
             Rc::clone(server)
         };
         let servers = members.iter().map(server).collect();
-        Way::new(upstream, group, servers, self.share(upstream.queue_max))
+        Way::new(upstream, group, servers, self.share(upstream.care.queue_max))
     }
 
     /// The first snapshot was seen.

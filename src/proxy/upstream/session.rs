@@ -31,6 +31,8 @@ pub(super) struct Sessions {
     open: RefCell<Vec<Rc<Session>>>,
     /// Who waits for the one that is being made.
     opening: RefCell<Option<Vec<oneshot::Sender<Opened>>>>,
+    /// Whether the server chose HTTP/1.1 the last time that it was asked.
+    is_http1: Cell<bool>,
 }
 
 /// What became of a connection that somebody waited for.
@@ -63,14 +65,6 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
     }
 }
 
-/// What is to be done for a request without a stream.
-pub(super) enum Opening {
-    /// Make a connection, and tell by [`Sessions::opened`] what became of it.
-    Ours,
-    /// Wait for the one that is being made.
-    Wait(oneshot::Receiver<Opened>),
-}
-
 impl Sessions {
     /// A stream on a connection that has room for one.
     pub(super) fn stream(&self, now: u64) -> Option<InUse> {
@@ -80,24 +74,24 @@ impl Sessions {
         Some(session.take(now))
     }
 
-    /// Who makes the next connection: one request for all that need one.
-    pub(super) fn opening(&self) -> Opening {
+    /// Waits for the connection that is being made, or has `make` begin with one: one for all who
+    /// need one now.
+    pub(super) fn opened(&self, make: impl FnOnce()) -> oneshot::Receiver<Opened> {
+        let (tell, told) = oneshot::channel();
         let mut opening = self.opening.borrow_mut();
         match &mut *opening {
+            Some(waiting) => waiting.push(tell),
             None => {
-                *opening = Some(Vec::new());
-                Opening::Ours
-            }
-            Some(waiting) => {
-                let (tell, told) = oneshot::channel();
-                waiting.push(tell);
-                Opening::Wait(told)
+                *opening = Some(vec![tell]);
+                drop(opening);
+                make();
             }
         }
+        told
     }
 
     /// The connection that was being made is there, or is not.
-    pub(super) fn opened(&self, opened: &Opened) {
+    pub(super) fn tell(&self, opened: &Opened) {
         for waiting in self.opening.take().into_iter().flatten() {
             // Whoever left needs no connection.
             let _ = waiting.send(opened.clone());
@@ -106,7 +100,18 @@ impl Sessions {
 
     /// Adds a connection.
     pub(super) fn add(&self, session: Rc<Session>) {
+        self.is_http1.set(false);
         self.open.borrow_mut().push(session);
+    }
+
+    /// The server was asked and chose HTTP/1.1.
+    pub(super) fn add_http1(&self) {
+        self.is_http1.set(true);
+    }
+
+    /// Whether it did so the last time.
+    pub(super) fn is_http1(&self) -> bool {
+        self.is_http1.get()
     }
 
     /// Closes connections without streams since before `oldest`.
@@ -120,6 +125,7 @@ impl Sessions {
 
     /// No further stream on any of them; each closes after its last.
     pub(super) fn retire(&self) {
+        self.is_http1.set(false);
         self.open.borrow_mut().clear();
     }
 }

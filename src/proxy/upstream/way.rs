@@ -64,9 +64,9 @@ impl Way {
     ) -> Self {
         Self {
             group,
-            balance: upstream.balance.clone(),
-            ejection: upstream.ejection,
-            slow_start: u64::try_from(upstream.slow_start.as_millis()).unwrap_or(u64::MAX),
+            balance: upstream.care.balance.clone(),
+            ejection: upstream.care.ejection,
+            slow_start: u64::try_from(upstream.care.slow_start.as_millis()).unwrap_or(u64::MAX),
             queue_max,
             credit: RefCell::new(vec![0; servers.len()]),
             drawn: Cell::new(balance::mixed(std::process::id().into())),
@@ -214,7 +214,5 @@ fn held(server: &Rc<Server>) -> Drawn {
 fn cookie<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let values = fields.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let mut pairs = values.flat_map(|value| value.split(|byte| *byte == b';'));
-    pairs.find_map(|pair| {
-        pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
-    })
+    pairs.find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }

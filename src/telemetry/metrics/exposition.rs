@@ -88,7 +88,22 @@ const CONNECTIONS_TOTAL: Named =
 const UPSTREAM_CONNECTIONS: Named = counter(
     "intermission_upstream_connections_total",
     &["kind"],
-    "Connections to servers that were made (connect) and pooled ones that were used (reuse).",
+    "Connections to servers that were made (connect), used again (reuse) or not made (fail).",
+);
+const RETRIES: Named = counter(
+    "intermission_upstream_retries_total",
+    &[],
+    "Idempotent requests that were sent again because their connection broke.",
+);
+const EJECTIONS: Named = counter(
+    "intermission_upstream_ejections_total",
+    &[],
+    "How often a worker began to pass a server over because it failed.",
+);
+const QUEUED: Named = counter(
+    "intermission_upstream_queued_total",
+    &[],
+    "Requests that had to wait because every server was as busy as it may be.",
 );
 const GENERATION: Named = gauge(
     "intermission_snapshot_generation",
@@ -196,8 +211,15 @@ impl Metrics {
         page.add(ENDS, End::ALL.map(|end| number(&[("end", end.code())], ended(end))));
         page.add(CONNECTIONS, [number(&[], self.connections())]);
         page.add(CONNECTIONS_TOTAL, [number(&[], sum(|worker| &worker.accepted))]);
-        let kinds = [("connect", sum(|w| &w.connects)), ("reuse", sum(|w| &w.reuses))];
+        let kinds = [
+            ("connect", sum(|w| &w.connects)),
+            ("reuse", sum(|w| &w.reuses)),
+            ("fail", sum(|w| &w.connect_failures)),
+        ];
         page.add(UPSTREAM_CONNECTIONS, kinds.map(|(kind, count)| number(&[("kind", kind)], count)));
+        page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
+        page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
+        page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
     }
 
     fn unrouted(&self) -> Sums {
