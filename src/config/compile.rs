@@ -183,6 +183,8 @@ fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
         servers: addresses.servers(&pool, found),
         name: Arc::from(pool.name.into_inner()),
         connect_timeout: pool.connect_timeout,
+        health: pool.health,
+        resolve_every: pool.resolve_every,
     }
 }
 

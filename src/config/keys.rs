@@ -146,6 +146,25 @@ pub const UPSTREAM: Keys = many(
         key("name", "\"claims\""),
         key("servers", "[\"127.0.0.1:9000\"]"),
         key("connect_timeout", "\"5s\""),
+        key("resolve_every", "\"30s\""),
+        key("health", "{ kind = \"http\", path = \"/healthz\" }"),
+    ],
+);
+
+/// `[upstream.health]`.
+pub const UPSTREAM_HEALTH: Keys = once(
+    "upstream.health",
+    &[
+        key("kind", "\"http\""),
+        key("path", "\"/healthz\""),
+        key("status", "\"200-399\""),
+        key("host", "\"www.example.com\""),
+        key("service", "\"claims.Claims\""),
+        key("interval", "\"5s\""),
+        key("timeout", "\"2s\""),
+        key("rise", "2"),
+        key("fall", "3"),
+        key("port", "9001"),
     ],
 );
 
@@ -183,7 +202,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 18] = [
+pub const ALL: [&Keys; 19] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -200,6 +219,7 @@ pub const ALL: [&Keys; 18] = [
     &REGION,
     &REGION_HEADER,
     &UPSTREAM,
+    &UPSTREAM_HEALTH,
     &ROUTE,
     &FORMS,
 ];

@@ -5,14 +5,17 @@ use std::time::Duration;
 use super::file::{Section, Text};
 use super::problem::Found;
 use super::routes::timeout;
-use super::{keys, names};
+use super::{health, keys, names};
 use crate::limit;
+use crate::snapshot::HealthCheck;
 
 /// One upstream as it was declared.
 pub(super) struct Pool {
     pub(super) name: Text,
     pub(super) servers: Vec<Text>,
     pub(super) connect_timeout: Duration,
+    pub(super) health: Option<HealthCheck>,
+    pub(super) resolve_every: Duration,
 }
 
 /// Reads `[[upstream]]`.
@@ -35,9 +38,12 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
             found.add(section.place("servers"), what, help);
         }
         let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
+        let health = health::health(&section, found);
+        let resolve_every = timeout(&section, "resolve_every", limit::RESOLVE_EVERY, found);
         let Some(name) = name else { continue };
         unique.check(&name, found);
-        pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout });
+        let servers = servers.unwrap_or_default();
+        pools.push(Pool { name, servers, connect_timeout, health, resolve_every });
     }
     pools
 }

@@ -5,6 +5,7 @@
 //! second writer cannot be written.
 
 mod cells;
+mod health;
 mod roster;
 mod site;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use cells::{Cells, Closure, Overrun};
+pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
