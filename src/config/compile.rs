@@ -187,6 +187,8 @@ fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
         connect_timeout: pool.connect_timeout,
         tls: pool.tls,
         care: pool.care,
+        health: pool.health,
+        resolve_every: pool.resolve_every,
     }
 }
 

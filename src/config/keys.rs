@@ -164,6 +164,8 @@ pub const UPSTREAM: Keys = many(
         key("retries", "true"),
         key("proxy_protocol", "\"v2\""),
         key("ejection", "{ failures = 5 }"),
+        key("resolve_every", "\"30s\""),
+        key("health", "{ kind = \"http\", path = \"/healthz\" }"),
         key("tls", "{ ca = \"ca.pem\" }"),
     ],
 );
@@ -188,6 +190,23 @@ pub const SERVER: Keys =
 pub const EJECTION: Keys = once(
     "upstream.ejection",
     &[key("failures", "5"), key("time", "\"10s\""), key("share_max", "50")],
+);
+
+/// `[upstream.health]`.
+pub const UPSTREAM_HEALTH: Keys = once(
+    "upstream.health",
+    &[
+        key("kind", "\"http\""),
+        key("path", "\"/healthz\""),
+        key("status", "\"200-399\""),
+        key("host", "\"www.example.com\""),
+        key("service", "\"claims.Claims\""),
+        key("interval", "\"5s\""),
+        key("timeout", "\"2s\""),
+        key("rise", "2"),
+        key("fall", "3"),
+        key("port", "9001"),
+    ],
 );
 
 /// `[[route]]`.
@@ -224,7 +243,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 21] = [
+pub const ALL: [&Keys; 22] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -244,6 +263,7 @@ pub const ALL: [&Keys; 21] = [
     &SERVER,
     &EJECTION,
     &UPSTREAM_TLS,
+    &UPSTREAM_HEALTH,
     &ROUTE,
     &FORMS,
 ];

@@ -3,8 +3,10 @@
 //! [`load`] is what `serve` starts from, what a reload runs and all that `check` does: a file that
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.
 
+mod care;
 mod compile;
 mod file;
+mod health;
 pub mod keys;
 mod names;
 mod node;
@@ -28,6 +30,7 @@ use toml::de::DeTable;
 
 pub use problem::{Color, Problem, Problems};
 pub use reload::{compatible, opened, uncovered};
+pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
 use crate::pages::Pages;

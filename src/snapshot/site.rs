@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Care;
+use super::care::Care;
+use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
 use crate::region::{RegionIx, RegionTable};
@@ -136,6 +137,10 @@ pub struct Upstream {
     pub tls: Option<tls::Client>,
     /// How requests are spread over them, and what is done about those that fail.
     pub care: Care,
+    /// How its servers are asked whether they are well; not at all if none.
+    pub health: Option<HealthCheck>,
+    /// Between two look-ups of a server's name.
+    pub resolve_every: Duration,
 }
 
 /// A member of a pool, as the config names it.
