@@ -65,7 +65,6 @@ impl Current {
         let members = |at| snapshot.roster.members(UpstreamIx(at));
         let ways = (0..).zip(&site.upstreams).map(|(at, upstream)| pool.way(upstream, members(at)));
         let ways = Rc::new(ways.collect());
-        pool.begin();
         Rc::new(Self { snapshot: Arc::clone(snapshot), table, ways })
     }
 
@@ -80,9 +79,9 @@ impl Worker {
         let sweep = Rc::new(Sweep::new(parts.pace));
         let shard = parts.metrics.shard();
         let mut view = parts.live.view();
-        let pool = Pool::new(Rc::clone(&sweep), workers);
-        let current = Current::new(view.snapshot(), &shard, &pool);
         let began = parts.clock.tick();
+        let pool = Pool::new(Rc::clone(&sweep), began, workers);
+        let current = Current::new(view.snapshot(), &shard, &pool);
         let mut http = http1::Builder::new();
         http.max_headers(limit::HEAD_FIELDS_MAX)
             .max_header_size(limit::HEAD_BYTES_MAX)

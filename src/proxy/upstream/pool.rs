@@ -1,6 +1,6 @@
 //! The servers that a worker knows, and their connections, from one snapshot to the next.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::group::Group;
 use super::server::Server;
 use super::way::Way;
 use crate::addr::ServerAddr;
+use crate::clock::Tick;
 use crate::limit;
 use crate::snapshot::{Member, Upstream};
 
@@ -21,19 +22,18 @@ pub(in crate::proxy) struct Pool {
     servers: RefCell<HashMap<(Arc<str>, ServerAddr), Rc<Server>>>,
     sweep: Rc<Sweep>,
     workers: usize,
-    /// Whether the first snapshot was seen: servers of later ones are new.
-    begun: Cell<bool>,
+    began: Tick,
 }
 
 impl Pool {
-    /// An empty pool on the clock of one of so many workers.
-    pub(in crate::proxy) fn new(sweep: Rc<Sweep>, workers: usize) -> Rc<Self> {
+    /// An empty pool on the clock, which began then, of one of so many workers.
+    pub(in crate::proxy) fn new(sweep: Rc<Sweep>, began: Tick, workers: usize) -> Rc<Self> {
         Rc::new(Self {
             groups: RefCell::default(),
             servers: RefCell::default(),
             sweep,
             workers,
-            begun: Cell::new(false),
+            began,
         })
     }
 
@@ -45,23 +45,20 @@ impl Pool {
         };
         let manner = Rc::new(Manner::of(upstream));
         let most = upstream.care.connections_max.map_or(usize::MAX, |most| self.share(most));
-        let begins = if self.begun.get() { self.sweep.now() } else { 0 };
+        // Whoever was there before this worker is spared nothing.
+        let millis = |since: Tick| u64::try_from(since.since(self.began).as_millis()).ok();
         let mut servers = self.servers.borrow_mut();
         let server = |member: &Member| {
             let key = (Arc::clone(&upstream.name), member.address);
             let server = servers
                 .entry(key)
                 .or_insert_with(|| Server::new(member, &group, &self.sweep, &manner));
-            server.stands(member, most, &manner, begins);
+            let since = member.since.and_then(millis).unwrap_or(0);
+            server.stands(member, most, &manner, since);
             Rc::clone(server)
         };
         let servers = members.iter().map(server).collect();
         Way::new(upstream, group, servers, self.share(upstream.care.queue_max))
-    }
-
-    /// The first snapshot was seen.
-    pub(in crate::proxy) fn begin(&self) {
-        self.begun.set(true);
     }
 
     /// Closes connections that have been idle for too long, and forgets servers that no snapshot

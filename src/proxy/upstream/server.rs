@@ -12,6 +12,7 @@ use super::lease::{Carrier, Exclusive, Lease};
 use super::outlier::Outlier;
 use super::session::Sessions;
 use crate::addr::ServerAddr;
+
 use crate::limit;
 use crate::snapshot::{Duty, Member, Speaks};
 
@@ -85,16 +86,14 @@ impl Server {
         })
     }
 
-    /// What a new snapshot says of it. `begins` is since when it is eligible if it was not before.
-    pub(super) fn stands(&self, member: &Member, most: usize, manner: &Rc<Manner>, begins: u64) {
-        let before = self.standing.get();
-        let was_eligible = before.healthy && before.duty == Duty::Ready;
+    /// What a new snapshot says of it; `since` is as in [`Standing`].
+    pub(super) fn stands(&self, member: &Member, most: usize, manner: &Rc<Manner>, since: u64) {
         self.standing.set(Standing {
             weight: member.weight,
             duty: member.duty,
             healthy: member.healthy,
             most,
-            since: if was_eligible { before.since } else { begins },
+            since,
         });
         let before = self.manner.replace(Rc::clone(manner));
         if !before.is_same(manner) {

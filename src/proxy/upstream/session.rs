@@ -1,6 +1,6 @@
 //! HTTP/2 connections to one server: how many streams each carries, and one being made at a time.
 //!
-//! Cancelled streams are ordinary here: clients leave. h2 would count what the server still sends on
+//! Cancelled streams are ordinary here: clients leave. h2 would count what a server still sends on
 //! them as errors, and give the connection up after 1,024 of those, which harms everybody else on
 //! it; so that count is off, and late frames are ignored instead.
 

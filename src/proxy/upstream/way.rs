@@ -93,8 +93,8 @@ impl Way {
         Some(Key { hash, bound })
     }
 
-    /// A place at the server that is next, but at none of `tried`. Those that are not well are asked
-    /// only if there is no other.
+    /// A place at the server that is next, but at none of `tried`. Those that are not well are
+    /// asked only if there is no other.
     pub(in crate::proxy) fn draw(&self, key: Option<Key>, tried: &Tried, now: u64) -> Drawn {
         if self.group.is_awaited() && tried.0.is_empty() {
             return Drawn::Full;
