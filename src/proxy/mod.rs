@@ -26,6 +26,7 @@ mod pace;
 mod request;
 mod resume;
 mod socket;
+mod tls;
 mod upgrade;
 mod upstream;
 mod visitor;
