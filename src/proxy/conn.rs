@@ -8,32 +8,44 @@ use tokio::net::TcpStream;
 use super::lane::Link;
 use super::socket::Socket;
 use super::worker::Worker;
-use super::{h1, h2, tls};
-use crate::addr::PeerAddr;
+use super::{h1, h2, proxy_protocol, tls};
+use crate::addr::proxy_protocol::Ends;
 use crate::snapshot::{Listener, Protocol};
 
 /// Serves a connection to its end.
 ///
 /// | # | stage     | does                                                    |
 /// |---|-----------|---------------------------------------------------------|
-/// | 1 | TLS       | shakes hands, on listeners that want it                  |
-/// | 2 | protocol  | by ALPN under TLS, by the first bytes where h2c may come |
-/// | 3 | requests  | HTTP/1.1 or HTTP/2                                       |
+/// | 1 | balancer  | learns whose it is, from those that pass connections on  |
+/// | 2 | TLS       | shakes hands, on listeners that want it                  |
+/// | 3 | protocol  | by ALPN under TLS, by the first bytes where h2c may come |
+/// | 4 | requests  | HTTP/1.1 or HTTP/2                                       |
 pub(super) async fn serve(
     worker: Rc<Worker>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     listener: Listener,
 ) {
     let _ = stream.set_nodelay(true);
+    let Ok(destination) = stream.local_addr() else { return };
+    let mut ends = Ends { source: peer, destination };
+    let passed_on = worker.current().snapshot.site.proxy_protocol.contains(peer.ip());
+    if passed_on {
+        // Boxed, so that its buffer costs other connections nothing.
+        match Box::pin(proxy_protocol::take(&mut stream, ends)).await {
+            Some(told) => ends = told,
+            None => return,
+        }
+    }
     let (socket, proved) = match listener.protocol {
         Protocol::Http | Protocol::H2c => (Socket::Plain(stream), None),
-        Protocol::Https => match tls::shake_hands(&worker, stream).await {
+        // Boxed for the same reason.
+        Protocol::Https => match Box::pin(tls::shake_hands(&worker, stream)).await {
             Some(shaken) => shaken,
             None => return,
         },
     };
-    let link = Link::new(&worker, PeerAddr(peer), &socket, proved);
+    let link = Link::new(&worker, ends, &socket, proved);
     let h2 = match &socket {
         Socket::Plain(stream) => {
             listener.protocol == Protocol::H2c && h2::is_prefaced(stream).await

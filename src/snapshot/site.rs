@@ -51,6 +51,8 @@ pub struct Site {
     pub upstreams: Vec<Upstream>,
     /// Peers that are believed about client addresses, schemes, hosts and regions.
     pub trusted: Networks,
+    /// Peers that pass connections on, and say first whose each is (PROXY protocol).
+    pub proxy_protocol: Networks,
     /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
     /// their scope is closed.
     pub probes: Vec<String>,
