@@ -235,6 +235,9 @@ pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
 pub const WATCH_QUIET: Duration = Duration::from_millis(250);
 /// How often a watched file is read whether or not a change was told.
 pub const WATCH_POLL: Duration = Duration::from_secs(10);
+/// Certificates, keys and CAs that are watched. Over it: a change of the others is seen with the
+/// next change of the config.
+pub const WATCHED_FILES_MAX: usize = 10_000;
 /// Characters of an operator's text (reason, message). Over it: 422.
 pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 

@@ -5,6 +5,7 @@
 
 mod compile;
 mod file;
+mod files;
 pub mod keys;
 mod names;
 mod node;
