@@ -142,6 +142,9 @@ pub(super) fn judge<B>(
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
+    if lane.link.proved.as_ref().is_some_and(|proved| proved.is_misdirected(canonical)) {
+        return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
+    }
     let path = path_of(request, path_scratch)?;
     let fields = Fields::of(request.headers());
     if fields.any(Fields::EXPECT) {

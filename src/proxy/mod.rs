@@ -27,6 +27,7 @@ mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;
+mod tls;
 mod upgrade;
 mod upstream;
 mod visitor;
