@@ -15,7 +15,8 @@ use arc_swap::ArcSwap;
 pub use cells::{Cells, Closure, Overrun};
 pub use roster::{Duty, Member, Roster};
 pub use site::{
-    FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
+    FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
+    UpstreamIx,
 };
 
 use crate::pages::Pages;
