@@ -28,6 +28,8 @@ mod support;
 mod telemetry;
 /// The house's own rules: imports, sizes, words, the map.
 mod tidy;
+/// TLS: certificates and their names, sessions, clients that prove who they are, swaps.
+mod tls;
 /// Several servers: balance, queues, failures, HTTP/2 and TLS to them.
 mod upstream;
 /// The life of a submission.

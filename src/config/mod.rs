@@ -6,6 +6,7 @@
 mod care;
 mod compile;
 mod file;
+mod files;
 mod health;
 pub mod keys;
 mod names;

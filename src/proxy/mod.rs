@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod caller;
 mod capture;
 mod confirm;
 mod conn;
@@ -28,6 +29,7 @@ mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;
+mod tls;
 mod unanswered;
 mod upgrade;
 mod upstream;

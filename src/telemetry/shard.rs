@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::end::End;
+use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
@@ -85,6 +86,11 @@ impl Shard {
     /// A client connection is gone.
     pub fn connection_closed(&self) {
         bump(&self.worker.closed, 1);
+    }
+
+    /// A TLS handshake with a client ended.
+    pub fn handshake(&self, went: Handshake) {
+        bump(&self.worker.handshakes[went as usize], 1);
     }
 
     /// A connection to a server was made.
@@ -172,6 +178,7 @@ pub(super) struct WorkerCells {
     pub(super) retries: AtomicU64,
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
+    pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) ends: [AtomicU64; End::ALL.len()],
     pub(super) unrouted: Counts,
 }
