@@ -69,6 +69,8 @@ pub(super) struct Lane {
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
     expecting: Cell<bool>,
+    owing: Cell<bool>,
+    tunnelling: Cell<bool>,
     _registered: Registered,
 }
 
@@ -84,6 +86,8 @@ impl Lane {
             upgrade: RefCell::default(),
             closing: Cell::new(false),
             expecting: Cell::new(false),
+            owing: Cell::new(false),
+            tunnelling: Cell::new(false),
             _registered: registered,
         })
     }
@@ -121,6 +125,30 @@ impl Lane {
     /// The client waits for `100 Continue`, which asking for the body would send.
     pub(super) fn expects_continue(&self) {
         self.expecting.set(true);
+    }
+
+    /// The body is asked for: on a stream of HTTP/2, whoever carries it owes the client the interim
+    /// answer now. In HTTP/1.1, hyper sends it.
+    pub(super) fn ask_for_body(&self) {
+        if self.expecting.replace(false) {
+            self.owing.set(true);
+            self.clockwork.wake();
+        }
+    }
+
+    /// Whether `100 Continue` is due; it is from then on taken for sent.
+    pub(super) fn owes_continue(&self) -> bool {
+        self.owing.replace(false)
+    }
+
+    /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).
+    pub(super) fn tunnels(&self) {
+        self.tunnelling.set(true);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_tunnelling(&self) -> bool {
+        self.tunnelling.get()
     }
 
     /// Whether it does.
