@@ -21,6 +21,7 @@ use super::forward::is_in_doubt;
 use super::head::Judged;
 use super::lane::Lane;
 use super::unanswered::ForwardError;
+use super::upgrade;
 use super::upstream::{Drawn, Held, Key, Lease, Purpose, Tried, Way};
 use super::worker::Current;
 use crate::addr::proxy_protocol::Ends;
@@ -341,7 +342,7 @@ impl Exchange {
         }
         story.server = Some(lease.address());
         let progress = story.progress.clone();
-        let switches = request.headers().contains_key(UPGRADE);
+        let switch = upgrade::Asked::of(request.headers());
         let answer = lease.send(request);
         async move {
             let mut answer = pin!(answer);
@@ -358,7 +359,7 @@ impl Exchange {
             .await;
             clockwork.clear(Wait::Upstream);
             let (error, unsent) = match waited {
-                Ok(Ok(response)) if is_in_doubt(&response, switches) => {
+                Ok(Ok(response)) if is_in_doubt(&response, switch.as_ref()) => {
                     (ForwardError::InDoubt, None)
                 }
                 Ok(Ok(response)) => return Ok((response, lease)),
