@@ -41,7 +41,8 @@ pub(super) type Opened = Result<(), ConnectError>;
 /// One HTTP/2 connection.
 pub(super) struct Session {
     requests: RefCell<SendRequest<Upload>>,
-    driver: Rc<RefCell<Driver>>,
+    /// None once it is done: what still waits in it is told by its end.
+    driver: Rc<RefCell<Option<Driver>>>,
     streams: Cell<usize>,
     carried: Cell<u64>,
     used: Cell<u64>,
@@ -152,11 +153,17 @@ impl Session {
         let handshake = builder.handshake(TokioIo::new(socket)).await;
         let (requests, driver) = handshake.map_err(std::io::Error::other)?;
         heard.await.map_err(|_| std::io::ErrorKind::ConnectionReset)?;
-        let driver = Rc::new(RefCell::new(driver));
+        let driver = Rc::new(RefCell::new(Some(driver)));
         let running = Rc::clone(&driver);
         // The task ends with its connection: when the session goes, or the server closes.
         tokio::task::spawn_local(poll_fn(move |cx| {
-            Pin::new(&mut *running.borrow_mut()).poll(cx).map(drop)
+            let mut driver = running.borrow_mut();
+            let ended = driver.as_mut().is_none_or(|driver| Pin::new(driver).poll(cx).is_ready());
+            let Some(over) = ended.then(|| driver.take()) else { return Poll::Pending };
+            // Its end wakes others, who may look at it.
+            drop(driver);
+            drop(over);
+            Poll::Ready(())
         }));
         Ok(Rc::new(Self {
             requests: RefCell::new(requests),
@@ -168,11 +175,13 @@ impl Session {
     }
 
     fn is_closed(&self) -> bool {
-        self.requests.borrow().is_closed()
+        self.driver.borrow().is_none() || self.requests.borrow().is_closed()
     }
 
     fn has_room(&self) -> bool {
-        let allowed = self.driver.borrow().current_max_send_streams();
+        let driver = self.driver.borrow();
+        let Some(driver) = &*driver else { return false };
+        let allowed = driver.current_max_send_streams();
         self.streams.get() < allowed.min(limit::H2_UPSTREAM_STREAMS_MAX)
     }
 
