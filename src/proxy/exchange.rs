@@ -132,7 +132,7 @@ impl Exchange {
                     Err(held) => Turn::Connect(held),
                 }
             }
-            turn => turn,
+            Turn::Pooled(_) | Turn::Connect(_) | Turn::Wait | Turn::Nobody => turn,
         }
     }
 
@@ -239,7 +239,7 @@ impl Exchange {
                 tried.forget();
                 self.turn(key, tried)
             }
-            turn => turn,
+            turn @ (Turn::Pooled(_) | Turn::Connect(_) | Turn::Wait) => turn,
         }
     }
 

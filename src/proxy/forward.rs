@@ -56,7 +56,7 @@ pub(super) fn start(
     let request = Request::from_parts(origin_form(parts), upload);
     let lease = match exchange.first(&request, &story) {
         Turn::Pooled(lease) => lease,
-        turn => {
+        turn @ (Turn::Connect(_) | Turn::Wait | Turn::Nobody) => {
             return Err(Box::pin(async move {
                 let sent = exchange.go(turn, request, &mut story).await;
                 finish(exchange.lane(), &judged, story, sent, &asker)

@@ -102,9 +102,9 @@ impl Manner {
         }
         let Some(tls) = &self.tls else { return Ok((Stream::Plain(stream), alpn == Alpn::H2)) };
         let shaken = tls.connect(&server.name, alpn, stream).await;
-        let stream = shaken.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => ConnectError::Tls(address, Rc::new(error)),
-            _ => refused(error),
+        let stream = shaken.map_err(|error| match error.kind() == io::ErrorKind::InvalidData {
+            true => ConnectError::Tls(address, Rc::new(error)),
+            false => refused(error),
         })?;
         let chosen = stream.get_ref().1.alpn_protocol();
         // A server without ALPN speaks HTTP/1.1, or was told to speak HTTP/2 by the config.

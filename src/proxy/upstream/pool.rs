@@ -19,11 +19,14 @@ use crate::snapshot::{Member, Upstream};
 /// differently.
 pub(in crate::proxy) struct Pool {
     groups: RefCell<HashMap<Arc<str>, Rc<Group>>>,
-    servers: RefCell<HashMap<(Arc<str>, ServerAddr), Rc<Server>>>,
+    servers: RefCell<HashMap<Identity, Rc<Server>>>,
     sweep: Rc<Sweep>,
     workers: usize,
     began: Tick,
 }
+
+/// A server: by its upstream's name and where it is.
+type Identity = (Arc<str>, ServerAddr);
 
 impl Pool {
     /// An empty pool on the clock, which began then, of one of so many workers.
