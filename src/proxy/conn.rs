@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
+use super::doors::Inside;
 use super::lane::Link;
 use super::socket::Socket;
 use super::worker::Worker;
 use super::{h1, h2};
 use crate::addr::PeerAddr;
-use crate::limit;
 use crate::snapshot::{Listener, Protocol};
 
 /// Serves a connection to its end.
@@ -22,6 +22,7 @@ use crate::snapshot::{Listener, Protocol};
 /// | 3 | requests  | HTTP/1.1 or HTTP/2                                       |
 pub(super) async fn serve(
     worker: Rc<Worker>,
+    _inside: Inside,
     stream: TcpStream,
     peer: SocketAddr,
     listener: Listener,
@@ -29,7 +30,7 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     let socket = match listener.protocol {
         Protocol::Http | Protocol::H2c => Socket::Plain(stream),
-        Protocol::Https => match shake_hands(&worker, stream).await {
+        Protocol::Https => match Box::pin(shake_hands(&worker, stream)).await {
             Some(socket) => socket,
             None => return,
         },
@@ -41,8 +42,9 @@ pub(super) async fn serve(
         }
         Socket::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
     };
+    // Boxed, so that a connection that is parked does not keep room for one that is not.
     if h2 {
-        h2::serve(link, socket).await;
+        Box::pin(h2::serve(link, socket)).await;
     } else {
         h1::serve(link, socket).await;
     }
@@ -52,7 +54,8 @@ pub(super) async fn serve(
 async fn shake_hands(worker: &Worker, stream: TcpStream) -> Option<Socket> {
     let current = worker.current();
     let server = current.snapshot.site.tls.as_ref()?;
-    let shaken = tokio::time::timeout(limit::TLS_HANDSHAKE, server.accept(stream)).await;
+    let pace = current.snapshot.site.pace;
+    let shaken = tokio::time::timeout(pace.handshake, server.accept(stream)).await;
     match shaken {
         Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
         Ok(Err(error)) => {

@@ -14,6 +14,7 @@ use super::socket::Socket;
 use super::upgrade::Upstream;
 use super::worker::Worker;
 use crate::addr::PeerAddr;
+use crate::limit;
 
 /// What all requests of one client connection share.
 pub(super) struct Link {
@@ -28,6 +29,10 @@ pub(super) struct Link {
     pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
     /// Requests that have begun and not ended.
     in_flight: Cell<usize>,
+    /// Requests that have begun.
+    begun: Cell<u64>,
+    /// When it is old, in milliseconds on the worker's clock.
+    old_at: u64,
 }
 
 impl Link {
@@ -41,13 +46,28 @@ impl Link {
             scheme: socket.scheme(),
             forwarded: RefCell::default(),
             in_flight: Cell::new(0),
+            begun: Cell::new(0),
+            old_at: old_at(worker),
         })
+    }
+
+    /// Whether it has carried as many requests as it may, or is old: the one under way is its last.
+    pub(super) fn is_spent(&self) -> bool {
+        let sweep = &self.worker.sweep;
+        self.begun.get() >= sweep.limits().requests_per_connection || sweep.now() >= self.old_at
     }
 
     /// Whether a request is under way on any lane.
     pub(super) fn is_busy(&self) -> bool {
         self.in_flight.get() > 0
     }
+}
+
+/// When a connection that is made now is old: a tenth sooner or later than the others.
+fn old_at(worker: &Worker) -> u64 {
+    let age = u64::try_from(worker.sweep.pace().connection_age.as_millis()).unwrap_or(u64::MAX);
+    let tenth = (age / 10).max(1);
+    worker.sweep.now().saturating_add(age - tenth + worker.jitter() % (2 * tenth))
 }
 
 /// Which protocol a lane belongs to.
@@ -69,6 +89,7 @@ pub(super) struct Lane {
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
     expecting: Cell<bool>,
+    begun: Cell<bool>,
     _registered: Registered,
 }
 
@@ -84,26 +105,38 @@ impl Lane {
             upgrade: RefCell::default(),
             closing: Cell::new(false),
             expecting: Cell::new(false),
+            begun: Cell::new(false),
             _registered: registered,
         })
     }
 
     /// A request has begun.
     pub(super) fn begin(&self) {
+        self.begun.set(true);
         self.link.in_flight.set(self.link.in_flight.get() + 1);
+        self.link.begun.set(self.link.begun.get() + 1);
+        self.link.worker.request_begun();
         self.wire.begin();
+        self.clockwork.clear(Wait::Park);
         self.expecting.set(false);
+        if self.link.is_spent() {
+            self.close_after_answer();
+        }
     }
 
     /// A request has ended: the lane waits for the next one, if it can carry another.
     pub(super) fn end(&self) {
-        self.link.in_flight.set(self.link.in_flight.get().saturating_sub(1));
+        if self.begun.replace(false) {
+            self.link.in_flight.set(self.link.in_flight.get() - 1);
+            self.link.worker.request_ended();
+        }
         self.clockwork.clear(Wait::Upstream);
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
-            let pace = self.clockwork.pace();
+            let pace = *self.clockwork.pace();
             let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
             self.clockwork.restart(Wait::Head, next);
+            self.clockwork.restart(Wait::Park, limit::PARKED_AFTER);
         }
         self.wire.end();
     }

@@ -10,6 +10,7 @@ mod capture;
 mod confirm;
 mod conn;
 mod deadline;
+mod doors;
 mod ending;
 mod fields;
 mod forward;
@@ -22,10 +23,10 @@ mod hop;
 mod lane;
 mod listen;
 mod own;
-mod pace;
 mod request;
 mod resume;
 mod socket;
+mod tempo;
 mod upgrade;
 mod upstream;
 mod visitor;
@@ -36,11 +37,11 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use doors::Doors;
 use tokio::sync::watch;
 
-pub use pace::Pace;
-
 use crate::clock::Clock;
+pub use crate::snapshot::Pace;
 use crate::snapshot::{Listener, Live};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
@@ -59,8 +60,6 @@ pub struct Parts {
     pub access: AccessLog,
     /// What time it is.
     pub clock: Clock,
-    /// How long clients may take.
-    pub pace: Pace,
 }
 
 /// How far a worker is with stopping.
@@ -116,16 +115,17 @@ impl Workers {
     pub fn spawn(bound: Bound, parts: &Parts) -> std::io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
         let count = bound.sockets.len();
+        let doors = Doors::new(doors::raise_files());
         let mut threads = Vec::new();
         for (number, listeners) in bound.sockets.into_iter().enumerate() {
-            let parts = parts.clone();
+            let (parts, doors) = (parts.clone(), doors.clone());
             let phase = phase.subscribe();
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
             threads.push(thread.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default())?;
-                runtime.block_on(worker::run(parts, listeners, count, phase))
+                runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
             })?);
         }
         Ok(Self { threads, addresses: bound.addresses, phase })
