@@ -23,6 +23,7 @@ mod hop;
 mod lane;
 mod listen;
 mod own;
+mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;
