@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
 use super::inbound::Inbound;
+use super::tempo::Tempo;
 use super::upstream::Lease;
 use crate::telemetry::end::End;
 
@@ -24,6 +25,9 @@ pub(super) enum BodyError {
     /// The peer's stream broke.
     #[error("the stream broke off: {0}")]
     Reset(#[from] h2::Error),
+    /// The server's framing is broken.
+    #[error("the framing of the answer's body is broken")]
+    Malformed,
     /// Nothing came for too long.
     #[error("the body paused for too long")]
     TimedOut,
@@ -121,7 +125,13 @@ impl Answer {
                 if frame.is_none() || self.incoming.is_end_stream() {
                     self.finish();
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+                let malformed = || self.lease.as_ref().is_some_and(|l| l.asked().fault().is_some());
+                Poll::Ready(frame.map(|frame| {
+                    frame.map_err(|error| match malformed() {
+                        true => BodyError::Malformed,
+                        false => BodyError::Broken(error),
+                    })
+                }))
             }
             Poll::Pending if self.clockwork.passed(Wait::Upstream) => {
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
@@ -162,6 +172,7 @@ impl HttpBody for Body {
                 Some(Err(BodyError::Broken(_) | BodyError::Reset(_))) => {
                     story.cut(End::UpstreamAnswerReset);
                 }
+                Some(Err(BodyError::Malformed)) => story.cut(End::UpstreamAnswerMalformed),
                 Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
                 None => story.complete(),
             }
@@ -200,6 +211,7 @@ pub(super) enum Upload {
 pub(super) struct FromClient {
     pub inbound: Inbound,
     pub clockwork: Clockwork,
+    pub tempo: Tempo,
     pub progress: Rc<Progress>,
     /// How long the server may take for a piece of the body, and for its answer afterwards.
     pub answer_timeout: Duration,
@@ -212,6 +224,7 @@ impl FromClient {
                 self.clockwork.clear(Wait::Body);
                 if let Some(Ok(frame)) = &frame {
                     let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    self.tempo.moved(&self.clockwork, Wait::Body, bytes);
                     self.progress.bytes.set(self.progress.bytes.get() + bytes);
                 }
                 if let Some(Err(_)) = &frame {
@@ -224,7 +237,8 @@ impl FromClient {
             }
             Poll::Pending => {
                 self.clockwork.clear(Wait::Upstream);
-                self.clockwork.arm(Wait::Body, self.clockwork.pace().body);
+                let (idle, slow) = (self.clockwork.pace().body, self.clockwork.pace().slow);
+                self.tempo.wait(&self.clockwork, Wait::Body, idle, slow);
                 Poll::Pending
             }
         }
