@@ -157,8 +157,8 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
-    let workers =
-        proxy::Parts { live, vault, metrics, access, clock, pace: proxy::Pace::default() };
+    let pace = proxy::Pace { spread: process.spread, ..proxy::Pace::default() };
+    let workers = proxy::Parts { live, vault, metrics, access, clock, pace };
     let workers = proxy::Workers::spawn(sockets, &workers);
     let workers = workers.map_err(|source| ServeError::System { what: "the workers", source })?;
     let proxy = workers.addresses().to_vec();

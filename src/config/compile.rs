@@ -64,6 +64,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
+        spread: node.spread,
         connections_max: node.connections_max,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };

@@ -115,7 +115,7 @@ pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "
 pub const LIMITS: Keys = once("limits", &[key("connections", "10000")]);
 
 /// `[window]`.
-pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\"")]);
+pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =

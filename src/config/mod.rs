@@ -61,6 +61,8 @@ pub struct Process {
     /// How long requests in flight may take to finish after a scope closes, unless the switch
     /// says otherwise.
     pub drain: Duration,
+    /// Over which time what lasts ends after that.
+    pub spread: Duration,
     /// Client connections at once; the site has it too, but workers take their share at the start.
     pub connections_max: usize,
     /// The directory of the operator's templates, to be watched together with the file.

@@ -32,6 +32,7 @@ pub(super) struct Node {
     pub(super) access_format: AccessFormat,
     pub(super) connections_max: usize,
     pub(super) drain: Duration,
+    pub(super) spread: Duration,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
     pub(super) probes: Vec<String>,
@@ -55,6 +56,13 @@ impl Node {
             Duration::ZERO..=limit::TIMEOUT_CEILING,
             found,
         );
+        let spread = quantity::duration(
+            &window,
+            "spread",
+            limit::WINDOW_SPREAD,
+            Duration::ZERO..=limit::TIMEOUT_CEILING,
+            found,
+        );
         Self {
             name: names::required_or(&node, "name", machine_name, found),
             region: names::optional(&node, "region", found),
@@ -71,6 +79,7 @@ impl Node {
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(limit::CONNECTIONS_MAX),
             drain,
+            spread,
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
             probes: probes(file, found),

@@ -21,13 +21,15 @@ pub(super) enum Wait {
     Upstream = 2,
     /// The client, to take bytes of an answer.
     Write = 3,
+    /// Its turn to end, of what does not end by itself (`lasting`).
+    Turn = 4,
 }
 
 /// The deadlines of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     /// Milliseconds on the worker's clock; 0 is none.
-    at: [Cell<u64>; 4],
+    at: [Cell<u64>; 5],
     waker: RefCell<Option<Waker>>,
 }
 
@@ -56,6 +58,11 @@ impl Sweep {
     /// Milliseconds since the worker began, as of the last sweep.
     pub(super) fn now(&self) -> u64 {
         self.now.get()
+    }
+
+    /// Over which time turns to end fall.
+    pub(super) fn spread(&self) -> Duration {
+        self.pace.spread
     }
 
     /// Registers a connection.
@@ -146,6 +153,13 @@ impl Clockwork {
     pub(super) fn passed(&self, wait: Wait) -> bool {
         let at = self.deadlines.at[wait as usize].get();
         at != 0 && at <= self.sweep.now()
+    }
+
+    /// Whether the deadline of `wait` passed at least `span` ago.
+    pub(super) fn passed_by(&self, wait: Wait, span: Duration) -> bool {
+        let at = self.deadlines.at[wait as usize].get();
+        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        at != 0 && at.saturating_add(span) <= self.sweep.now()
     }
 
     /// Wakes the task of `cx` when a deadline passes.

@@ -17,6 +17,8 @@ pub struct Pace {
     pub write: Duration,
     /// A byte in a tunnel, either way.
     pub tunnel: Duration,
+    /// Over which time streams and tunnels end whose place closed, or whose node stops.
+    pub spread: Duration,
 }
 
 impl Default for Pace {
@@ -27,6 +29,7 @@ impl Default for Pace {
             body: limit::BODY_IDLE,
             write: limit::WRITE_STALL,
             tunnel: limit::TUNNEL_IDLE,
+            spread: limit::WINDOW_SPREAD,
         }
     }
 }

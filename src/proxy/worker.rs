@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::deadline::Sweep;
+use super::lasting::Register;
 use super::upstream::{Pool, Server};
 use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
@@ -41,6 +42,10 @@ pub(super) struct Worker {
     share: usize,
     captures: Cell<usize>,
     tasks: RefCell<JoinSet<()>>,
+    /// What does not end by itself.
+    pub(super) lasting: Register,
+    /// Where a tunnel's bytes are read into, of whichever tunnel reads just now.
+    pub(super) piece: RefCell<Box<[u8]>>,
 }
 
 /// Where texts are put in canonical form.
@@ -124,6 +129,8 @@ impl Worker {
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
+            lasting: Register::default(),
+            piece: RefCell::new(vec![0; limit::TUNNEL_PIECE_BYTES].into()),
         })
     }
 
@@ -215,7 +222,8 @@ impl Worker {
         self.pool.prune();
         self.lines.flush();
         // A worker without requests must let go of an old snapshot too.
-        drop(self.current());
+        let current = self.current();
+        self.lasting.call(self, &current.snapshot, self.sweep.spread());
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use cells::{Cells, Closure, Overrun};
+pub use cells::{Cells, Closure, Overrun, Reads};
 pub use roster::{Duty, Member, Roster};
 pub use site::{
     FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,

@@ -33,6 +33,8 @@ pub enum End {
     ProxyCaptureStore,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
+    /// A window outlasted a WebSocket, an event stream or a gRPC stream; its client was told so.
+    ProxyAnswerClosed,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
     /// No server took the connection: 502.
@@ -53,7 +55,7 @@ pub enum End {
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -69,6 +71,7 @@ impl End {
         Self::ProxyRouteRefused,
         Self::ProxyCaptureStore,
         Self::ProxyAnswerStop,
+        Self::ProxyAnswerClosed,
         Self::ProxyFault,
         Self::UpstreamConnectRefused,
         Self::UpstreamConnectTimeout,
@@ -97,6 +100,7 @@ impl End {
             Self::ProxyRouteRefused => "proxy/route/refused",
             Self::ProxyCaptureStore => "proxy/capture/store",
             Self::ProxyAnswerStop => "proxy/answer/stop",
+            Self::ProxyAnswerClosed => "proxy/answer/closed",
             Self::ProxyFault => "proxy/fault",
             Self::UpstreamConnectRefused => "upstream/connect/refused",
             Self::UpstreamConnectTimeout => "upstream/connect/timeout",

@@ -49,7 +49,7 @@ pub(super) struct Setup {
 pub(super) struct Node {
     pub(super) origin: Origin,
     workers: RefCell<Option<Workers>>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     folder: TempDir,
     publisher: RefCell<Publisher>,
     site: Arc<Site>,
@@ -87,14 +87,14 @@ impl Node {
         let (publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
         let metrics = Metrics::default();
         let bound = Bound::bind(&loaded.process.listeners, 1).expect("loopback has ports");
-        let address = bound.addresses()[0];
+        let addresses = bound.addresses().to_vec();
         let (pace, counts) = (setup.pace, metrics.clone());
         let parts = Parts { live, vault, metrics: counts, access, clock, pace };
         let workers = Workers::spawn(bound, &parts).expect("threads");
         Self {
             origin,
             workers: RefCell::new(Some(workers)),
-            address,
+            addresses,
             folder,
             publisher: RefCell::new(publisher),
             site,
@@ -107,19 +107,24 @@ impl Node {
 
     /// Where visitors are served.
     pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Where those are served that speak what the second of the listeners speaks.
+    pub(super) fn second_address(&self) -> SocketAddr {
+        self.addresses[1]
     }
 
     /// A visitor's connection.
     #[track_caller]
     pub(super) fn connect(&self) -> Raw {
-        Raw::connect(self.address)
+        Raw::connect(self.address())
     }
 
     /// What a request on a connection of its own is answered.
     #[track_caller]
     pub(super) fn ask(&self, request: impl AsRef<[u8]>) -> Message {
-        exchange(self.address, request)
+        exchange(self.address(), request)
     }
 
     /// Closes everything, with no promise of an end.
