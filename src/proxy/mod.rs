@@ -25,6 +25,7 @@ mod lasting;
 mod listen;
 mod own;
 mod pace;
+mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;

@@ -168,7 +168,7 @@ fn a_grpc_stream_ends_as_unavailable() {
     let first = head + &chunk(message);
     let origin = Origin::acting(move |_| Act::Stall(first.clone().into()));
     let node = Node::start(origin, &setup_h2c());
-    let to = node.second_address();
+    let to = node.addresses()[1];
     let closing = || node.close_scope(Mode::Page, &[], &[], Some(Duration::from_secs(600)));
     let (body, trailers) = grpc(to, closing);
     assert_eq!(body, message.as_bytes());
