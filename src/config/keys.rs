@@ -153,7 +153,7 @@ pub const TIMEOUTS: Keys = once(
 );
 
 /// `[window]`.
-pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\"")]);
+pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =

@@ -400,6 +400,7 @@ pub(super) fn answered(
         lease: Some(lease),
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
+        leave: story.leave(&parts),
     };
     Response::from_parts(parts, Body::upstream(answer).ending(story))
 }

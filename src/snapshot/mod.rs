@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use bounds::{Limits, Pace};
-pub use cells::{Cells, Closure, Overrun};
+pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
