@@ -191,7 +191,7 @@ pub(super) fn judge<B>(
 }
 
 /// The one host that a request names (RFC 9112 §3.2).
-fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
@@ -209,7 +209,10 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     }
 }
 
-fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Canonical<'a>, Bad> {
+pub(super) fn path_of<'a, B>(
+    request: &'a Request<B>,
+    scratch: &'a mut String,
+) -> Result<Canonical<'a>, Bad> {
     let target = request.uri();
     let length = target.path_and_query().map_or(0, |target| target.as_str().len());
     if length > limit::TARGET_BYTES_MAX {

@@ -13,6 +13,9 @@ mod deadline;
 mod ending;
 mod fields;
 mod forward;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
 mod guard;
 mod h1;
