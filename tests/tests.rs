@@ -8,6 +8,8 @@ mod control;
 mod crash;
 /// The demo's application and its walk.
 mod demo;
+/// What stands at the edge of a network: balancers in front, rules for heads, smaller bodies.
+mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
 /// Templates, languages, answers in each format.

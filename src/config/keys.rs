@@ -74,13 +74,21 @@ pub const LISTEN: Keys = once(
         key("h2c", "[\"127.0.0.1:8081\"]"),
         key("https", "[\"0.0.0.0:8443\"]"),
         key("trusted", "[\"10.0.0.0/8\"]"),
+        key("proxy_protocol", "[\"10.0.0.0/8\"]"),
         key("via", "\"intermission\""),
     ],
 );
 
 /// `[tls]`.
-pub const TLS: Keys =
-    once("tls", &[key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]")]);
+pub const TLS: Keys = once(
+    "tls",
+    &[
+        key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]"),
+        key("min_version", "\"1.2\""),
+        key("client_ca", "\"clients.pem\""),
+        key("client_certificate", "\"required\""),
+    ],
+);
 
 /// `[[tls.certificate]]`.
 pub const CERTIFICATE: Keys =
@@ -146,6 +154,38 @@ pub const UPSTREAM: Keys = many(
         key("name", "\"claims\""),
         key("servers", "[\"127.0.0.1:9000\"]"),
         key("connect_timeout", "\"5s\""),
+        key("resolve_every", "\"30s\""),
+        key("health", "{ kind = \"http\", path = \"/healthz\" }"),
+        key("tls", "{ ca = \"ca.pem\" }"),
+    ],
+);
+
+/// `[upstream.tls]`.
+pub const UPSTREAM_TLS: Keys = once(
+    "upstream.tls",
+    &[
+        key("ca", "\"ca.pem\""),
+        key("server_name", "\"claims.internal\""),
+        key("verify", "true"),
+        key("certificate", "\"proxy.pem\""),
+        key("key", "\"proxy.key\""),
+    ],
+);
+
+/// `[upstream.health]`.
+pub const UPSTREAM_HEALTH: Keys = once(
+    "upstream.health",
+    &[
+        key("kind", "\"http\""),
+        key("path", "\"/healthz\""),
+        key("status", "\"200-399\""),
+        key("host", "\"www.example.com\""),
+        key("service", "\"claims.Claims\""),
+        key("interval", "\"5s\""),
+        key("timeout", "\"2s\""),
+        key("rise", "2"),
+        key("fall", "3"),
+        key("port", "9001"),
     ],
 );
 
@@ -183,7 +223,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 18] = [
+pub const ALL: [&Keys; 20] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -200,6 +240,8 @@ pub const ALL: [&Keys; 18] = [
     &REGION,
     &REGION_HEADER,
     &UPSTREAM,
+    &UPSTREAM_TLS,
+    &UPSTREAM_HEALTH,
     &ROUTE,
     &FORMS,
 ];
