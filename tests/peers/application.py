@@ -44,7 +44,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         """What was sent, back."""
-        self.answer(self.body(), self.headers.get("content-type", "text/plain"))
+        kind = self.headers.get("content-type", "text/plain")
+        # A browser would save a form to a file instead of showing it.
+        self.answer(self.body(), "text/plain" if kind.startswith("application/x-www-form") else kind)
 
     do_PUT = do_POST
 
@@ -129,7 +131,10 @@ class Chat:
     def __init__(self):
         self.closed_with = []
         self.paths = []
-        self.server = serve(self.converse, "127.0.0.1", 0, max_size=4 << 20, subprotocols=["echo.v2"])
+        self.server = serve(
+            self.converse, "127.0.0.1", 0, max_size=4 << 20,
+            select_subprotocol=lambda _, offered: "echo.v2" if "echo.v2" in offered else None,
+        )
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def converse(self, socket):

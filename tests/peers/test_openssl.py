@@ -53,7 +53,7 @@ def test_a_session_is_taken_up_again_by_whichever_worker(shake, tmp_path, versio
 def test_old_versions_are_refused(shake):
     for version in ("-tls1", "-tls1_1"):
         text = shake(version, "-cipher", "ALL@SECLEVEL=0", fails=True)
-        assert "alert protocol version" in text or "no protocols available" in text, text
+        assert "alert protocol version" in text or "alert handshake failure" in text, text
 
 
 def test_weak_ciphers_are_refused(shake):
