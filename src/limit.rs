@@ -48,6 +48,11 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A TLS handshake. Over it: connection closed.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// TLS handshakes under way on one worker. Over it: a new connection is closed at once.
+pub const TLS_HANDSHAKES_MAX: usize = 2_048;
+/// Bytes that are taken of a client after its handshake failed, so that it can read why. Over it:
+/// connection closed.
+pub const TLS_REFUSED_BYTES_MAX: usize = 64 * 1024;
 /// Between two looks at a connection that has sent a part of HTTP/2's preface.
 pub const PREFACE_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Streams of one HTTP/2 connection at once. Over it: the stream is refused.
@@ -246,6 +251,9 @@ pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
 pub const WATCH_QUIET: Duration = Duration::from_millis(250);
 /// How often a watched file is read whether or not a change was told.
 pub const WATCH_POLL: Duration = Duration::from_secs(10);
+/// Certificates, keys and CAs that are watched. Over it: a change of the others is seen with the
+/// next change of the config.
+pub const WATCHED_FILES_MAX: usize = 10_000;
 /// Characters of an operator's text (reason, message). Over it: 422.
 pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 

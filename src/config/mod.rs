@@ -6,6 +6,7 @@
 mod compile;
 mod file;
 mod health;
+mod files;
 pub mod keys;
 mod names;
 mod node;

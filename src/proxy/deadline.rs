@@ -58,6 +58,11 @@ impl Sweep {
         self.now.get()
     }
 
+    /// How long clients may take.
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     /// Registers a connection.
     pub(super) fn register(self: &Rc<Self>) -> Registered {
         let deadlines = Rc::new(Deadlines::default());
@@ -121,7 +126,7 @@ pub(super) struct Clockwork {
 impl Clockwork {
     /// How long the client may take.
     pub(super) fn pace(&self) -> &Pace {
-        &self.sweep.pace
+        self.sweep.pace()
     }
 
     /// Starts the deadline of `wait`, unless it already runs.

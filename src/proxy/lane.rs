@@ -12,6 +12,7 @@ use super::deadline::{Clockwork, Registered, Wait};
 use super::guard::Wire;
 use super::head::Scheme;
 use super::socket::Socket;
+use super::tls::Proved;
 use super::upgrade::Upstream;
 use super::worker::Worker;
 use crate::addr::PeerAddr;
@@ -29,6 +30,8 @@ pub(super) struct Link {
     pub peer_text: HeaderValue,
     /// What the socket itself speaks: `https` over TLS.
     pub scheme: Scheme,
+    /// What a client proved that was asked for a certificate.
+    pub proved: Option<Proved>,
     /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
     pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
     /// Requests that have begun and not ended.
@@ -37,7 +40,12 @@ pub(super) struct Link {
 
 impl Link {
     /// A connection between `ends` over `socket`.
-    pub(super) fn new(worker: &Rc<Worker>, ends: Ends, socket: &Socket) -> Rc<Self> {
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        ends: Ends,
+        socket: &Socket,
+        proved: Option<Proved>,
+    ) -> Rc<Self> {
         let address = ends.source.ip().to_canonical().to_string();
         Rc::new(Self {
             worker: Rc::clone(worker),
@@ -45,6 +53,7 @@ impl Link {
             destination: ends.destination,
             peer_text: HeaderValue::from_str(&address).expect("an address is visible ASCII"),
             scheme: socket.scheme(),
+            proved,
             forwarded: RefCell::default(),
             in_flight: Cell::new(0),
         })

@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod caller;
 mod capture;
 mod confirm;
 mod conn;
@@ -30,6 +31,7 @@ mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;
+mod tls;
 mod upgrade;
 mod upstream;
 mod visitor;

@@ -7,6 +7,8 @@ use crate::limit;
 /// What is waited for of a client, and how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pace {
+    /// A TLS handshake.
+    pub handshake: Duration,
     /// A whole head.
     pub head: Duration,
     /// The next request of a connection.
@@ -22,6 +24,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
+            handshake: limit::TLS_HANDSHAKE,
             head: limit::HEAD_DEADLINE,
             keep_alive: limit::KEEP_ALIVE_IDLE,
             body: limit::BODY_IDLE,

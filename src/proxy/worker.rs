@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::deadline::Sweep;
+use super::tls::Handshakes;
 use super::upstream::{Pool, Server};
 use super::{Parts, Phase, conn};
 use crate::clock::{Clock, Tick, Wall};
@@ -33,6 +34,7 @@ pub(super) struct Worker {
     pub(super) vault: Vault,
     pub(super) http: http1::Builder,
     pub(super) scratch: RefCell<Scratch>,
+    pub(super) handshakes: Handshakes,
     began: Tick,
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
@@ -117,6 +119,7 @@ impl Worker {
             vault: parts.vault.clone(),
             http,
             scratch: RefCell::default(),
+            handshakes: Handshakes::default(),
             began,
             epoch: Cell::new((began, parts.clock.now())),
             number: Cell::new(0),

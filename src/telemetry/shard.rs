@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::end::End;
+use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
@@ -87,6 +88,11 @@ impl Shard {
         bump(&self.worker.closed, 1);
     }
 
+    /// A TLS handshake with a client ended.
+    pub fn handshake(&self, went: Handshake) {
+        bump(&self.worker.handshakes[went as usize], 1);
+    }
+
     /// A connection to a server was made.
     pub fn upstream_connected(&self) {
         bump(&self.worker.connects, 1);
@@ -148,6 +154,7 @@ pub(super) struct WorkerCells {
     pub(super) closed: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
+    pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) ends: [AtomicU64; End::ALL.len()],
     pub(super) unrouted: Counts,
 }
