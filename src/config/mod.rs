@@ -5,8 +5,8 @@
 
 mod compile;
 mod file;
-mod health;
 mod files;
+mod health;
 pub mod keys;
 mod names;
 mod node;

@@ -114,6 +114,16 @@ impl Bad {
 /// A head that could be read in two ways, or not at all.
 pub(super) const MALFORMED: Bad = Bad::request(End::ClientHeadMalformed);
 
+/// A tunnel to where there is none.
+pub(super) const NO_TUNNEL: Bad = Bad::unsupported(StatusCode::NOT_IMPLEMENTED);
+
+/// More fields than [`limit::HEAD_FIELDS_MAX`].
+const TOO_MANY_FIELDS: Bad = Bad {
+    status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    page: PlainKind::TooLarge,
+    end: End::ClientHeadTooLarge,
+};
+
 /// Judges a request by one snapshot.
 pub(super) fn judge<B>(
     lane: &Lane,
@@ -122,6 +132,10 @@ pub(super) fn judge<B>(
     request: &Request<B>,
 ) -> Result<Judged, Bad> {
     let host = host_of(request)?;
+    if request.headers().len() > limit::HEAD_FIELDS_MAX {
+        // In HTTP/1.1, hyper has counted.
+        return Err(TOO_MANY_FIELDS);
+    }
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
@@ -205,6 +219,12 @@ pub(super) fn path_of<'a, B>(
     if length > limit::TARGET_BYTES_MAX {
         let status = StatusCode::URI_TOO_LONG;
         return Err(Bad { status, page: PlainKind::TooLarge, end: End::ClientHeadTooLarge });
+    }
+    if request.extensions().get::<h2::ext::Protocol>().is_some()
+        && request.method() == Method::CONNECT
+    {
+        // RFC 9220 §3 has it for what RFC 8441 left open: a protocol that is not spoken here.
+        return Err(Bad::unsupported(StatusCode::NOT_IMPLEMENTED));
     }
     if request.method() == Method::CONNECT || target.path() == "*" {
         // CONNECT has no path, and `OPTIONS *` speaks to the proxy, which offers nothing there.

@@ -57,7 +57,7 @@ pub(super) fn up(
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     if fields.any(Fields::FOREIGN) {
-        take_foreign(headers, judged.trust);
+        take_foreign(headers, judged.said.is_some());
     }
     if let Some(certificate) = lane.link.proved.as_ref().and_then(|p| p.certificate.as_ref()) {
         headers.insert(CLIENT_CERT, certificate.clone());
@@ -156,11 +156,11 @@ fn take_rest(headers: &mut HeaderMap) {
 
 /// Fields that only we may send, and fields that servers read as others (`x_forwarded_for`). A
 /// balancer in front that is trusted may tell of the certificate that was shown to it.
-fn take_foreign(headers: &mut HeaderMap, trust: Trust) {
+fn take_foreign(headers: &mut HeaderMap, trusted: bool) {
     let foreign = |name: &&HeaderName| {
         let name = name.as_str();
         let certificate = name == CLIENT_CERT || name == CLIENT_CERT_CHAIN;
-        certificate && trust == Trust::Stranger
+        certificate && !trusted
             || name.starts_with("intermission-")
             || memchr::memchr(b'_', name.as_bytes()).is_some()
     };
