@@ -131,7 +131,7 @@ sha256 = "{hashlib.sha256(self.token.encode()).hexdigest()}"
 [store]
 directory = "{folder / "store"}"
 [log]
-access = "{folder / "access.log"}"
+access = "{listen.get("access", folder / "access.log")}"
 [window]
 drain = "{listen.get("drain", "1s")}"
 [[region]]
