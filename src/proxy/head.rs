@@ -203,7 +203,7 @@ pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
 }
 
 /// The one host that a request names (RFC 9112 §3.2).
-fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
@@ -221,7 +221,7 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     }
 }
 
-fn path_of<'a, B>(
+pub(super) fn path_of<'a, B>(
     request: &'a Request<B>,
     target_max: usize,
     scratch: &'a mut String,

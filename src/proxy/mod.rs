@@ -17,6 +17,9 @@ mod ending;
 mod fields;
 mod flow;
 mod forward;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
 mod guard;
 mod h1;
