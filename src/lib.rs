@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod decide;
 pub mod digest;
+pub mod duty;
 pub mod id;
 pub mod limit;
 pub mod pages;

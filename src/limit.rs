@@ -82,6 +82,22 @@ pub const ANSWER_IDLE: Duration = Duration::from_secs(60);
 pub const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Idle connections kept per worker and server. Over it: the connection closes after its answer.
 pub const POOL_IDLE_MAX: usize = 256;
+/// Between two looks at a server's health (`upstream.health.interval`), give or take a tenth.
+pub const HEALTH_EVERY: Duration = Duration::from_secs(5);
+/// A check of a server (`upstream.health.timeout`). Over it: the check failed.
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Good checks in a row until an unhealthy server is healthy (`upstream.health.rise`).
+pub const HEALTH_RISE: u32 = 2;
+/// Bad ones in a row until a healthy server is unhealthy (`upstream.health.fall`).
+pub const HEALTH_FALL: u32 = 3;
+/// The most that either may be set to.
+pub const HEALTH_ROW_MAX: u32 = 100;
+/// Checks under way at once. Over it: further ones wait for their turn.
+pub const HEALTH_CHECKS_MAX: usize = 64;
+/// Between two look-ups of a server's name (`upstream.resolve_every`), give or take a tenth.
+pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
+/// Addresses of one name. Over it: the first ones are used.
+pub const ADDRESSES_PER_NAME_MAX: usize = 64;
 /// Attempts at one request, the first included; each further one only if nothing was sent.
 pub const ATTEMPTS_MAX: usize = 3;
 

@@ -185,6 +185,8 @@ fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
         name: Arc::from(pool.name.into_inner()),
         connect_timeout: pool.connect_timeout,
         tls: pool.tls,
+        health: pool.health,
+        resolve_every: pool.resolve_every,
     }
 }
 

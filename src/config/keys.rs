@@ -154,6 +154,8 @@ pub const UPSTREAM: Keys = many(
         key("name", "\"claims\""),
         key("servers", "[\"127.0.0.1:9000\"]"),
         key("connect_timeout", "\"5s\""),
+        key("resolve_every", "\"30s\""),
+        key("health", "{ kind = \"http\", path = \"/healthz\" }"),
         key("tls", "{ ca = \"ca.pem\" }"),
     ],
 );
@@ -167,6 +169,23 @@ pub const UPSTREAM_TLS: Keys = once(
         key("verify", "true"),
         key("certificate", "\"proxy.pem\""),
         key("key", "\"proxy.key\""),
+    ],
+);
+
+/// `[upstream.health]`.
+pub const UPSTREAM_HEALTH: Keys = once(
+    "upstream.health",
+    &[
+        key("kind", "\"http\""),
+        key("path", "\"/healthz\""),
+        key("status", "\"200-399\""),
+        key("host", "\"www.example.com\""),
+        key("service", "\"claims.Claims\""),
+        key("interval", "\"5s\""),
+        key("timeout", "\"2s\""),
+        key("rise", "2"),
+        key("fall", "3"),
+        key("port", "9001"),
     ],
 );
 
@@ -204,7 +223,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 19] = [
+pub const ALL: [&Keys; 20] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -222,6 +241,7 @@ pub const ALL: [&Keys; 19] = [
     &REGION_HEADER,
     &UPSTREAM,
     &UPSTREAM_TLS,
+    &UPSTREAM_HEALTH,
     &ROUTE,
     &FORMS,
 ];

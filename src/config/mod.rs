@@ -6,6 +6,7 @@
 mod compile;
 mod file;
 mod files;
+mod health;
 pub mod keys;
 mod names;
 mod node;
@@ -29,6 +30,7 @@ use toml::de::DeTable;
 
 pub use problem::{Color, Problem, Problems};
 pub use reload::{compatible, opened, uncovered};
+pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
 use crate::pages::Pages;

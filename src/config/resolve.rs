@@ -89,19 +89,20 @@ fn port(server: &str) -> Option<u16> {
     port.parse().ok().filter(|port| well_formed && digits && *port != 0)
 }
 
+/// The addresses of `app.internal:9000` by the system's resolver, each once. Blocks.
+pub fn addresses_of(server: &str) -> io::Result<Vec<SocketAddr>> {
+    let mut seen = HashSet::new();
+    let found = server.to_socket_addrs()?.filter(|address| seen.insert(*address));
+    Ok(found.take(limit::ADDRESSES_PER_NAME_MAX).collect())
+}
+
 /// Looks names up at the system's resolver, which blocks: a few threads share the list.
 fn look_up(names: &[&str]) -> HashMap<String, io::Result<Vec<SocketAddr>>> {
     let done = Mutex::new(HashMap::new());
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let answer = name.to_socket_addrs().map(|addresses| {
-                let mut unique: Vec<SocketAddr> = Vec::new();
-                unique.extend(addresses);
-                let mut seen = HashSet::new();
-                unique.retain(|address| seen.insert(*address));
-                unique
-            });
+            let answer = addresses_of(name);
             let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             done.insert((*name).to_owned(), answer);
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::file::{Section, Text};
 use super::problem::Found;
 use super::routes::timeout;
-use super::{keys, names, tls};
+use super::{health, keys, names, tls};
 use crate::limit;
+use crate::snapshot::HealthCheck;
 use crate::tls::Client;
 
 /// One upstream as it was declared.
@@ -16,6 +17,8 @@ pub(super) struct Pool {
     pub(super) servers: Vec<Text>,
     pub(super) connect_timeout: Duration,
     pub(super) tls: Option<Client>,
+    pub(super) health: Option<HealthCheck>,
+    pub(super) resolve_every: Duration,
 }
 
 /// Reads `[[upstream]]`.
@@ -40,9 +43,12 @@ pub(super) fn upstreams(file: &Section<'_>, base: &Path, found: &mut Found) -> V
         }
         let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
         let tls = tls::client(&section, base, &mut system, found);
+        let health = health::health(&section, found);
+        let resolve_every = timeout(&section, "resolve_every", limit::RESOLVE_EVERY, found);
         let Some(name) = name else { continue };
         unique.check(&name, found);
-        pools.push(Pool { name, servers: servers.unwrap_or_default(), connect_timeout, tls });
+        let servers = servers.unwrap_or_default();
+        pools.push(Pool { name, servers, connect_timeout, health, resolve_every, tls });
     }
     pools
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::roster::{Seen, Servers};
 use super::scopes::Unknown;
 use crate::clock::Wall;
+use crate::duty::{Duty, Posting};
 use crate::id::Id;
 use crate::limit;
 use crate::pages::Pages;
@@ -33,6 +35,13 @@ pub(super) enum Command {
         author: Author,
         answer: Answer<Change>,
     },
+    Post {
+        order: Assignment,
+        author: Author,
+        answer: Answer<Posted>,
+    },
+    /// Nobody waits for an answer: whoever looked looks again.
+    See(Seen),
     Reload {
         site: Arc<Site>,
         pages: Arc<Pages>,
@@ -67,6 +76,28 @@ pub struct Change {
     /// The windows after the change.
     pub windows: Vec<Arc<Window>>,
     /// Every request that is judged at this generation or a later one sees the change.
+    pub generation: u64,
+}
+
+/// What an operator wants of a server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assignment {
+    /// The upstream's name.
+    pub upstream: String,
+    /// The server as it is typed in the config.
+    pub server: String,
+    /// What it shall be.
+    pub state: Duty,
+    /// The decision that the caller knows of; version 0 is none.
+    pub expected: Expected,
+}
+
+/// What was decided about a server, and the first generation that shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Posted {
+    /// The decision, which is stored.
+    pub posting: Posting,
+    /// Every request that is judged at this generation or a later one sees it.
     pub generation: u64,
 }
 
@@ -109,6 +140,27 @@ pub enum Refused {
         /// What is in force.
         actual: u64,
     },
+    /// The config has no such server.
+    #[error("the upstream `{upstream}` has no server `{server}`")]
+    NoServer {
+        /// The upstream that was named.
+        upstream: String,
+        /// The server that was named.
+        server: String,
+    },
+    /// Another decision about the server is in force than the caller read.
+    #[error(
+        "what operators say of `{server}` is at version {actual}, not {expected}: somebody \
+         changed it meanwhile"
+    )]
+    Posted {
+        /// The server.
+        server: String,
+        /// What the caller read.
+        expected: u64,
+        /// What is in force.
+        actual: u64,
+    },
     /// The bound on windows in force is reached.
     #[error("{0} windows are in force, which is the bound; end some first")]
     TooMany(usize),
@@ -134,6 +186,8 @@ pub struct Standing {
     pub generation: u64,
     /// Windows in force, oldest first.
     pub windows: Vec<Arc<Window>>,
+    /// Every server, and what is known of it.
+    pub servers: Arc<Servers>,
     /// How many route × region cells are closed.
     pub closed_cells: usize,
 }
@@ -199,6 +253,18 @@ impl Handle {
         author: Author,
     ) -> Result<Change, Refused> {
         self.ask(|answer| Command::Extend { window, expected, end, author, answer }).await
+    }
+
+    /// Says whether a server takes requests. When this returns, that is stored, and no worker
+    /// decides by an older snapshot any more.
+    pub async fn post(&self, order: Assignment, author: Author) -> Result<Posted, Refused> {
+        self.ask(|answer| Command::Post { order, author, answer }).await
+    }
+
+    /// Tells what was seen of a server; false if the reconciler is gone. Waits while its queue
+    /// is full.
+    pub async fn see(&self, seen: Seen) -> bool {
+        self.commands.send(Command::See(seen)).await.is_ok()
     }
 
     /// Puts another config in force and tells its generation. Windows stay as they are.

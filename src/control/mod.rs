@@ -1,16 +1,19 @@
-//! The control plane: the one writer of windows, the reload of the config, the admin API.
+//! The control plane: the one writer of windows and servers, the reload of the config, the admin API.
 //!
 //! It runs on a thread and a runtime of its own. The data plane reads what it publishes and never
 //! waits for it; when it is gone, the last snapshot stays in force.
 
 pub mod admin;
+mod batch;
 pub mod chores;
 pub mod command;
 pub mod gauges;
 pub mod phase;
 pub mod reconcile;
 pub mod reload;
+pub mod roster;
 mod scopes;
+mod servers;
 mod timer;
 pub mod traffic;
 

@@ -1,4 +1,4 @@
-//! THE one writer. Every change of a window, and every config, passes through this single task.
+//! THE one writer. Every change of a window, of a server and every config passes through this single task.
 //!
 //! ```text
 //!  commands, clock, traffic ─► step (pure) ─► store.commit (durable) ─► publish ─► answer ─► sleep
@@ -15,7 +15,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::command::{self, Answer, Change, Command, Expected, Handle, Refused, Standing, Which};
+use super::batch::{Batch, Member};
+use super::command::{self, Change, Command, Expected, Handle, Refused, Standing, Which};
+use super::roster::Servers;
 use super::scopes;
 use super::timer::{self, Last};
 use super::traffic::{self, Traffic};
@@ -24,7 +26,7 @@ use crate::config;
 use crate::id::Id;
 use crate::limit;
 use crate::pages::Pages;
-use crate::snapshot::{self, Cells, Live, Publisher, Site};
+use crate::snapshot::{self, Cells, Live, Publisher, Roster, Site};
 use crate::store::{Store, StoreError};
 use crate::window::state::{Author, Event, Illegal, Order, State, Step, Window};
 
@@ -44,13 +46,16 @@ pub struct Parts {
 
 /// The only owner of the [`Publisher`] and the only caller of [`Window::step`].
 pub struct Reconciler {
-    parts: Parts,
+    pub(super) parts: Parts,
     /// Those in force, equal to the store's.
     windows: BTreeMap<Id, Arc<Window>>,
+    pub(super) servers: Arc<Servers>,
+    /// Made of the servers.
+    pub(super) roster: Arc<Roster>,
     publisher: Publisher,
     live: Live,
     commands: mpsc::Receiver<Command>,
-    standing: watch::Sender<Arc<Standing>>,
+    pub(super) standing: watch::Sender<Arc<Standing>>,
     last: Last,
     counted: Tick,
     /// Windows that were draining when traffic was counted last.
@@ -71,18 +76,6 @@ pub enum BootError {
     Uncovered(Vec<String>),
 }
 
-/// Steps that are stored and published together.
-#[derive(Default)]
-struct Batch {
-    members: Vec<Member>,
-    touched: BTreeSet<Id>,
-}
-
-struct Member {
-    steps: Vec<Step>,
-    answer: Option<Answer<Change>>,
-}
-
 impl Reconciler {
     /// Reads the windows in force, lets the clock act on them, and builds the seam. The scopes
     /// that were closed when the process ended are closed in the first snapshot that anybody sees.
@@ -95,21 +88,35 @@ impl Reconciler {
         let windows: BTreeMap<_, _> =
             stored.into_iter().map(|window| (window.id, Arc::new(window))).collect();
         let cells = compute(&parts, &windows, None);
+        let servers = Arc::new(Servers::of(&parts.site, parts.store.postings().await?));
+        let roster = Arc::new(servers.roster());
         let standing = Arc::new(Standing {
             generation: 1,
             windows: windows.values().cloned().collect(),
+            servers: Arc::clone(&servers),
             closed_cells: cells.closed_count(),
         });
         let (site, pages) = (Arc::clone(&parts.site), Arc::clone(&parts.pages));
-        let (publisher, live) = snapshot::seam(site, cells, pages);
+        let (publisher, live) = snapshot::seam_with(site, cells, Arc::clone(&roster), pages);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
         let counted = parts.clock.tick();
         let reader = live.clone();
         let last = Last::Done;
         let draining = BTreeSet::new();
-        let mut reconciler =
-            Self { parts, windows, publisher, live, commands, standing, last, counted, draining };
+        let mut reconciler = Self {
+            parts,
+            windows,
+            servers,
+            roster,
+            publisher,
+            live,
+            commands,
+            standing,
+            last,
+            counted,
+            draining,
+        };
         reconciler.tick().await;
         Ok((reconciler, reader.clone(), Handle::new(sender, seen, reader)))
     }
@@ -142,6 +149,7 @@ impl Reconciler {
     /// Carries out commands in their order.
     async fn carry_out(&mut self, commands: impl Iterator<Item = Command>) {
         let mut batch = Batch::default();
+        let mut seen = Vec::new();
         for command in commands {
             // ORDER: a command that depends on one before it is planned after that one is settled.
             if batch.must_settle_before(&command) {
@@ -159,12 +167,17 @@ impl Reconciler {
                     let planned = self.plan(window, expected, &Event::Extend(end), &author).await;
                     batch.take(planned.map(|step| vec![step]), answer);
                 }
+                Command::Post { order, author, answer } => {
+                    let _ = answer.send(self.post(order, author).await);
+                }
+                Command::See(sight) => seen.push(sight),
                 Command::Reload { site, pages, answer } => {
                     let _ = answer.send(self.reload(site, pages));
                 }
             }
         }
         self.settle(batch).await;
+        self.see(&seen);
     }
 
     fn plan_switch(&self, batch: &Batch, order: Order, author: &Author) -> Result<Step, Refused> {
@@ -311,7 +324,7 @@ impl Reconciler {
         }
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let before = self.live.snapshot();
         let cells = compute(&self.parts, &self.windows, Some(&before.cells));
         self.show(cells);
@@ -320,9 +333,11 @@ impl Reconciler {
     fn show(&mut self, cells: Cells) {
         let closed_cells = cells.closed_count();
         let (site, pages) = (Arc::clone(&self.parts.site), Arc::clone(&self.parts.pages));
-        let generation = self.publisher.publish(site, cells, pages);
+        let (roster, servers) = (Arc::clone(&self.roster), Arc::clone(&self.servers));
+        let generation = self.publisher.publish_with(site, cells, roster, pages);
         let windows = self.windows.values().cloned().collect();
-        self.standing.send_replace(Arc::new(Standing { generation, windows, closed_cells }));
+        let standing = Standing { generation, windows, servers, closed_cells };
+        self.standing.send_replace(Arc::new(standing));
     }
 
     /// Puts another config in force. Pages are finished anew: templates may have changed.
@@ -336,6 +351,7 @@ impl Reconciler {
             return Err(Refused::Uncovered(lost));
         }
         (self.parts.site, self.parts.pages) = (site, pages);
+        self.keep_servers();
         self.show(cells);
         Ok(self.standing.borrow().generation)
     }
@@ -388,37 +404,6 @@ impl Reconciler {
         let steps = empty.filter_map(|window| self.step(window, &Event::Drained, &author).ok());
         let batch = Batch::of(steps);
         self.settle(batch).await;
-    }
-}
-
-impl Batch {
-    fn of(steps: impl Iterator<Item = Step>) -> Self {
-        let members = steps.map(|step| Member { steps: vec![step], answer: None }).collect();
-        Self { members, touched: BTreeSet::new() }
-    }
-
-    /// A refusal is answered at once; steps join the batch.
-    fn take(&mut self, planned: Result<Vec<Step>, Refused>, answer: Answer<Change>) {
-        match planned {
-            Ok(steps) => {
-                self.touched.extend(steps.iter().map(|step| step.window.id));
-                self.members.push(Member { steps, answer: Some(answer) });
-            }
-            Err(refused) => {
-                let _ = answer.send(Err(refused));
-            }
-        }
-    }
-
-    fn must_settle_before(&self, command: &Command) -> bool {
-        match command {
-            Command::Switch { .. } => false,
-            Command::End { which: Which::Window(id, _), .. } => self.touched.contains(id),
-            Command::Extend { window, .. } => self.touched.contains(window),
-            Command::End { which: Which::Scope(_), .. } | Command::Reload { .. } => {
-                !self.touched.is_empty()
-            }
-        }
     }
 }
 

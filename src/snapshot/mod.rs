@@ -5,6 +5,7 @@
 //! second writer cannot be written.
 
 mod cells;
+mod health;
 mod roster;
 mod site;
 
@@ -13,11 +14,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use cells::{Cells, Closure, Overrun};
-pub use roster::{Duty, Member, Roster};
+pub use health::{HealthCheck, Question};
+pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
 };
 
+pub use crate::duty::Duty;
 use crate::pages::Pages;
 pub use crate::telemetry::access::{AccessFormat, LogTarget};
 
@@ -52,9 +55,19 @@ pub struct View {
     cache: arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
 }
 
-/// A publisher and its readers, beginning with generation 1.
+/// A publisher and its readers, beginning with generation 1 and every server ready.
 pub fn seam(site: Arc<Site>, cells: Cells, pages: Arc<Pages>) -> (Publisher, Live) {
     let roster = Arc::new(Roster::of(&site));
+    seam_with(site, cells, roster, pages)
+}
+
+/// A publisher and its readers, beginning with generation 1 and these servers.
+pub fn seam_with(
+    site: Arc<Site>,
+    cells: Cells,
+    roster: Arc<Roster>,
+    pages: Arc<Pages>,
+) -> (Publisher, Live) {
     let first = Snapshot { generation: 1, site, cells, roster, pages };
     let live = Arc::new(ArcSwap::from_pointee(first));
     (Publisher { live: Arc::clone(&live), generation: 1 }, Live { live })
@@ -68,6 +81,17 @@ impl Publisher {
         let before = self.live.load();
         let stays = Arc::ptr_eq(&before.site, &site);
         let roster = if stays { Arc::clone(&before.roster) } else { Arc::new(Roster::of(&site)) };
+        self.publish_with(site, cells, roster, pages)
+    }
+
+    /// The same with other servers. INVARIANT: the roster was made of this site.
+    pub fn publish_with(
+        &mut self,
+        site: Arc<Site>,
+        cells: Cells,
+        roster: Arc<Roster>,
+        pages: Arc<Pages>,
+    ) -> u64 {
         self.generation += 1;
         let next = Snapshot { generation: self.generation, site, cells, roster, pages };
         self.live.store(Arc::new(next));

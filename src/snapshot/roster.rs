@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::{Site, UpstreamIx};
 use crate::addr::ServerAddr;
+use crate::clock::Tick;
+use crate::duty::Duty;
 
 /// The servers of every upstream, by [`UpstreamIx`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -28,18 +30,8 @@ pub struct Member {
     pub duty: Duty,
     /// What health checks say; true where there are none.
     pub healthy: bool,
-}
-
-/// What operators say of a server.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Duty {
-    /// It takes requests.
-    #[default]
-    Ready,
-    /// It takes no new visitors: only requests that are bound to it by the balance's hash.
-    Drain,
-    /// It takes nothing.
-    Maint,
+    /// When it became eligible, for a slow start; none if it was from the beginning.
+    pub since: Option<Tick>,
 }
 
 impl Member {
@@ -60,6 +52,7 @@ impl Roster {
                     weight: server.weight,
                     duty: Duty::Ready,
                     healthy: true,
+                    since: None,
                 })
             });
             each.collect()

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
 use crate::region::{RegionIx, RegionTable};
@@ -133,6 +134,10 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// How TLS is spoken to them; none in the clear.
     pub tls: Option<tls::Client>,
+    /// How its servers are asked whether they are well; not at all if none.
+    pub health: Option<HealthCheck>,
+    /// Between two look-ups of a server's name.
+    pub resolve_every: Duration,
 }
 
 /// A member of a pool, as the config names it.

@@ -1,4 +1,4 @@
-//! What must survive: windows with their history, submissions with their sealed frames.
+//! What must survive: windows with their history, decisions about servers, submissions with their sealed frames.
 //!
 //! One trait in domain words. A write that returned `Ok` is durable (committed and fsynced); one
 //! that returned an error may not be acknowledged to anybody, and is never retried into success.
@@ -11,6 +11,7 @@ use std::pin::Pin;
 
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
+use crate::duty::Posting;
 use crate::id::Id;
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
@@ -87,6 +88,14 @@ pub trait Store: Send + Sync {
     /// Stores a step of a window and its entry together; [`StoreError::Conflict`] unless the
     /// stored version is the one before.
     fn commit(&self, step: Step) -> Pending<()>;
+
+    /// The newest decision about each server, whether or not a config still names it.
+    fn postings(&self) -> Pending<Vec<Posting>>;
+    /// The newest decisions about the servers of one upstream, newest first.
+    fn postings_of(&self, upstream: String, count: u32) -> Pending<Vec<Posting>>;
+    /// Stores a decision about a server; [`StoreError::Conflict`] unless the newest one about it
+    /// is the version before.
+    fn post(&self, posting: Posting) -> Pending<()>;
 
     /// Stores one sealed frame of a submission that is being received. It is not a submission
     /// until [`Store::keep`]; frames without one are dropped when the store is opened.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use intermission::clock::Wall;
 use intermission::digest::Hash;
+use intermission::duty::Posting;
 use intermission::id::Id;
 use intermission::store::{Census, Kept, Pending, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
@@ -56,6 +57,21 @@ impl Store for Faulty {
 
     fn history(&self, count: u32) -> Pending<Vec<Entry>> {
         self.store.history(count)
+    }
+
+    fn postings(&self) -> Pending<Vec<Posting>> {
+        self.store.postings()
+    }
+
+    fn postings_of(&self, upstream: String, count: u32) -> Pending<Vec<Posting>> {
+        self.store.postings_of(upstream, count)
+    }
+
+    fn post(&self, posting: Posting) -> Pending<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
+        self.store.post(posting)
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

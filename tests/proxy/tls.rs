@@ -33,13 +33,13 @@ fn a_handshake_that_stalls_is_cut() {
     let node = node(folder.path(), &ca, Duration::from_millis(200));
     // Nothing at all, and the beginning of a record.
     for beginning in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01"] {
-        let mut raw = Raw::connect(node.address_of(1));
+        let mut raw = Raw::connect(node.addresses()[1]);
         raw.send(beginning);
         assert_eq!(raw.rest(), b"", "{beginning:?}");
     }
     assert_eq!(node.metric(LATE), 3);
     // Who is not late is served, and for as long as it likes.
-    let mut connection = Visitor::trusting(&ca).connect(node.address_of(1), "site.test");
+    let mut connection = Visitor::trusting(&ca).connect(node.addresses()[1], "site.test");
     assert_eq!(connection.ask(get("/")).status(), 200);
 }
 
@@ -47,7 +47,7 @@ fn a_handshake_that_stalls_is_cut() {
 fn a_handshake_may_take_its_time() {
     let (folder, ca) = (tempfile::tempdir().expect("a folder"), Ca::new("ours"));
     let node = node(folder.path(), &ca, Duration::from_secs(60));
-    let mut raw = Raw::connect(node.address_of(1));
+    let mut raw = Raw::connect(node.addresses()[1]);
     raw.send(b"\x16\x03\x01");
     assert!(raw.is_silent_for(Duration::from_millis(500)), "as long as it is in time");
     assert_eq!(node.metric(LATE), 0);

@@ -28,15 +28,25 @@ const fn row(
 /// The table. Change it together with the one in `src/README.md`, and say why.
 const TABLE: &[Row] = &[
     row(LEVEL_0, &[WORDS], &[]),
-    row(&["window", "route", "region", "tls"], &[WORDS], &[]),
+    row(&["window", "route", "region", "tls", "duty"], &[WORDS], &[]),
     row(&["decide"], &[WORDS, "window", "route", "region"], &[]),
     // The access log's words for where and how are part of what a config says.
     row(
         &["snapshot"],
-        &[WORDS, "window", "route", "region", "decide", "tls", "pages", "telemetry::access"],
+        &[
+            WORDS,
+            "window",
+            "route",
+            "region",
+            "decide",
+            "tls",
+            "duty",
+            "pages",
+            "telemetry::access",
+        ],
         &[],
     ),
-    row(&["store"], &[WORDS, "window", "vault::item"], &[]),
+    row(&["store"], &[WORDS, "window", "duty", "vault::item"], &[]),
     row(&["pages"], &[WORDS], &[]),
     row(&["telemetry"], &[WORDS, "decide::verdict"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),

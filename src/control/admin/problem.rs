@@ -91,6 +91,11 @@ impl From<Refused> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
                     .with("version", actual)
             }
+            Refused::NoServer { .. } => Self::new(StatusCode::NOT_FOUND, "no_such_server", &detail),
+            Refused::Posted { actual, .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
+                    .with("version", actual)
+            }
             Refused::TooMany(_) => conflict("too_many_windows"),
             Refused::Uncovered(names) => conflict("uncovered").with("unknown", json!(names)),
             Refused::Store(StoreError::Conflict) => conflict("changed_meanwhile"),

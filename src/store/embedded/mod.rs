@@ -9,6 +9,7 @@
 //! is queued while one commit is being synced goes into the next. Any on-call engineer can read the
 //! file with `sqlite3`; what visitors typed is sealed in it.
 
+mod duties;
 mod fault;
 mod files;
 mod gauges;
@@ -38,6 +39,7 @@ pub use gauges::StoreGauges;
 use super::{Census, Kept, Pending, Quota, Store, StoreError};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
+use crate::duty::Posting;
 use crate::id::Id;
 use crate::limit;
 use crate::vault::item::{Item, State};
@@ -173,6 +175,18 @@ impl Store for Embedded {
 
     fn commit(&self, step: Step) -> Pending<()> {
         self.write(Growth::Stays, move |conn| windows::commit(conn, &step))
+    }
+
+    fn postings(&self) -> Pending<Vec<Posting>> {
+        self.read(duties::newest)
+    }
+
+    fn postings_of(&self, upstream: String, count: u32) -> Pending<Vec<Posting>> {
+        self.read(move |conn| duties::of_upstream(conn, &upstream, count))
+    }
+
+    fn post(&self, posting: Posting) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| duties::post(conn, &posting))
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

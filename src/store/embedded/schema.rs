@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x496d_736e;
 
 /// Step `n` leads from `user_version` n to n + 1. A step that was released is never edited.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, DUTIES];
 
 // Integer keys with a unique index beside them, not WITHOUT ROWID: a sealed form fits a table leaf
 // three times over, whereas a clustered index would push each one to an overflow page of its own.
@@ -87,8 +87,21 @@ CREATE TABLE repairs (
 INSERT INTO repairs (id, count) VALUES (1, 0);
 ";
 
+// All decisions about servers: the newest about each is in force, the others are the history.
+const DUTIES: &str = "
+CREATE TABLE duties (
+    seq INTEGER PRIMARY KEY,
+    upstream TEXT NOT NULL,
+    server TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    UNIQUE (upstream, server, version)
+) STRICT;
+";
+
 /// The tables whose damage keeps the store from opening: small, and everything else hangs on them.
-pub(super) const ESSENTIAL: [&str; 5] = ["windows", "history", "submissions", "totals", "repairs"];
+pub(super) const ESSENTIAL: [&str; 6] =
+    ["windows", "history", "duties", "submissions", "totals", "repairs"];
 
 /// Why a file cannot be brought to this release's tables.
 pub(super) enum Foreign {

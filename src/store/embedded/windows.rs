@@ -67,7 +67,7 @@ pub(super) fn commit(conn: &Connection, step: &Step) -> Result<(), Fault> {
     Ok(())
 }
 
-fn documents<T: DeserializeOwned>(
+pub(super) fn documents<T: DeserializeOwned>(
     conn: &Connection,
     sql: &str,
     about: impl rusqlite::Params,
@@ -83,12 +83,12 @@ fn text(row: &Row<'_>) -> rusqlite::Result<String> {
 
 fn read<T: DeserializeOwned>(document: &str) -> Result<T, Fault> {
     serde_json::from_str(document)
-        .map_err(|error| Fault::failed(format!("a stored window cannot be read: {error}")))
+        .map_err(|error| Fault::failed(format!("a stored document cannot be read: {error}")))
 }
 
-fn written(document: &impl Serialize) -> Result<String, Fault> {
+pub(super) fn written(document: &impl Serialize) -> Result<String, Fault> {
     serde_json::to_string(document)
-        .map_err(|error| Fault::failed(format!("a window cannot be written: {error}")))
+        .map_err(|error| Fault::failed(format!("a document cannot be written: {error}")))
 }
 
 /// SQLite's integers are signed.
