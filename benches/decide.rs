@@ -26,7 +26,7 @@ use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
 use intermission::route::path::canonical;
 use intermission::route::{PathPattern, RouteIx, RouteTable};
-use intermission::snapshot::{Cells, FormPolicy, ResumeMode, RouteRules, Site};
+use intermission::snapshot::{Cells, FormPolicy, ForwardedBy, ResumeMode, RouteRules, Site};
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
 
@@ -305,6 +305,7 @@ fn site(routes: u32) -> Site {
         upstreams: Vec::new(),
         tls: None,
         trusted: Networks::default(),
+        forwarded: ForwardedBy::XForwarded,
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,

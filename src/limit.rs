@@ -65,6 +65,27 @@ pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
 pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Bytes of one stream's answer that wait for the client's window.
 pub const H2_SEND_BUFFER: usize = 64 * 1024;
+/// Resets that a connection's own faulty frames may cause. Over it: GOAWAY, connection closed.
+pub const H2_LOCAL_RESETS_MAX: usize = 100;
+/// Streams that we reset and whose late frames are passed over. Over it: the oldest is forgotten.
+pub const H2_REMEMBERED_RESETS_MAX: usize = 200;
+/// How long they are.
+pub const H2_RESET_REMEMBERED: Duration = Duration::from_secs(30);
+/// PING, SETTINGS, PRIORITY, WINDOW_UPDATE and unknown frames of a client at once. Over it: GOAWAY,
+/// connection closed.
+pub const H2_CONTROL_FRAMES_MAX: u32 = 1_000;
+/// How many more it may send each second.
+pub const H2_CONTROL_FRAMES_PER_SECOND: u32 = 10;
+/// How many more it may send for each frame of an answer.
+pub const H2_CONTROL_FRAMES_PER_ANSWER_FRAME: u32 = 10;
+/// Streams that a client may reset at once. Over it: GOAWAY, connection closed.
+pub const H2_RESETS_MAX: u32 = 500;
+/// How many more it may reset each second.
+pub const H2_RESETS_PER_SECOND: u32 = 50;
+/// Requests on one HTTP/2 connection. Over it: GOAWAY; those under way finish.
+pub const H2_REQUESTS_MAX: u64 = 100_000;
+/// The age of an HTTP/2 connection, give or take a tenth. Over it: as above.
+pub const H2_AGE_MAX: Duration = Duration::from_secs(3600);
 /// Between two PINGs of ours on a silent connection.
 pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
 /// For the answer to one. Over it: connection closed.

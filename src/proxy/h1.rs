@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,6 +15,7 @@ use super::deadline::Wait;
 use super::ending::Story;
 use super::gather::Gather;
 use super::guard::{Guard, Wire};
+use super::inbound::Inbound;
 use super::lane::{Kind, Lane, Link};
 use super::request;
 use super::socket::Socket;
@@ -38,7 +39,8 @@ pub(super) async fn serve(link: Rc<Link>, socket: Socket) {
     clockwork.restart(Wait::Head, clockwork.pace().head);
     let wire = Rc::clone(&lane.wire);
     let guard = Guard::new(Gather(socket), Rc::clone(&wire), clockwork.clone());
-    let service = service_fn(|request| request::serve(&lane, request));
+    let service =
+        service_fn(|request: Request<_>| request::serve(&lane, request.map(Inbound::Http1)));
     let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
     let mut graceful = false;
     let ended = poll_fn(|cx| {
@@ -113,7 +115,7 @@ fn tell(lane: &Rc<Lane>, status: StatusCode, end: End) {
 
 /// Says the last words and closes so that the client can read them: bytes that it is still
 /// sending are taken for a while, since closing on them would reset the connection.
-async fn close(mut socket: Socket, words: Option<&[u8]>) {
+pub(super) async fn close(mut socket: Socket, words: Option<&[u8]>) {
     let farewell = async {
         if let Some(words) = words {
             socket.write_all(words).await?;

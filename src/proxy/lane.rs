@@ -34,8 +34,6 @@ pub(super) struct Link {
     pub proved: Option<Proved>,
     /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
     pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
-    /// Requests that have begun and not ended.
-    in_flight: Cell<usize>,
 }
 
 impl Link {
@@ -55,13 +53,7 @@ impl Link {
             scheme: socket.scheme(),
             proved,
             forwarded: RefCell::default(),
-            in_flight: Cell::new(0),
         })
-    }
-
-    /// Whether a request is under way on any lane.
-    pub(super) fn is_busy(&self) -> bool {
-        self.in_flight.get() > 0
     }
 }
 
@@ -84,6 +76,8 @@ pub(super) struct Lane {
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
     expecting: Cell<bool>,
+    owing: Cell<bool>,
+    tunnelling: Cell<bool>,
     _registered: Registered,
 }
 
@@ -99,20 +93,20 @@ impl Lane {
             upgrade: RefCell::default(),
             closing: Cell::new(false),
             expecting: Cell::new(false),
+            owing: Cell::new(false),
+            tunnelling: Cell::new(false),
             _registered: registered,
         })
     }
 
     /// A request has begun.
     pub(super) fn begin(&self) {
-        self.link.in_flight.set(self.link.in_flight.get() + 1);
         self.wire.begin();
         self.expecting.set(false);
     }
 
     /// A request has ended: the lane waits for the next one, if it can carry another.
     pub(super) fn end(&self) {
-        self.link.in_flight.set(self.link.in_flight.get().saturating_sub(1));
         self.clockwork.clear(Wait::Upstream);
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
@@ -136,6 +130,30 @@ impl Lane {
     /// The client waits for `100 Continue`, which asking for the body would send.
     pub(super) fn expects_continue(&self) {
         self.expecting.set(true);
+    }
+
+    /// The body is asked for: on a stream of HTTP/2, whoever carries it owes the client the interim
+    /// answer now. In HTTP/1.1, hyper sends it.
+    pub(super) fn ask_for_body(&self) {
+        if self.expecting.replace(false) {
+            self.owing.set(true);
+            self.clockwork.wake();
+        }
+    }
+
+    /// Whether `100 Continue` is due; it is from then on taken for sent.
+    pub(super) fn owes_continue(&self) -> bool {
+        self.owing.replace(false)
+    }
+
+    /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).
+    pub(super) fn tunnels(&self) {
+        self.tunnelling.set(true);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_tunnelling(&self) -> bool {
+        self.tunnelling.get()
     }
 
     /// Whether it does.

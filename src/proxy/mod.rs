@@ -6,9 +6,11 @@
 
 mod answer;
 mod body;
+mod caller;
 mod capture;
 mod confirm;
 mod conn;
+mod date;
 mod deadline;
 mod ending;
 mod fields;
@@ -19,6 +21,7 @@ mod h1;
 mod h2;
 mod head;
 mod hop;
+mod inbound;
 mod lane;
 mod listen;
 mod own;

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use hyper::server::conn::http1;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::date::DateLine;
 use super::deadline::Sweep;
 use super::tls::Handshakes;
 use super::upstream::{Pool, Server};
@@ -39,6 +41,7 @@ pub(super) struct Worker {
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
     jitter: Cell<u64>,
+    date: DateLine,
     phase: Cell<Phase>,
     share: usize,
     captures: Cell<usize>,
@@ -124,6 +127,7 @@ impl Worker {
             epoch: Cell::new((began, parts.clock.now())),
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
+            date: DateLine::default(),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
@@ -171,6 +175,11 @@ impl Worker {
     pub(super) fn wall(&self, tick: Tick) -> Wall {
         let (then, wall) = self.epoch.get();
         wall.plus(tick.since(then))
+    }
+
+    /// The value of `Date` for an answer that leaves now, to the precision of the sweep.
+    pub(super) fn date(&self) -> HeaderValue {
+        self.date.at(self.epoch.get().1)
     }
 
     /// Whether connections are to end after their current request.
