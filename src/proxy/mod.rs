@@ -15,6 +15,7 @@ mod ending;
 mod fields;
 mod forward;
 mod gather;
+mod grpc;
 mod guard;
 mod h1;
 mod h2;
