@@ -12,6 +12,8 @@ mod demo;
 mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
+/// HTTP/2 over the wire, gRPC and WebSocket on it.
+mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
