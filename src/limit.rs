@@ -62,6 +62,11 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A TLS handshake (`timeouts.handshake`). Over it: connection closed.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// TLS handshakes under way on one worker. Over it: a new connection is closed at once.
+pub const TLS_HANDSHAKES_MAX: usize = 2_048;
+/// Bytes that are taken of a client after its handshake failed, so that it can read why. Over it:
+/// connection closed.
+pub const TLS_REFUSED_BYTES_MAX: usize = 64 * 1024;
 /// Between two looks at a connection that has sent a part of HTTP/2's preface.
 pub const PREFACE_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Streams of one HTTP/2 connection at once. Over it: the stream is refused.
@@ -74,6 +79,27 @@ pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
 pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Bytes of one stream's answer that wait for the client's window.
 pub const H2_SEND_BUFFER: usize = 64 * 1024;
+/// Resets that a connection's own faulty frames may cause. Over it: GOAWAY, connection closed.
+pub const H2_LOCAL_RESETS_MAX: usize = 100;
+/// Streams that we reset and whose late frames are passed over. Over it: the oldest is forgotten.
+pub const H2_REMEMBERED_RESETS_MAX: usize = 200;
+/// How long they are.
+pub const H2_RESET_REMEMBERED: Duration = Duration::from_secs(30);
+/// PING, SETTINGS, PRIORITY, WINDOW_UPDATE and unknown frames of a client at once. Over it: GOAWAY,
+/// connection closed.
+pub const H2_CONTROL_FRAMES_MAX: u32 = 1_000;
+/// How many more it may send each second.
+pub const H2_CONTROL_FRAMES_PER_SECOND: u32 = 10;
+/// How many more it may send for each frame of an answer.
+pub const H2_CONTROL_FRAMES_PER_ANSWER_FRAME: u32 = 10;
+/// Streams that a client may reset at once. Over it: GOAWAY, connection closed.
+pub const H2_RESETS_MAX: u32 = 500;
+/// How many more it may reset each second.
+pub const H2_RESETS_PER_SECOND: u32 = 50;
+/// Requests on one HTTP/2 connection. Over it: GOAWAY; those under way finish.
+pub const H2_REQUESTS_MAX: u64 = 100_000;
+/// The age of an HTTP/2 connection, give or take a tenth. Over it: as above.
+pub const H2_AGE_MAX: Duration = Duration::from_secs(3600);
 /// Between two PINGs of ours on a silent connection.
 pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
 /// For the answer to one. Over it: connection closed.
@@ -281,6 +307,9 @@ pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
 pub const WATCH_QUIET: Duration = Duration::from_millis(250);
 /// How often a watched file is read whether or not a change was told.
 pub const WATCH_POLL: Duration = Duration::from_secs(10);
+/// Certificates, keys and CAs that are watched. Over it: a change of the others is seen with the
+/// next change of the config.
+pub const WATCHED_FILES_MAX: usize = 10_000;
 /// Characters of an operator's text (reason, message). Over it: 422.
 pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 

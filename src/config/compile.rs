@@ -76,6 +76,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         regions,
         upstreams,
         trusted: node.trusted,
+        forwarded: node.forwarded,
         proxy_protocol: node.proxy_protocol,
         tls: node.tls,
         probes: node.probes,

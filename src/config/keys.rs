@@ -75,6 +75,7 @@ pub const LISTEN: Keys = once(
         key("h2c", "[\"127.0.0.1:8081\"]"),
         key("https", "[\"0.0.0.0:8443\"]"),
         key("trusted", "[\"10.0.0.0/8\"]"),
+        key("forwarded", "\"x-forwarded-for\""),
         key("proxy_protocol", "[\"10.0.0.0/8\"]"),
         key("via", "\"intermission\""),
     ],

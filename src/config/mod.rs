@@ -5,6 +5,7 @@
 
 mod compile;
 mod file;
+mod files;
 mod health;
 pub mod keys;
 mod limits;

@@ -13,7 +13,7 @@ use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, Limits, Listener, LogTarget, Pace, Protocol};
+use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -24,6 +24,7 @@ pub(super) struct Node {
     pub(super) listeners: Vec<Listener>,
     pub(super) tls: Option<tls::Server>,
     pub(super) trusted: Networks,
+    pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
     pub(super) via: Option<HeaderValue>,
     pub(super) admin: AdminRules,
@@ -59,6 +60,7 @@ impl Node {
             region: names::optional(&node, "region", found),
             workers: workers(&node, found),
             trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
+            forwarded: forwarded(&listen, found),
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
             tls: super::tls::server(file, base, &listeners, found),
@@ -160,6 +162,13 @@ pub(super) fn networks(
         }
     }
     networks
+}
+
+/// Which of two fields is believed.
+fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
+    let words =
+        [("x-forwarded-for", ForwardedBy::XForwarded), ("forwarded", ForwardedBy::Forwarded)];
+    names::choice(listen, "forwarded", &words, found).unwrap_or(ForwardedBy::XForwarded)
 }
 
 /// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).

@@ -12,12 +12,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use super::body::{Body, FromClient, Upload};
 use super::deadline::Wait;
 use super::ending::Story;
 use super::head::{Bad, Judged};
+use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
 use crate::decide::retry_after::retry_after;
@@ -139,7 +139,7 @@ impl Reply {
 
     /// Answers a request whose body nobody wanted. It is taken anyway, within bounds, so that the
     /// client reads the answer and not a reset; what is longer costs it the connection.
-    pub(super) fn finish(self, lane: &Rc<Lane>, story: Box<Story>, mut unread: Incoming) -> Acting {
+    pub(super) fn finish(self, lane: &Rc<Lane>, story: Box<Story>, mut unread: Inbound) -> Acting {
         if unread.is_end_stream() {
             return Box::pin(std::future::ready(self.send(lane, story)));
         }
@@ -160,7 +160,7 @@ impl Reply {
         unread: Upload,
     ) -> Acting {
         match unread {
-            Upload::Client(FromClient { incoming, .. }) => self.finish(lane, story, incoming),
+            Upload::Client(FromClient { inbound, .. }) => self.finish(lane, story, inbound),
             Upload::Bytes(_) | Upload::Boxed(_) => {
                 Box::pin(std::future::ready(self.send(lane, story)))
             }
@@ -182,7 +182,7 @@ impl Reply {
 }
 
 /// Takes what is left of a body; `false` if there was too much of it, or it took too long.
-async fn drain(lane: &Lane, body: &mut Incoming) -> bool {
+async fn drain(lane: &Lane, body: &mut Inbound) -> bool {
     let mut taken = 0;
     lane.clockwork.restart(Wait::Body, limit::LINGER);
     let ended = std::future::poll_fn(|cx| {

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
+use super::inbound::Inbound;
 use super::tempo::Tempo;
 use super::upstream::Lease;
 use crate::telemetry::end::End;
@@ -21,6 +22,9 @@ pub(super) enum BodyError {
     /// The peer's side broke.
     #[error("the body broke off: {0}")]
     Broken(#[from] hyper::Error),
+    /// The peer's stream broke.
+    #[error("the stream broke off: {0}")]
+    Reset(#[from] h2::Error),
     /// The server's framing is broken.
     #[error("the framing of the answer's body is broken")]
     Malformed,
@@ -90,6 +94,16 @@ impl Body {
         self
     }
 
+    /// The client did not take it to its last byte, although it was given away.
+    pub(super) fn abandoned(&mut self) {
+        self.story.iter_mut().for_each(|story| story.abandoned());
+    }
+
+    /// It will not be sent to its last byte, for this reason.
+    pub(super) fn cut(&mut self, end: End) {
+        self.story.iter_mut().for_each(|story| story.cut(end));
+    }
+
     fn poll_source(
         &mut self,
         cx: &mut Context<'_>,
@@ -155,8 +169,10 @@ impl HttpBody for Body {
                     }
                 }
                 Some(Err(BodyError::TimedOut)) => story.cut(End::UpstreamAnswerTimeout),
+                Some(Err(BodyError::Broken(_) | BodyError::Reset(_))) => {
+                    story.cut(End::UpstreamAnswerReset);
+                }
                 Some(Err(BodyError::Malformed)) => story.cut(End::UpstreamAnswerMalformed),
-                Some(Err(BodyError::Broken(_))) => story.cut(End::UpstreamAnswerReset),
                 Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
                 None => story.complete(),
             }
@@ -193,7 +209,7 @@ pub(super) enum Upload {
 
 /// A request's body on its way from the client.
 pub(super) struct FromClient {
-    pub incoming: Incoming,
+    pub inbound: Inbound,
     pub clockwork: Clockwork,
     pub tempo: Tempo,
     pub progress: Rc<Progress>,
@@ -203,7 +219,7 @@ pub(super) struct FromClient {
 
 impl FromClient {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
+        match Pin::new(&mut self.inbound).poll_frame(cx) {
             Poll::Ready(frame) => {
                 self.clockwork.clear(Wait::Body);
                 if let Some(Ok(frame)) = &frame {
@@ -217,7 +233,7 @@ impl FromClient {
                     // Whole, or the server's turn to take this piece and ask for the next.
                     self.clockwork.restart(Wait::Upstream, self.answer_timeout);
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+                Poll::Ready(frame)
             }
             Poll::Pending => {
                 self.clockwork.clear(Wait::Upstream);
@@ -248,7 +264,7 @@ impl HttpBody for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Bytes(bytes) => bytes.is_empty(),
-            Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Client(body) => body.inbound.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -256,7 +272,7 @@ impl HttpBody for Upload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Client(body) => body.incoming.size_hint(),
+            Self::Client(body) => body.inbound.size_hint(),
             Self::Boxed(body) => body.size_hint(),
         }
     }

@@ -9,7 +9,7 @@ use super::doors::Inside;
 use super::lane::Link;
 use super::socket::Socket;
 use super::worker::Worker;
-use super::{h1, h2, proxy_protocol};
+use super::{h1, h2, proxy_protocol, tls};
 use crate::addr::proxy_protocol::Ends;
 use crate::snapshot::{Listener, Protocol};
 
@@ -39,14 +39,15 @@ pub(super) async fn serve(
             None => return,
         }
     }
-    let socket = match listener.protocol {
-        Protocol::Http | Protocol::H2c => Socket::Plain(stream),
-        Protocol::Https => match Box::pin(shake_hands(&worker, stream)).await {
-            Some(socket) => socket,
+    let (socket, proved) = match listener.protocol {
+        Protocol::Http | Protocol::H2c => (Socket::Plain(stream), None),
+        // Boxed for the same reason.
+        Protocol::Https => match Box::pin(tls::shake_hands(&worker, stream)).await {
+            Some(shaken) => shaken,
             None => return,
         },
     };
-    let link = Link::new(&worker, ends, &socket);
+    let link = Link::new(&worker, ends, &socket, proved);
     let h2 = match &socket {
         Socket::Plain(stream) => {
             listener.protocol == Protocol::H2c && h2::is_prefaced(stream).await
@@ -58,21 +59,5 @@ pub(super) async fn serve(
         Box::pin(h2::serve(link, socket)).await;
     } else {
         h1::serve(link, socket).await;
-    }
-}
-
-/// The handshake, within its deadline. None if the client did not do its part.
-async fn shake_hands(worker: &Worker, stream: TcpStream) -> Option<Socket> {
-    let current = worker.current();
-    let server = current.snapshot.site.tls.as_ref()?;
-    let pace = current.snapshot.site.pace;
-    let shaken = tokio::time::timeout(pace.handshake, server.accept(stream)).await;
-    match shaken {
-        Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
-        Ok(Err((error, _))) => {
-            tracing::debug!(%error, "a TLS handshake failed");
-            None
-        }
-        Err(_) => None,
     }
 }

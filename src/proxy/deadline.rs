@@ -187,6 +187,11 @@ impl Clockwork {
         at != 0 && at <= self.sweep.now()
     }
 
+    /// Wakes the task that watches.
+    pub(super) fn wake(&self) {
+        self.deadlines.wake();
+    }
+
     /// Wakes the task of `cx` when a deadline passes.
     pub(super) fn watch(&self, cx: &Context<'_>) {
         self.deadlines.watch(cx);

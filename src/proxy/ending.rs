@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::deadline::Wait;
 use super::head::Judged;
-use super::lane::Lane;
+use super::lane::{Kind, Lane};
 use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
@@ -143,6 +143,13 @@ impl Story {
         self.end = end;
     }
 
+    /// What was told as complete did not leave after all.
+    pub(super) fn abandoned(&mut self) {
+        if self.told == Told::All && self.end == End::Done {
+            self.told = Told::Head;
+        }
+    }
+
     /// Whether the client asked for a head alone.
     pub(super) fn is_head(&self) -> bool {
         self.method == Method::HEAD
@@ -173,6 +180,10 @@ impl Drop for Story {
         let record = Record {
             at: self.lane.link.worker.wall(self.began),
             client: self.client,
+            protocol: match self.lane.kind {
+                Kind::Http1 => "h1",
+                Kind::Http2 => "h2",
+            },
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),
             target: self.uri.path(),

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +16,7 @@ use super::deadline::Wait;
 use super::ending::Story;
 use super::gather::Gather;
 use super::guard::{Guard, Wire};
+use super::inbound::Inbound;
 use super::lane::{Kind, Lane, Link};
 use super::request;
 use super::socket::Socket;
@@ -91,7 +92,8 @@ async fn carry(link: &Rc<Link>, socket: Socket) -> Option<Parked> {
     clockwork.restart(Wait::Park, limit::PARKED_AFTER);
     let wire = Rc::clone(&lane.wire);
     let guard = Guard::new(Gather(socket), Rc::clone(&wire), clockwork.clone());
-    let service = service_fn(|request| request::serve(&lane, request));
+    let service =
+        service_fn(|request: Request<_>| request::serve(&lane, request.map(Inbound::Http1)));
     let mut http = worker.http().serve_connection(TokioIo::new(guard), service);
     let mut graceful = false;
     let ended = poll_fn(|cx| {

@@ -12,6 +12,7 @@ use super::deadline::{Clockwork, Registered, Wait};
 use super::guard::Wire;
 use super::head::Scheme;
 use super::socket::Socket;
+use super::tls::Proved;
 use super::upgrade::Upstream;
 use super::worker::Worker;
 use crate::addr::PeerAddr;
@@ -30,10 +31,10 @@ pub(super) struct Link {
     pub peer_text: HeaderValue,
     /// What the socket itself speaks: `https` over TLS.
     pub scheme: Scheme,
+    /// What a client proved that was asked for a certificate.
+    pub proved: Option<Proved>,
     /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
     pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
-    /// Requests that have begun and not ended.
-    in_flight: Cell<usize>,
     /// Requests that have begun.
     begun: Cell<u64>,
     /// When it is old, in milliseconds on the worker's clock.
@@ -42,7 +43,12 @@ pub(super) struct Link {
 
 impl Link {
     /// A connection between `ends` over `socket`.
-    pub(super) fn new(worker: &Rc<Worker>, ends: Ends, socket: &Socket) -> Rc<Self> {
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        ends: Ends,
+        socket: &Socket,
+        proved: Option<Proved>,
+    ) -> Rc<Self> {
         let address = ends.source.ip().to_canonical().to_string();
         Rc::new(Self {
             worker: Rc::clone(worker),
@@ -50,8 +56,8 @@ impl Link {
             destination: ends.destination,
             peer_text: HeaderValue::from_str(&address).expect("an address is visible ASCII"),
             scheme: socket.scheme(),
+            proved,
             forwarded: RefCell::default(),
-            in_flight: Cell::new(0),
             begun: Cell::new(0),
             old_at: old_at(worker),
         })
@@ -61,11 +67,6 @@ impl Link {
     pub(super) fn is_spent(&self) -> bool {
         let sweep = &self.worker.sweep;
         self.begun.get() >= sweep.limits().requests_per_connection || sweep.now() >= self.old_at
-    }
-
-    /// Whether a request is under way on any lane.
-    pub(super) fn is_busy(&self) -> bool {
-        self.in_flight.get() > 0
     }
 }
 
@@ -95,6 +96,8 @@ pub(super) struct Lane {
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
     expecting: Cell<bool>,
+    owing: Cell<bool>,
+    tunnelling: Cell<bool>,
     begun: Cell<bool>,
     _registered: Registered,
 }
@@ -111,6 +114,8 @@ impl Lane {
             upgrade: RefCell::default(),
             closing: Cell::new(false),
             expecting: Cell::new(false),
+            owing: Cell::new(false),
+            tunnelling: Cell::new(false),
             begun: Cell::new(false),
             _registered: registered,
         })
@@ -119,7 +124,6 @@ impl Lane {
     /// A request has begun.
     pub(super) fn begin(&self) {
         self.begun.set(true);
-        self.link.in_flight.set(self.link.in_flight.get() + 1);
         self.link.begun.set(self.link.begun.get() + 1);
         self.link.worker.request_begun();
         self.wire.begin();
@@ -133,7 +137,6 @@ impl Lane {
     /// A request has ended: the lane waits for the next one, if it can carry another.
     pub(super) fn end(&self) {
         if self.begun.replace(false) {
-            self.link.in_flight.set(self.link.in_flight.get() - 1);
             self.link.worker.request_ended();
         }
         self.clockwork.clear(Wait::Upstream);
@@ -160,6 +163,30 @@ impl Lane {
     /// The client waits for `100 Continue`, which asking for the body would send.
     pub(super) fn expects_continue(&self) {
         self.expecting.set(true);
+    }
+
+    /// The body is asked for: on a stream of HTTP/2, whoever carries it owes the client the interim
+    /// answer now. In HTTP/1.1, hyper sends it.
+    pub(super) fn ask_for_body(&self) {
+        if self.expecting.replace(false) {
+            self.owing.set(true);
+            self.clockwork.wake();
+        }
+    }
+
+    /// Whether `100 Continue` is due; it is from then on taken for sent.
+    pub(super) fn owes_continue(&self) -> bool {
+        self.owing.replace(false)
+    }
+
+    /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).
+    pub(super) fn tunnels(&self) {
+        self.tunnelling.set(true);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_tunnelling(&self) -> bool {
+        self.tunnelling.get()
     }
 
     /// Whether it does.

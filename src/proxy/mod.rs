@@ -6,9 +6,11 @@
 
 mod answer;
 mod body;
+mod caller;
 mod capture;
 mod confirm;
 mod conn;
+mod date;
 mod deadline;
 mod doors;
 mod ending;
@@ -20,6 +22,7 @@ mod h1;
 mod h2;
 mod head;
 mod hop;
+mod inbound;
 mod lane;
 mod listen;
 mod own;
@@ -28,6 +31,7 @@ mod request;
 mod resume;
 mod socket;
 mod tempo;
+mod tls;
 mod upgrade;
 mod upstream;
 mod visitor;

@@ -6,14 +6,17 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::date::DateLine;
 use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
 use super::socket::Socket;
+use super::tls::Handshakes;
 use super::upstream::{Pool, Server};
 use super::{Parts, Phase, answer, conn, h1};
 use crate::clock::{Clock, Tick, Wall};
@@ -36,10 +39,12 @@ pub(super) struct Worker {
     pub(super) vault: Vault,
     http: RefCell<http1::Builder>,
     pub(super) scratch: RefCell<Scratch>,
+    pub(super) handshakes: Handshakes,
     began: Tick,
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
     jitter: Cell<u64>,
+    date: DateLine,
     phase: Cell<Phase>,
     doors: Doors,
     workers: usize,
@@ -124,10 +129,12 @@ impl Worker {
             vault: parts.vault.clone(),
             http,
             scratch: RefCell::default(),
+            handshakes: Handshakes::default(),
             began,
             epoch: Cell::new((began, parts.clock.now())),
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
+            date: DateLine::default(),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
@@ -200,6 +207,11 @@ impl Worker {
     pub(super) fn wall(&self, tick: Tick) -> Wall {
         let (then, wall) = self.epoch.get();
         wall.plus(tick.since(then))
+    }
+
+    /// The value of `Date` for an answer that leaves now, to the precision of the sweep.
+    pub(super) fn date(&self) -> HeaderValue {
+        self.date.at(self.epoch.get().1)
     }
 
     /// Whether connections are to end after their current request.

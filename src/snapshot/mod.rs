@@ -19,7 +19,8 @@ pub use cells::{Cells, Closure, Overrun};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
-    FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
+    FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
+    UpstreamIx,
 };
 
 pub use crate::duty::Duty;

@@ -53,6 +53,8 @@ pub struct Site {
     pub upstreams: Vec<Upstream>,
     /// Peers that are believed about client addresses, schemes, hosts and regions.
     pub trusted: Networks,
+    /// By which fields they are believed.
+    pub forwarded: ForwardedBy,
     /// Peers that pass connections on, and say first whose each is (PROXY protocol).
     pub proxy_protocol: Networks,
     /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
@@ -68,6 +70,16 @@ pub struct Site {
     pub pace: Pace,
     /// The page's name for the operator: "Example Ltd".
     pub operator: String,
+}
+
+/// The fields by which trusted peers are believed about clients. One kind is chosen, because a
+/// balancer that writes one of them often passes on what a client wrote into the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For`, `-Proto` and `-Host`.
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// Which upstream, as an index into [`Site::upstreams`].

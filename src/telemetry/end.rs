@@ -11,7 +11,8 @@ pub enum End {
     ClientHeadTooLarge,
     /// The head was not complete in time: 408.
     ClientHeadTimeout,
-    /// The method, version or an expectation is one we do not serve: 405, 417, 505.
+    /// The method, version, an expectation or the host on this connection is one we do not serve:
+    /// 405, 417, 421, 501, 505.
     ClientHeadUnsupported,
     /// The body's framing is broken: 400.
     ClientBodyMalformed,

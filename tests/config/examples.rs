@@ -124,7 +124,7 @@ fn seen(loaded: &Loaded) -> String {
     format!(
         "{rules:#?} {connects:?} {:?} {:?} {:?} {:?} {:?} {:?} {:#?}",
         site.trusted.is_empty(),
-        site.proxy_protocol.is_empty(),
+        (site.proxy_protocol.is_empty(), site.forwarded),
         site.via,
         site.limits,
         site.pace,

@@ -11,7 +11,7 @@ use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable};
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    Cells, Closure, FormPolicy, Limits, Overrun, Pace, ResumeMode, RouteRules, Site,
+    Cells, Closure, FormPolicy, ForwardedBy, Limits, Overrun, Pace, ResumeMode, RouteRules, Site,
 };
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Event, Mode, Order, Texts, Window};
@@ -44,6 +44,7 @@ fn site() -> Site {
         upstreams: Vec::new(),
         tls: None,
         trusted: Networks::default(),
+        forwarded: ForwardedBy::XForwarded,
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
