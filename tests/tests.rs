@@ -24,6 +24,8 @@ mod rules;
 mod store;
 /// Switches as fast as they go, under visitors.
 mod storm;
+/// HTTP/1 to the letter, and what hostile or idle clients cost.
+mod strict;
 /// Origins, proxies and clients that the tests are told with.
 mod support;
 /// Access lines and metrics.
