@@ -185,6 +185,7 @@ fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
         connect_timeout: pool.connect_timeout,
         health: pool.health,
         resolve_every: pool.resolve_every,
+        tls: pool.tls,
     }
 }
 

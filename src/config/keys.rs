@@ -79,8 +79,15 @@ pub const LISTEN: Keys = once(
 );
 
 /// `[tls]`.
-pub const TLS: Keys =
-    once("tls", &[key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]")]);
+pub const TLS: Keys = once(
+    "tls",
+    &[
+        key("certificate", "[{ chain = \"site.pem\", key = \"site.key\" }]"),
+        key("min_version", "\"1.2\""),
+        key("client_ca", "\"clients.pem\""),
+        key("client_certificate", "\"required\""),
+    ],
+);
 
 /// `[[tls.certificate]]`.
 pub const CERTIFICATE: Keys =
@@ -148,6 +155,7 @@ pub const UPSTREAM: Keys = many(
         key("connect_timeout", "\"5s\""),
         key("resolve_every", "\"30s\""),
         key("health", "{ kind = \"http\", path = \"/healthz\" }"),
+        key("tls", "{ ca = \"ca.pem\" }"),
     ],
 );
 
@@ -165,6 +173,18 @@ pub const UPSTREAM_HEALTH: Keys = once(
         key("rise", "2"),
         key("fall", "3"),
         key("port", "9001"),
+    ],
+);
+
+/// `[upstream.tls]`.
+pub const UPSTREAM_TLS: Keys = once(
+    "upstream.tls",
+    &[
+        key("ca", "\"ca.pem\""),
+        key("server_name", "\"claims.internal\""),
+        key("verify", "true"),
+        key("certificate", "\"proxy.pem\""),
+        key("key", "\"proxy.key\""),
     ],
 );
 
@@ -202,7 +222,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 19] = [
+pub const ALL: [&Keys; 20] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -220,6 +240,7 @@ pub const ALL: [&Keys; 19] = [
     &REGION_HEADER,
     &UPSTREAM,
     &UPSTREAM_HEALTH,
+    &UPSTREAM_TLS,
     &ROUTE,
     &FORMS,
 ];

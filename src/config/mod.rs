@@ -14,6 +14,7 @@ mod quantity;
 mod reload;
 mod resolve;
 mod routes;
+mod tls;
 mod upstreams;
 pub mod watch;
 
@@ -141,7 +142,7 @@ pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Loaded, Problems
     let model = compile::Model {
         node: node::Node::read(&file, base, &mut found),
         regions: routes::regions(&file, &mut found),
-        upstreams: upstreams::upstreams(&file, &mut found),
+        upstreams: upstreams::upstreams(&file, base, &mut found),
         routes: routes::routes(&file, &mut found),
     };
     let fingerprint = digest::hex(&digest::sha256(text.as_bytes())[..8]);

@@ -14,8 +14,7 @@ use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
 use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{AccessFormat, Listener, LogTarget, Protocol};
-use crate::tls::{self, Identity};
-use crate::{digest, limit, route};
+use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
 pub(super) struct Node {
@@ -61,7 +60,7 @@ impl Node {
             workers: workers(&node, found),
             trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
             via: via(&listen, found),
-            tls: certificates(file, base, &listeners, found),
+            tls: super::tls::server(file, base, &listeners, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
             store_dir: store(file, base, found),
@@ -121,48 +120,6 @@ fn listeners(listen: &Section<'_>, found: &mut Found) -> Vec<Spanned<Listener>> 
         }
     }
     listeners
-}
-
-/// The certificates of `https` listeners.
-fn certificates(
-    file: &Section<'_>,
-    base: &Path,
-    listeners: &[Spanned<Listener>],
-    found: &mut Found,
-) -> Option<tls::Server> {
-    let section = file.section("tls", &keys::TLS, found);
-    let https = listeners.iter().find(|known| known.get_ref().protocol == Protocol::Https);
-    let mut identities = Vec::new();
-    for typed in section.sections("certificate", &keys::CERTIFICATE, found) {
-        let chain = directory(&typed, "chain", base, found);
-        let key = directory(&typed, "key", base, found);
-        let (Some(chain), Some(key)) = (chain, key) else {
-            let help = "name both files: chain = \"site.pem\", key = \"site.key\"";
-            found.add(typed.span(), "this certificate lacks its chain or its key", help);
-            continue;
-        };
-        match Identity::read(chain.get_ref(), key.get_ref()) {
-            Ok(identity) => identities.push(identity),
-            Err(fault) => {
-                let help = "both files hold PEM; the chain begins with the site's certificate";
-                found.add(chain.span(), fault.to_string(), help);
-            }
-        }
-    }
-    if identities.is_empty() {
-        if let Some(https) = https.filter(|_| !section.has("certificate")) {
-            let help = "add [[tls.certificate]] with chain and key";
-            found.add(https.span(), "this listener has no certificate to show", help);
-        }
-        return None;
-    }
-    match tls::Server::new(identities) {
-        Ok(server) => Some(server),
-        Err(fault) => {
-            found.add(section.span(), fault.to_string(), "is the certificate whole?");
-            None
-        }
-    }
 }
 
 /// Whether two listeners cannot both be bound.
@@ -327,7 +284,7 @@ fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {
     typed.map_or_else(|| PathBuf::from("/var/lib/intermission"), Spanned::into_inner)
 }
 
-fn directory(
+pub(super) fn directory(
     section: &Section<'_>,
     key: &'static str,
     base: &Path,
@@ -335,7 +292,7 @@ fn directory(
 ) -> Option<Spanned<PathBuf>> {
     let typed = section.text(key, found)?;
     if typed.get_ref().trim().is_empty() || typed.get_ref().contains('\0') {
-        let help = format!("name a directory, such as {}", section.example(key));
+        let help = format!("name a path, such as {}", section.example(key));
         found.add(typed.span(), format!("`{key}` is empty"), help);
         return None;
     }

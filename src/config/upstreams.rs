@@ -1,13 +1,15 @@
 //! What the sections about upstreams mean.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::file::{Section, Text};
 use super::problem::Found;
 use super::routes::timeout;
-use super::{health, keys, names};
+use super::{health, keys, names, tls};
 use crate::limit;
 use crate::snapshot::HealthCheck;
+use crate::tls::Client;
 
 /// One upstream as it was declared.
 pub(super) struct Pool {
@@ -16,12 +18,14 @@ pub(super) struct Pool {
     pub(super) connect_timeout: Duration,
     pub(super) health: Option<HealthCheck>,
     pub(super) resolve_every: Duration,
+    pub(super) tls: Option<Client>,
 }
 
 /// Reads `[[upstream]]`.
-pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
+pub(super) fn upstreams(file: &Section<'_>, base: &Path, found: &mut Found) -> Vec<Pool> {
     let mut unique = names::Unique::new("upstream");
     let mut pools = Vec::new();
+    let mut system = tls::System::default();
     let missing = (
         "there is no [[upstream]]: nothing to forward to",
         "add [[upstream]] with a name and servers = [\"127.0.0.1:9000\"]",
@@ -40,10 +44,11 @@ pub(super) fn upstreams(file: &Section<'_>, found: &mut Found) -> Vec<Pool> {
         let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
         let health = health::health(&section, found);
         let resolve_every = timeout(&section, "resolve_every", limit::RESOLVE_EVERY, found);
+        let tls = tls::client(&section, base, &mut system, found);
         let Some(name) = name else { continue };
         unique.check(&name, found);
         let servers = servers.unwrap_or_default();
-        pools.push(Pool { name, servers, connect_timeout, health, resolve_every });
+        pools.push(Pool { name, servers, connect_timeout, health, resolve_every, tls });
     }
     pools
 }

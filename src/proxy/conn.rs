@@ -55,7 +55,7 @@ async fn shake_hands(worker: &Worker, stream: TcpStream) -> Option<Socket> {
     let shaken = tokio::time::timeout(limit::TLS_HANDSHAKE, server.accept(stream)).await;
     match shaken {
         Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
-        Ok(Err(error)) => {
+        Ok(Err((error, _))) => {
             tracing::debug!(%error, "a TLS handshake failed");
             None
         }

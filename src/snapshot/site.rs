@@ -134,6 +134,8 @@ pub struct Upstream {
     pub health: Option<HealthCheck>,
     /// Between two look-ups of a server's name.
     pub resolve_every: Duration,
+    /// How TLS is spoken to them; none in the clear.
+    pub tls: Option<tls::Client>,
 }
 
 /// A member of a pool, as the config names it.

@@ -4,9 +4,22 @@
 //! that cannot be read, refuses the config and never falls back to anything weaker.
 
 mod client;
+mod der;
+mod names;
 mod pem;
 mod server;
 
-pub use client::{Client, Connected};
+use std::sync::{Arc, LazyLock};
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+pub use client::{Alpn, Client, Connected, Roots, Verify};
 pub use pem::{Fault, Identity};
-pub use server::{Accepted, Server};
+pub use server::{
+    Accepted, Clients, Server, Session, Shown, Terms, Version, asked_name, client_certificate,
+    session,
+};
+
+/// The one cryptography, whose key exchange begins with X25519MLKEM768.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));

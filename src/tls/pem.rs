@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
+use rustls::CertificateError;
+use rustls::server::VerifierBuilderError;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::PROVIDER;
+use super::der::{self, Facts};
+use super::server::Shown;
 
 /// Why a file does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -37,29 +42,82 @@ pub enum Fault {
         /// What rustls says.
         source: rustls::Error,
     },
+    /// The system trusts nobody.
+    #[error("this machine has no certificates of CAs")]
+    NoRoots,
+    /// A server cannot prove to be this.
+    #[error("`{0}` is neither a host name nor an address")]
+    Name(String),
+    /// What certificates are verified by cannot be made of the files.
+    #[error("{0}")]
+    Verifier(String),
     /// rustls refuses what the files hold.
     #[error("{0}")]
     Refused(#[from] rustls::Error),
 }
 
+impl Fault {
+    /// Whether it is about this file and no other.
+    pub fn is_about(&self, file: &Path) -> bool {
+        match self {
+            Self::Unreadable { at, .. } | Self::Empty { at, .. } => at == file,
+            Self::Mismatch { .. }
+            | Self::NoRoots
+            | Self::Name(_)
+            | Self::Verifier(_)
+            | Self::Refused(_) => false,
+        }
+    }
+
+    /// A verifier was not to be built.
+    pub(super) fn verifier(error: VerifierBuilderError) -> Self {
+        Self::Verifier(error.to_string())
+    }
+}
+
 /// A certificate chain with its key, which match.
 #[derive(Clone, Debug)]
-pub struct Identity(pub(super) Arc<CertifiedKey>);
+pub struct Identity {
+    key: Arc<CertifiedKey>,
+    facts: Facts,
+}
 
 impl Identity {
     /// Reads both files.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Fault> {
         let chain = certificates(certificate)?;
-        let secret = PrivateKeyDer::from_pem_file(key)
-            .map_err(|source| Fault::Unreadable { at: key.to_owned(), source })?;
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|source| match source {
+            rustls_pki_types::pem::Error::NoItemsFound => {
+                Fault::Empty { at: key.to_owned(), what: "private key" }
+            }
+            source => Fault::Unreadable { at: key.to_owned(), source },
+        })?;
         let mismatch = |source| Fault::Mismatch {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             source,
         };
-        let provider = aws_lc_rs::default_provider();
-        let certified = CertifiedKey::from_der(chain, secret, &provider).map_err(mismatch)?;
-        Ok(Self(Arc::new(certified)))
+        let certified = CertifiedKey::from_der(chain, secret, &PROVIDER).map_err(mismatch)?;
+        let facts = certified.end_entity_cert().ok().and_then(|end| der::facts(end.as_ref()));
+        let facts =
+            facts.ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        Ok(Self { key: Arc::new(certified), facts })
+    }
+
+    /// The names that it is for, in lower case.
+    pub(super) fn names(&self) -> &[String] {
+        &self.facts.names
+    }
+
+    /// As those see it who watch over it.
+    pub(super) fn shown(&self) -> Shown {
+        let name = self.facts.names.first().cloned().unwrap_or_default();
+        Shown { name, not_after: self.facts.not_after }
+    }
+
+    /// As rustls wants it.
+    pub(super) fn certified(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.key)
     }
 }
 
