@@ -244,7 +244,11 @@ impl ControlPlane {
         let runtime = runtime.map_err(|source| ServeError::System { what: "a runtime", source })?;
         let (booted, wait) = sync_channel(1);
         let thread = std::thread::Builder::new().name("control".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(self.run(&booted)));
+        let thread = thread.spawn(move || {
+            runtime.block_on(self.run(&booted));
+            // A name server that does not answer holds a thread, but must not hold the stop.
+            runtime.shutdown_background();
+        });
         let what = "the control thread";
         let thread = thread.map_err(|source| ServeError::System { what, source })?;
         match wait.recv() {
