@@ -305,6 +305,7 @@ fn site(routes: u32) -> Site {
         upstreams: Vec::new(),
         tls: None,
         trusted: Networks::default(),
+        proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
         connections_max: 1,

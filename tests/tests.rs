@@ -8,12 +8,16 @@ mod control;
 mod crash;
 /// The demo's application and its walk.
 mod demo;
+/// What stands at the edge of a network: balancers in front, rules for heads, smaller bodies.
+mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
 /// Templates, languages, answers in each format.
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
+/// Servers that come and go, by health checks, look-ups and operators.
+mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
 /// The contract that every store engine keeps.

@@ -1,6 +1,7 @@
 //! Addresses with their roles, and who is trusted to speak for a client.
 
 mod host;
+pub mod proxy_protocol;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -77,6 +77,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         regions,
         upstreams,
         trusted: node.trusted,
+        proxy_protocol: node.proxy_protocol,
         tls: node.tls,
         probes: node.probes,
         via: node.via,
@@ -183,9 +184,9 @@ fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
         servers: addresses.servers(&pool, found),
         name: Arc::from(pool.name.into_inner()),
         connect_timeout: pool.connect_timeout,
+        tls: pool.tls,
         health: pool.health,
         resolve_every: pool.resolve_every,
-        tls: pool.tls,
     }
 }
 

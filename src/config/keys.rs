@@ -74,6 +74,7 @@ pub const LISTEN: Keys = once(
         key("h2c", "[\"127.0.0.1:8081\"]"),
         key("https", "[\"0.0.0.0:8443\"]"),
         key("trusted", "[\"10.0.0.0/8\"]"),
+        key("proxy_protocol", "[\"10.0.0.0/8\"]"),
         key("via", "\"intermission\""),
     ],
 );
@@ -159,6 +160,18 @@ pub const UPSTREAM: Keys = many(
     ],
 );
 
+/// `[upstream.tls]`.
+pub const UPSTREAM_TLS: Keys = once(
+    "upstream.tls",
+    &[
+        key("ca", "\"ca.pem\""),
+        key("server_name", "\"claims.internal\""),
+        key("verify", "true"),
+        key("certificate", "\"proxy.pem\""),
+        key("key", "\"proxy.key\""),
+    ],
+);
+
 /// `[upstream.health]`.
 pub const UPSTREAM_HEALTH: Keys = once(
     "upstream.health",
@@ -173,18 +186,6 @@ pub const UPSTREAM_HEALTH: Keys = once(
         key("rise", "2"),
         key("fall", "3"),
         key("port", "9001"),
-    ],
-);
-
-/// `[upstream.tls]`.
-pub const UPSTREAM_TLS: Keys = once(
-    "upstream.tls",
-    &[
-        key("ca", "\"ca.pem\""),
-        key("server_name", "\"claims.internal\""),
-        key("verify", "true"),
-        key("certificate", "\"proxy.pem\""),
-        key("key", "\"proxy.key\""),
     ],
 );
 
@@ -239,8 +240,8 @@ pub const ALL: [&Keys; 20] = [
     &REGION,
     &REGION_HEADER,
     &UPSTREAM,
-    &UPSTREAM_HEALTH,
     &UPSTREAM_TLS,
+    &UPSTREAM_HEALTH,
     &ROUTE,
     &FORMS,
 ];

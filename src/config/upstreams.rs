@@ -16,9 +16,9 @@ pub(super) struct Pool {
     pub(super) name: Text,
     pub(super) servers: Vec<Text>,
     pub(super) connect_timeout: Duration,
+    pub(super) tls: Option<Client>,
     pub(super) health: Option<HealthCheck>,
     pub(super) resolve_every: Duration,
-    pub(super) tls: Option<Client>,
 }
 
 /// Reads `[[upstream]]`.
@@ -42,9 +42,9 @@ pub(super) fn upstreams(file: &Section<'_>, base: &Path, found: &mut Found) -> V
             found.add(section.place("servers"), what, help);
         }
         let connect_timeout = timeout(&section, "connect_timeout", limit::CONNECT_TIMEOUT, found);
+        let tls = tls::client(&section, base, &mut system, found);
         let health = health::health(&section, found);
         let resolve_every = timeout(&section, "resolve_every", limit::RESOLVE_EVERY, found);
-        let tls = tls::client(&section, base, &mut system, found);
         let Some(name) = name else { continue };
         unique.check(&name, found);
         let servers = servers.unwrap_or_default();

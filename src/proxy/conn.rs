@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use super::lane::Link;
 use super::socket::Socket;
 use super::worker::Worker;
-use super::{h1, h2};
-use crate::addr::PeerAddr;
+use super::{h1, h2, proxy_protocol};
+use crate::addr::proxy_protocol::Ends;
 use crate::limit;
 use crate::snapshot::{Listener, Protocol};
 
@@ -17,16 +17,27 @@ use crate::snapshot::{Listener, Protocol};
 ///
 /// | # | stage     | does                                                    |
 /// |---|-----------|---------------------------------------------------------|
-/// | 1 | TLS       | shakes hands, on listeners that want it                  |
-/// | 2 | protocol  | by ALPN under TLS, by the first bytes where h2c may come |
-/// | 3 | requests  | HTTP/1.1 or HTTP/2                                       |
+/// | 1 | balancer  | learns whose it is, from those that pass connections on  |
+/// | 2 | TLS       | shakes hands, on listeners that want it                  |
+/// | 3 | protocol  | by ALPN under TLS, by the first bytes where h2c may come |
+/// | 4 | requests  | HTTP/1.1 or HTTP/2                                       |
 pub(super) async fn serve(
     worker: Rc<Worker>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     listener: Listener,
 ) {
     let _ = stream.set_nodelay(true);
+    let Ok(destination) = stream.local_addr() else { return };
+    let mut ends = Ends { source: peer, destination };
+    let passed_on = worker.current().snapshot.site.proxy_protocol.contains(peer.ip());
+    if passed_on {
+        // Boxed, so that its buffer costs other connections nothing.
+        match Box::pin(proxy_protocol::take(&mut stream, ends)).await {
+            Some(told) => ends = told,
+            None => return,
+        }
+    }
     let socket = match listener.protocol {
         Protocol::Http | Protocol::H2c => Socket::Plain(stream),
         Protocol::Https => match shake_hands(&worker, stream).await {
@@ -34,7 +45,7 @@ pub(super) async fn serve(
             None => return,
         },
     };
-    let link = Link::new(&worker, PeerAddr(peer), &socket);
+    let link = Link::new(&worker, ends, &socket);
     let h2 = match &socket {
         Socket::Plain(stream) => {
             listener.protocol == Protocol::H2c && h2::is_prefaced(stream).await

@@ -3,6 +3,7 @@
 //! own. What answers a request knows its lane and need not ask which of the two it is.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http::HeaderValue;
@@ -14,12 +15,16 @@ use super::socket::Socket;
 use super::upgrade::Upstream;
 use super::worker::Worker;
 use crate::addr::PeerAddr;
+use crate::addr::proxy_protocol::Ends;
 
 /// What all requests of one client connection share.
 pub(super) struct Link {
     pub worker: Rc<Worker>,
     /// The client's end, or what a trusted balancer says it is.
     pub peer: PeerAddr,
+    /// What the client connected to: our end, or what a trusted balancer says it is.
+    #[allow(dead_code, reason = "for servers that want a PROXY header")]
+    pub destination: SocketAddr,
     /// Its address as a header value, written once.
     pub peer_text: HeaderValue,
     /// What the socket itself speaks: `https` over TLS.
@@ -31,12 +36,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// A connection from `peer` over `socket`.
-    pub(super) fn new(worker: &Rc<Worker>, peer: PeerAddr, socket: &Socket) -> Rc<Self> {
-        let address = peer.0.ip().to_canonical().to_string();
+    /// A connection between `ends` over `socket`.
+    pub(super) fn new(worker: &Rc<Worker>, ends: Ends, socket: &Socket) -> Rc<Self> {
+        let address = ends.source.ip().to_canonical().to_string();
         Rc::new(Self {
             worker: Rc::clone(worker),
-            peer,
+            peer: PeerAddr(ends.source),
+            destination: ends.destination,
             peer_text: HeaderValue::from_str(&address).expect("an address is visible ASCII"),
             scheme: socket.scheme(),
             forwarded: RefCell::default(),

@@ -23,6 +23,7 @@ mod lane;
 mod listen;
 mod own;
 mod pace;
+mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;

@@ -52,6 +52,8 @@ pub struct Site {
     pub upstreams: Vec<Upstream>,
     /// Peers that are believed about client addresses, schemes, hosts and regions.
     pub trusted: Networks,
+    /// Peers that pass connections on, and say first whose each is (PROXY protocol).
+    pub proxy_protocol: Networks,
     /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
     /// their scope is closed.
     pub probes: Vec<String>,
@@ -130,12 +132,12 @@ pub struct Upstream {
     pub servers: Vec<Server>,
     /// To connect to one.
     pub connect_timeout: Duration,
+    /// How TLS is spoken to them; none in the clear.
+    pub tls: Option<tls::Client>,
     /// How its servers are asked whether they are well; not at all if none.
     pub health: Option<HealthCheck>,
     /// Between two look-ups of a server's name.
     pub resolve_every: Duration,
-    /// How TLS is spoken to them; none in the clear.
-    pub tls: Option<tls::Client>,
 }
 
 /// A member of a pool, as the config names it.

@@ -122,8 +122,9 @@ fn seen(loaded: &Loaded) -> String {
         .collect();
     let connects: Vec<_> = site.upstreams.iter().map(|pool| pool.connect_timeout).collect();
     format!(
-        "{rules:#?} {connects:?} {:?} {:?} {} {:?} {:#?}",
+        "{rules:#?} {connects:?} {:?} {:?} {:?} {} {:?} {:#?}",
         site.trusted.is_empty(),
+        site.proxy_protocol.is_empty(),
         site.via,
         site.connections_max,
         site.operator,

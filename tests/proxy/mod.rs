@@ -15,7 +15,7 @@ mod hop;
 /// How long clients may take, and how much they may send.
 mod limits;
 /// A node's data plane in front of an origin.
-mod node;
+pub(crate) mod node;
 /// Stopping: what finishes, what closes at once, what is cut.
 mod stop;
 /// WebSocket.

@@ -31,25 +31,25 @@ use crate::support::raw::{Raw, exchange};
 
 /// What differs from test to test: lines added to the sections of the config, and patience.
 #[derive(Default)]
-pub(super) struct Setup {
+pub(crate) struct Setup {
     /// `[listen]`
-    pub(super) listen: &'static str,
+    pub(crate) listen: &'static str,
     /// `[[upstream]]`
-    pub(super) upstream: &'static str,
+    pub(crate) upstream: &'static str,
     /// `[[route]]` of everything
-    pub(super) route: &'static str,
+    pub(crate) route: &'static str,
     /// More sections.
-    pub(super) more: String,
+    pub(crate) more: String,
     /// The server behind the route, if it is not the origin.
-    pub(super) server: Option<SocketAddr>,
-    pub(super) pace: Pace,
+    pub(crate) server: Option<SocketAddr>,
+    pub(crate) pace: Pace,
 }
 
 /// A node. Stops when dropped.
-pub(super) struct Node {
-    pub(super) origin: Origin,
+pub(crate) struct Node {
+    pub(crate) origin: Origin,
     workers: RefCell<Option<Workers>>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     folder: TempDir,
     publisher: RefCell<Publisher>,
     site: Arc<Site>,
@@ -61,12 +61,12 @@ pub(super) struct Node {
 
 impl Node {
     /// A node as it comes, in front of this origin.
-    pub(super) fn before(origin: Origin) -> Self {
+    pub(crate) fn before(origin: Origin) -> Self {
         Self::start(origin, &Setup::default())
     }
 
     /// A node in front of this origin.
-    pub(super) fn start(origin: Origin, setup: &Setup) -> Self {
+    pub(crate) fn start(origin: Origin, setup: &Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let text = config_text(setup, setup.server.unwrap_or(origin.address()));
         let loaded = match config::load_text("proxy.toml", &text, folder.path()) {
@@ -87,14 +87,14 @@ impl Node {
         let (publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
         let metrics = Metrics::default();
         let bound = Bound::bind(&loaded.process.listeners, 1).expect("loopback has ports");
-        let address = bound.addresses()[0];
+        let addresses = bound.addresses().to_vec();
         let (pace, counts) = (setup.pace, metrics.clone());
         let parts = Parts { live, vault, metrics: counts, access, clock, pace };
         let workers = Workers::spawn(bound, &parts).expect("threads");
         Self {
             origin,
             workers: RefCell::new(Some(workers)),
-            address,
+            addresses,
             folder,
             publisher: RefCell::new(publisher),
             site,
@@ -106,29 +106,34 @@ impl Node {
     }
 
     /// Where visitors are served.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// All listeners: `http`, then `h2c`, then `https`, each in its order.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// A visitor's connection.
     #[track_caller]
-    pub(super) fn connect(&self) -> Raw {
-        Raw::connect(self.address)
+    pub(crate) fn connect(&self) -> Raw {
+        Raw::connect(self.address())
     }
 
     /// What a request on a connection of its own is answered.
     #[track_caller]
-    pub(super) fn ask(&self, request: impl AsRef<[u8]>) -> Message {
-        exchange(self.address, request)
+    pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Message {
+        exchange(self.address(), request)
     }
 
     /// Closes everything, with no promise of an end.
-    pub(super) fn close(&self, mode: Mode) {
+    pub(crate) fn close(&self, mode: Mode) {
         self.close_scope(mode, &[], &[], None);
     }
 
     /// Closes these regions and routes (none is all) for this long.
-    pub(super) fn close_scope(
+    pub(crate) fn close_scope(
         &self,
         mode: Mode,
         regions: &[&str],
@@ -151,12 +156,12 @@ impl Node {
     }
 
     /// From here on the store fails whatever is asked of it.
-    pub(super) fn break_store(&self) {
+    pub(crate) fn break_store(&self) {
         self.engine.shutdown();
     }
 
     /// Opens everything.
-    pub(super) fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         self.publish(Cells::open(&self.site));
     }
 
@@ -166,14 +171,14 @@ impl Node {
     }
 
     /// Begins to stop the workers; the thread tells how many connections were cut.
-    pub(super) fn stop(&self, drain: Duration) -> JoinHandle<usize> {
+    pub(crate) fn stop(&self, drain: Duration) -> JoinHandle<usize> {
         let workers = self.workers.take().expect("a node stops once");
         std::thread::spawn(move || workers.stop(drain))
     }
 
     /// Waits until this many access lines are written, and gives them in their order.
     #[track_caller]
-    pub(super) fn lines(&self, count: usize) -> Vec<Value> {
+    pub(crate) fn lines(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} access lines"), || {
             let text = std::fs::read_to_string(self.folder.path().join("access.log")).ok()?;
             let whole = &text[..=text.rfind('\n')?];
@@ -184,14 +189,14 @@ impl Node {
 
     /// The end of the only request so far.
     #[track_caller]
-    pub(super) fn end(&self) -> String {
+    pub(crate) fn end(&self) -> String {
         let lines = self.lines(1);
         assert_eq!(lines.len(), 1, "{lines:?}");
         end_of(&lines[0])
     }
 
     /// The value of a metric's series, 0 if there is none yet.
-    pub(super) fn metric(&self, series: &str) -> u64 {
+    pub(crate) fn metric(&self, series: &str) -> u64 {
         let text = self.metrics.render();
         let line = text.lines().find(|line| line.starts_with(series));
         let value = line.and_then(|line| line.rsplit(' ').next());
@@ -209,17 +214,17 @@ impl Drop for Node {
 }
 
 /// The end of an access line.
-pub(super) fn end_of(line: &Value) -> String {
+pub(crate) fn end_of(line: &Value) -> String {
     line["end"].as_str().expect("every line has an end").to_owned()
 }
 
 /// An ordinary request.
-pub(super) fn get(target: &str) -> String {
+pub(crate) fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: site.test\r\n\r\n")
 }
 
 /// A request with a body and its length.
-pub(super) fn post(target: &str, body: &str) -> String {
+pub(crate) fn post(target: &str, body: &str) -> String {
     let length = body.len();
     format!("POST {target} HTTP/1.1\r\nHost: site.test\r\nContent-Length: {length}\r\n\r\n{body}")
 }

@@ -42,6 +42,7 @@ fn site() -> Site {
         upstreams: Vec::new(),
         tls: None,
         trusted: Networks::default(),
+        proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
         connections_max: 1,
