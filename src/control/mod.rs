@@ -1,4 +1,5 @@
-//! The control plane: the one writer of windows and servers, the reload of the config, the admin API.
+//! The control plane: the one writer of windows and servers, the reload of the config, the admin
+//! API, health checks and look-ups.
 //!
 //! It runs on a thread and a runtime of its own. The data plane reads what it publishes and never
 //! waits for it; when it is gone, the last snapshot stays in force.

@@ -64,7 +64,7 @@ mod tests {
                 if streak.state() == Some(true) { '+' } else { '-' }
             })
             .collect();
-        assert_eq!(believed, "++++++---".to_owned() + "-++");
+        assert_eq!(believed, "++++++----++");
         let mut first = Streak::from(&Health::Unknown);
         first.take(false, &check);
         assert_eq!(first.state(), Some(false), "the first answer is believed at once");
