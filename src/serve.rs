@@ -160,8 +160,7 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
-    let workers =
-        proxy::Parts { live, vault, metrics, access, clock, pace: proxy::Pace::default() };
+    let workers = proxy::Parts { live, vault, metrics, access, clock };
     let workers = proxy::Workers::spawn(sockets, &workers);
     let workers = workers.map_err(|source| ServeError::System { what: "the workers", source })?;
     let proxy = workers.addresses().to_vec();

@@ -30,6 +30,8 @@ mod support;
 mod telemetry;
 /// The house's own rules: imports, sizes, words, the map.
 mod tidy;
+/// TLS: certificates and their names, sessions, clients that prove who they are, swaps.
+mod tls;
 /// The life of a submission.
 mod vault;
 /// The life of a window.

@@ -9,7 +9,7 @@ use super::node::directory;
 use super::problem::Found;
 use super::{keys, names};
 use crate::snapshot::{Listener, Protocol};
-use crate::tls::{Client, Clients, Fault, Identity, Roots, Server, Terms, Verify, Version};
+use crate::tls::{Client, Clients, Fault, Identity, Name, Roots, Server, Terms, Verify, Version};
 
 /// The CAs of the system, read once if an upstream asks for them.
 #[derive(Default)]
@@ -104,19 +104,16 @@ pub(super) fn client(
         return None;
     }
     let identity = identity(&section, "certificate", base, found);
-    let verify = verify(&section, base, system, found)?;
-    let made = Client::new(&verify, identity.as_ref()).map_err(|fault| {
+    let verify = verify(&section, base, system, found);
+    let name = section.text("server_name", found).and_then(|typed| {
+        let help = format!("write {}", section.example("server_name"));
+        let parsed = Name::parse(typed.get_ref());
+        parsed.map_err(|fault| found.add(typed.span(), fault.to_string(), help)).ok()
+    });
+    let made = Client::new(&verify?, identity.as_ref(), name).map_err(|fault| {
         found.add(section.span(), fault.to_string(), "are the files whole?");
     });
-    let Some(name) = section.text("server_name", found) else { return made.ok() };
-    match made.ok()?.named(name.get_ref()) {
-        Ok(client) => Some(client),
-        Err(fault) => {
-            let help = format!("write {}", section.example("server_name"));
-            found.add(name.span(), fault.to_string(), help);
-            None
-        }
-    }
+    made.ok()
 }
 
 /// Whose word is taken for who a server is.

@@ -10,6 +10,7 @@ use super::roster::{Pool, Servers};
 use crate::clock::Clock;
 use crate::duty::Duty;
 use crate::limit;
+use crate::snapshot::Live;
 use crate::store::Store;
 use crate::store::embedded::StoreGauges;
 use crate::telemetry::metrics::{Metrics, Reload, ServerCounts, StoreFigures};
@@ -24,6 +25,7 @@ pub struct Gauges {
     store: Arc<dyn Store>,
     latency: Latency,
     clock: Clock,
+    live: Live,
     standing: watch::Receiver<Arc<Standing>>,
     reloads: Option<watch::Receiver<Option<Arc<Outcome>>>>,
 }
@@ -38,7 +40,8 @@ impl Gauges {
         reloads: Option<&Reloads>,
     ) -> Self {
         let (standing, reloads) = (handle.watch(), reloads.map(Reloads::watch));
-        Self { metrics, store, latency, clock, standing, reloads }
+        let live = handle.live();
+        Self { metrics, store, latency, clock, live, standing, reloads }
     }
 
     /// Works until the reconciler is gone.
@@ -73,6 +76,13 @@ impl Gauges {
         self.metrics.servers(counts(&standing.servers));
         self.metrics.generation(standing.generation);
         self.metrics.windows(by_state.to_vec(), standing.closed_cells as u64);
+        self.certificates();
+    }
+
+    fn certificates(&self) {
+        let site = Arc::clone(&self.live.snapshot().site);
+        let shown = site.tls.iter().flat_map(|tls| tls.certificates());
+        self.metrics.certificates(shown.map(|one| (one.name.clone(), one.not_after)));
     }
 
     fn reload(&mut self) {

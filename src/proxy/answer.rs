@@ -12,12 +12,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use super::body::{Body, FromClient, Upload};
 use super::deadline::Wait;
 use super::ending::Story;
 use super::head::{Bad, Judged};
+use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
 use crate::decide::retry_after::retry_after;
@@ -41,6 +41,13 @@ pub(super) const BARE_TIMEOUT: &[u8] =
 /// See [`BARE_MALFORMED`].
 pub(super) const BARE_TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// See [`BARE_MALFORMED`].
+pub(super) const BARE_OTHER_VERSION: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// For connections that there is no room for.
+pub(super) const BARE_BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
+    Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// What an answer of ours needs to know of who asks, kept while the head is given away.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +139,7 @@ impl Reply {
 
     /// Answers a request whose body nobody wanted. It is taken anyway, within bounds, so that the
     /// client reads the answer and not a reset; what is longer costs it the connection.
-    pub(super) fn finish(self, lane: &Rc<Lane>, story: Box<Story>, mut unread: Incoming) -> Acting {
+    pub(super) fn finish(self, lane: &Rc<Lane>, story: Box<Story>, mut unread: Inbound) -> Acting {
         if unread.is_end_stream() {
             return Box::pin(std::future::ready(self.send(lane, story)));
         }
@@ -153,7 +160,7 @@ impl Reply {
         unread: Upload,
     ) -> Acting {
         match unread {
-            Upload::Client(FromClient { incoming, .. }) => self.finish(lane, story, incoming),
+            Upload::Client(FromClient { inbound, .. }) => self.finish(lane, story, inbound),
             Upload::Bytes(_) | Upload::Boxed(_) => {
                 Box::pin(std::future::ready(self.send(lane, story)))
             }
@@ -175,7 +182,7 @@ impl Reply {
 }
 
 /// Takes what is left of a body; `false` if there was too much of it, or it took too long.
-async fn drain(lane: &Lane, body: &mut Incoming) -> bool {
+async fn drain(lane: &Lane, body: &mut Inbound) -> bool {
     let mut taken = 0;
     lane.clockwork.restart(Wait::Body, limit::LINGER);
     let ended = std::future::poll_fn(|cx| {
@@ -335,6 +342,15 @@ pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply
     let late = end == End::ClientBodyTimeout;
     let page = if late { PlainKind::Timeout } else { PlainKind::BadRequest };
     plain(snapshot, page, asker).ending(end)
+}
+
+/// The answer where too many requests are under way. It is made without looking at anything.
+pub(super) fn busy() -> Reply {
+    let text = Bytes::from_static(b"503 Service Unavailable\n");
+    Reply::new(StatusCode::SERVICE_UNAVAILABLE, Body::full(text))
+        .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+        .with(RETRY_AFTER, HeaderValue::from_static("5"))
+        .ending(End::ProxyOverload)
 }
 
 /// A small page, as HTML for who takes it and as a line of text for others.
