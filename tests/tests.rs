@@ -18,6 +18,8 @@ mod h2;
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
+/// Servers that come and go, by health checks, look-ups and operators.
+mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
 /// The contract that every store engine keeps.

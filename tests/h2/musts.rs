@@ -63,11 +63,7 @@ fn frames() -> Vec<Case> {
         ("HEADERS on 0", vec![get(0)], Goaway(&[PROTOCOL])),
         ("an even stream", vec![get(2)], Goaway(&[PROTOCOL])),
         ("PRIORITY on 0", vec![f(PRIORITY, 0, 0, priority(3))], Goaway(&[PROTOCOL])),
-        (
-            "PRIORITY of 4 bytes",
-            vec![f(PRIORITY, 0, 1, [0; 4]), get(1)],
-            Reset(&[FRAME_SIZE]),
-        ),
+        ("PRIORITY of 4 bytes", vec![f(PRIORITY, 0, 1, [0; 4]), get(1)], Reset(&[FRAME_SIZE])),
         ("PRIORITY on idle", vec![f(PRIORITY, 0, 3, priority(1)), get(1)], Fine),
         ("RST_STREAM on 0", vec![f(RST_STREAM, 0, 0, [0; 4])], Goaway(&[PROTOCOL])),
         ("RST_STREAM on idle", vec![f(RST_STREAM, 0, 1, [0; 4])], Goaway(&[PROTOCOL])),
