@@ -20,7 +20,12 @@ pub(super) fn care(upstream: &Section<'_>, found: &mut Found) -> Care {
     let care = Care {
         speaks: names::choice(upstream, "protocol", &spoken, found).unwrap_or_default(),
         balance: balance(upstream, found),
-        connections_max: whole(upstream, "connections_max", limit::CONNECTIONS_CEILING, found),
+        connections_max: whole(
+            upstream,
+            "connections_max",
+            limit::CONNECTIONS_CEILING as u64,
+            found,
+        ),
         queue_max: whole(upstream, "queue_max", limit::QUEUE_CEILING, found)
             .unwrap_or(limit::QUEUE_MAX),
         queue_timeout: timeout(upstream, "queue_timeout", limit::QUEUE_TIMEOUT, found),

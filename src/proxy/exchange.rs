@@ -363,6 +363,7 @@ impl Exchange {
                     (ForwardError::InDoubt, None)
                 }
                 Ok(Ok(response)) => return Ok((response, lease)),
+                Ok(Err(_)) if lease.is_in_doubt() => (ForwardError::InDoubt, None),
                 Ok(Err(mut error)) => {
                     let unsent = error.take_message().map(Box::new);
                     let fault = progress.and_then(|progress| progress.fault.get());

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, RETRY_AFTER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
@@ -17,6 +17,7 @@ use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::tempo::Tempo;
 use super::unanswered::ForwardError;
 use super::upgrade;
 use super::upstream::Lease;
@@ -103,7 +104,8 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     story.progress = Some(Rc::clone(&progress));
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
-    Upload::Client(FromClient { inbound, clockwork, progress, answer_timeout })
+    let tempo = Tempo::default();
+    Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
 fn finish(
@@ -158,12 +160,16 @@ pub(super) fn answered(
         return upgrade::accept(lane, story, parts, lease);
     }
     parts.version = Version::HTTP_11;
+    if lane.is_closing() {
+        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     story.answered(parts.status, End::Done);
     let answer = Answer {
         incoming,
         lease: Some(lease),
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
+        leave: story.leave(&parts),
     };
     Response::from_parts(parts, Body::upstream(answer).ending(story))
 }

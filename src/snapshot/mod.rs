@@ -4,6 +4,7 @@
 //! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
 //! second writer cannot be written.
 
+mod bounds;
 mod care;
 mod cells;
 mod health;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use bounds::{Limits, Pace};
 pub use care::{Balance, Care, Ejection, HashBy, Speaks};
-pub use cells::{Cells, Closure, Overrun};
+pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{

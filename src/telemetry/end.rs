@@ -11,8 +11,8 @@ pub enum End {
     ClientHeadTooLarge,
     /// The head was not complete in time: 408.
     ClientHeadTimeout,
-    /// The method, an expectation or the host on this connection is one we do not serve: 405, 417,
-    /// 421, 501.
+    /// The method, version, an expectation or the host on this connection is one we do not serve:
+    /// 405, 417, 421, 501, 505.
     ClientHeadUnsupported,
     /// The body's framing is broken: 400.
     ClientBodyMalformed,
@@ -36,8 +36,12 @@ pub enum End {
     ProxyQueueFull,
     /// No server of the upstream had a place in time: 503.
     ProxyQueueTimeout,
+    /// Too many requests are under way: 503.
+    ProxyOverload,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
+    /// A window outlasted a WebSocket, an event stream or a gRPC stream; its client was told so.
+    ProxyAnswerClosed,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
     /// No server of the upstream may be asked: 503.
@@ -56,13 +60,15 @@ pub enum End {
     UpstreamWaitMalformed,
     /// The server closed in the middle of the answer: the client's connection is cut too.
     UpstreamAnswerReset,
+    /// The framing of the answer's body is broken: the client's connection is cut too.
+    UpstreamAnswerMalformed,
     /// The answer paused for too long: the client's connection is cut too.
     UpstreamAnswerTimeout,
 }
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -79,7 +85,9 @@ impl End {
         Self::ProxyCaptureStore,
         Self::ProxyQueueFull,
         Self::ProxyQueueTimeout,
+        Self::ProxyOverload,
         Self::ProxyAnswerStop,
+        Self::ProxyAnswerClosed,
         Self::ProxyFault,
         Self::UpstreamConnectNone,
         Self::UpstreamConnectRefused,
@@ -89,6 +97,7 @@ impl End {
         Self::UpstreamWaitTimeout,
         Self::UpstreamWaitMalformed,
         Self::UpstreamAnswerReset,
+        Self::UpstreamAnswerMalformed,
         Self::UpstreamAnswerTimeout,
     ];
 
@@ -111,7 +120,9 @@ impl End {
             Self::ProxyCaptureStore => "proxy/capture/store",
             Self::ProxyQueueFull => "proxy/queue/full",
             Self::ProxyQueueTimeout => "proxy/queue/timeout",
+            Self::ProxyOverload => "proxy/overload",
             Self::ProxyAnswerStop => "proxy/answer/stop",
+            Self::ProxyAnswerClosed => "proxy/answer/closed",
             Self::ProxyFault => "proxy/fault",
             Self::UpstreamConnectNone => "upstream/connect/none",
             Self::UpstreamConnectRefused => "upstream/connect/refused",
@@ -121,6 +132,7 @@ impl End {
             Self::UpstreamWaitTimeout => "upstream/wait/timeout",
             Self::UpstreamWaitMalformed => "upstream/wait/malformed",
             Self::UpstreamAnswerReset => "upstream/answer/reset",
+            Self::UpstreamAnswerMalformed => "upstream/answer/malformed",
             Self::UpstreamAnswerTimeout => "upstream/answer/timeout",
         }
     }

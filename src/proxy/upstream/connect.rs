@@ -12,10 +12,12 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::super::gather::Gather;
+use super::super::wire::Asked;
 use super::lease::{Carrier, Exclusive, Lease};
 use super::server::{Held, Server};
 use super::session::Session;
 use super::stream::Stream;
+use super::watch::Watch;
 use crate::addr::ServerAddr;
 use crate::addr::proxy_protocol::{self, Ends};
 use crate::limit;
@@ -201,15 +203,17 @@ async fn open(server: Rc<Server>, manner: Rc<Manner>) {
 async fn begin_http1(stream: Stream, epoch: u32) -> io::Result<Exclusive> {
     let mut builder = http1::Builder::new();
     builder.max_headers(limit::HEAD_FIELDS_MAX).max_header_size(limit::HEAD_BYTES_MAX);
-    let handshake = builder.handshake(TokioIo::new(Gather(stream))).await;
+    let asked = Rc::<Asked>::default();
+    let watched = Watch::new(Gather(stream), Rc::clone(&asked));
+    let handshake = builder.handshake(TokioIo::new(watched)).await;
     let (requests, mut driver) = handshake.map_err(io::Error::other)?;
     let (give, socket) = oneshot::channel();
     // The task ends with its connection: it is owned by the `SendRequest` in the lease.
     tokio::task::spawn_local(async move {
         if (&mut driver).await.is_ok() {
             let parts = driver.into_parts();
-            let _ = give.send((parts.io.into_inner().0, parts.read_buf));
+            let _ = give.send((parts.io.into_inner().into_inner().0, parts.read_buf));
         }
     });
-    Ok(Exclusive { requests, socket, epoch })
+    Ok(Exclusive { requests, asked, socket, epoch })
 }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::super::body::Upload;
+use super::super::wire::Asked;
 use super::server::{Held, Server};
 use super::session::InUse;
 use super::stream::Stream;
@@ -39,6 +40,8 @@ pub(super) enum Carrier {
 /// A connection that carries one request at a time.
 pub(super) struct Exclusive {
     pub(super) requests: SendRequest<Upload>,
+    /// What was asked, by which the server's bytes are judged.
+    pub(super) asked: Rc<Asked>,
     pub(super) socket: oneshot::Receiver<(Stream, Bytes)>,
     /// The manner of the server when it was made.
     pub(super) epoch: u32,
@@ -52,7 +55,7 @@ impl Exclusive {
 
     /// Whether none can.
     pub(super) fn is_closed(&self) -> bool {
-        self.requests.is_closed()
+        self.requests.is_closed() || self.asked.fault().is_some()
     }
 }
 
@@ -66,6 +69,7 @@ impl Lease {
     ) -> impl Future<Output = Answered> + use<> {
         let (alone, shared) = match &mut self.carrier {
             Carrier::Exclusive { connection, .. } => {
+                connection.asked.ask(request.method());
                 (Some(connection.requests.try_send_request(request)), None)
             }
             Carrier::Shared(stream) => {
@@ -90,6 +94,14 @@ impl Lease {
     /// The server that it leads to.
     pub(in crate::proxy) fn server(&self) -> &Rc<Server> {
         self.held.server()
+    }
+
+    /// Whether the server's bytes can be read in two ways.
+    pub(in crate::proxy) fn is_in_doubt(&self) -> bool {
+        match &self.carrier {
+            Carrier::Exclusive { connection, .. } => connection.asked.fault().is_some(),
+            Carrier::Shared(_) => false,
+        }
     }
 
     /// Whether it is a stream among others, which the server may refuse for all of them.

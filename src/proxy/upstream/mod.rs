@@ -16,6 +16,7 @@ mod pool;
 mod server;
 mod session;
 mod stream;
+mod watch;
 mod way;
 
 pub(super) use connect::{ConnectError, Purpose};
