@@ -44,6 +44,13 @@ pub(super) const BARE_TIMEOUT: &[u8] =
 pub(super) const BARE_TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
+/// See [`BARE_MALFORMED`].
+pub(super) const BARE_OTHER_VERSION: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// For connections that there is no room for.
+pub(super) const BARE_BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
+    Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 /// What an answer of ours needs to know of who asks, kept while the head is given away.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asker {
@@ -324,6 +331,15 @@ pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply
     let late = end == End::ClientBodyTimeout;
     let page = if late { PlainKind::Timeout } else { PlainKind::BadRequest };
     plain(snapshot, page, asker).ending(end)
+}
+
+/// The answer where too many requests are under way. It is made without looking at anything.
+pub(super) fn busy() -> Reply {
+    let text = Bytes::from_static(b"503 Service Unavailable\n");
+    Reply::new(StatusCode::SERVICE_UNAVAILABLE, Body::full(text))
+        .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+        .with(RETRY_AFTER, HeaderValue::from_static("5"))
+        .ending(End::ProxyOverload)
 }
 
 /// A small page, as HTML for who takes it and as a line of text for others.

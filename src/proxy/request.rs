@@ -9,6 +9,7 @@ use http::{Request, Response};
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
+use super::caller::Caller;
 use super::ending::Story;
 use super::head::Judged;
 use super::inbound::Inbound;
@@ -55,9 +56,9 @@ fn act(
 ) -> Act<impl Future<Output = Response<Body>> + use<>> {
     lane.begin();
     let current = lane.link.worker.current();
-    let from = head::client(lane, &current, &request);
-    let mut story = Story::begin(lane, from.0, &request);
-    let judged = match head::judge(lane, Rc::clone(&current), from, &request) {
+    let caller = Caller::of(lane, &current, &request);
+    let mut story = Story::begin(lane, caller.client, &request);
+    let judged = match head::judge(lane, Rc::clone(&current), caller, &request) {
         Ok(judged) => judged,
         Err(bad) => {
             lane.close_after_answer();
@@ -66,6 +67,10 @@ fn act(
         }
     };
     story.judged(&judged);
+    if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
+        lane.close_after_answer();
+        return Act::Other(answer::busy().finish(lane, story, request.into_body()));
+    }
     let reply = match judged.verdict {
         Verdict::Forward => {
             return match forward::start(lane, judged, story, request) {

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::end::End;
+use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
@@ -111,6 +112,11 @@ impl Shard {
         bump(&self.worker.closed, 1);
     }
 
+    /// A TLS handshake with a client ended.
+    pub fn handshake(&self, went: Handshake) {
+        bump(&self.worker.handshakes[went as usize], 1);
+    }
+
     /// A client connection speaks HTTP/2.
     pub fn h2_opened(&self) {
         bump(&self.worker.h2_connections, 1);
@@ -197,6 +203,7 @@ pub(super) struct WorkerCells {
     pub(super) closed: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
+    pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) h2_connections: AtomicU64,
     pub(super) h2_streams: AtomicU64,
     /// In, out.
