@@ -19,6 +19,7 @@ use super::head::{Judged, MALFORMED};
 use super::hop::{self, Switch};
 use super::lane::Lane;
 use super::request::Acting;
+use super::rewrite;
 use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
@@ -121,7 +122,9 @@ pub(super) fn start(
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
     let switch = upgrade::wanted(&judged, &parts);
-    if hop::up(&mut parts.headers, lane, &judged, switch).is_err() {
+    if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
+        || rewrite::up(&mut parts, judged.rules(), &story).is_err()
+    {
         lane.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
         return Err(reply.finish(lane, story, incoming));
@@ -163,7 +166,9 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
-    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err() {
+    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
+        || rewrite::up(&mut parts, judged.rules(), &story).is_err()
+    {
         lane.close_after_answer();
         return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
@@ -376,6 +381,7 @@ pub(super) fn answered(
     story.first_byte = Some(story.elapsed());
     let (mut parts, incoming) = response.into_parts();
     hop::down(&mut parts.headers, judged.site().via.as_ref());
+    rewrite::down(&mut parts, judged.rules(), &story);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
     }

@@ -14,7 +14,7 @@ use super::lane::Lane;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::decide::{
-    Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+    Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
@@ -143,6 +143,7 @@ pub(super) fn judge<B>(
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
+        redirects: rules.map_or(Redirects::default(), redirects),
     };
     let ask = Ask {
         method: request.method(),
@@ -159,7 +160,8 @@ pub(super) fn judge<B>(
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
-        | Verdict::Refuse(_) => verdict,
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => verdict,
     };
     let verdict = match (verdict, rules) {
         (Verdict::Own | Verdict::Refuse(_), _) => verdict,
@@ -172,6 +174,13 @@ pub(super) fn judge<B>(
     let closure = closure.cloned();
     drop(scratch);
     Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields })
+}
+
+fn redirects(rules: &RouteRules) -> Redirects {
+    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
+        to_https: edge.https.is_some(),
+        elsewhere: edge.redirect.is_some(),
+    })
 }
 
 /// The one host that a request names (RFC 9112 §3.2).

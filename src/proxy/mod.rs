@@ -27,6 +27,7 @@ mod pace;
 mod proxy_protocol;
 mod request;
 mod resume;
+mod rewrite;
 mod socket;
 mod upgrade;
 mod upstream;

@@ -5,6 +5,7 @@
 //! second writer cannot be written.
 
 mod cells;
+pub mod edge;
 mod health;
 mod roster;
 mod site;
