@@ -5,10 +5,13 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{keys, names};
+use super::{keys, names, quantity};
 use crate::addr::canonical_host;
+use crate::limit;
 use crate::route::{PathPattern, path};
-use crate::snapshot::edge::{EdgeRules, Edit, PathRule, Redirect, Template, Value, Variable};
+use crate::snapshot::edge::{
+    Coding, Compression, EdgeRules, Edit, PathRule, Redirect, Template, Value, Variable,
+};
 
 /// Fields that say where a message ends or belong to one hop: changing them would break both.
 const OURS: [&str; 13] = [
@@ -27,6 +30,22 @@ const OURS: [&str; 13] = [
     "upgrade",
 ];
 
+/// What is compressed unless a route says otherwise: text by another name, mostly.
+const TYPES: [&str; 12] = [
+    "text/*",
+    "application/javascript",
+    "application/json",
+    "application/ld+json",
+    "application/manifest+json",
+    "application/problem+json",
+    "application/wasm",
+    "application/xhtml+xml",
+    "application/xml",
+    "application/rss+xml",
+    "application/atom+xml",
+    "image/svg+xml",
+];
+
 /// Reads what a route changes; none if it changes nothing.
 pub(super) fn rules(
     route: &Section<'_>,
@@ -41,6 +60,7 @@ pub(super) fn rules(
         redirect: redirect(route, found),
         https: route.flag("https_redirect", found).unwrap_or(false).then_some(None),
         hsts: hsts(route, found),
+        compression: compression(route, found),
     };
     (rules != EdgeRules::default()).then(|| Box::new(rules))
 }
@@ -255,4 +275,59 @@ fn hsts(route: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
         return None;
     }
     HeaderValue::from_str(typed.get_ref()).ok()
+}
+
+/// What is compressed: nothing, unless the section is there.
+fn compression(route: &Section<'_>, found: &mut Found) -> Option<Compression> {
+    let section = route.section("compression", &keys::COMPRESSION, found);
+    let bytes_min = quantity::size(
+        &section,
+        "bytes_min",
+        limit::COMPRESSION_BYTES_MIN,
+        limit::COMPRESSION_BYTES_MIN_CEILING,
+        found,
+    );
+    let codings = codings(&section, found);
+    let types = section.texts("types", found).map(|types| {
+        types.iter().for_each(|kind| check_type(kind, &section, found));
+        types.into_iter().map(|kind| kind.into_inner().to_ascii_lowercase()).collect()
+    });
+    let types = types.unwrap_or_else(|| TYPES.map(str::to_owned).to_vec());
+    route.has("compression").then_some(Compression { codings, types, bytes_min })
+}
+
+fn codings(section: &Section<'_>, found: &mut Found) -> Vec<Coding> {
+    const ALL: [Coding; 3] = [Coding::Zstd, Coding::Brotli, Coding::Gzip];
+    let Some(typed) = section.texts("algorithms", found) else { return ALL.to_vec() };
+    names::each_once(&typed, found);
+    if typed.is_empty() {
+        let help = format!("write {}", section.example("algorithms"));
+        found.add(section.place("algorithms"), "there is nothing to compress with", help);
+    }
+    let mut codings = Vec::new();
+    for name in typed {
+        match ALL.iter().find(|coding| coding.name() == name.get_ref()) {
+            Some(coding) => codings.push(*coding),
+            None => {
+                let what = format!("there is no compression `{}`", name.get_ref());
+                found.add(name.span(), what, "possible are \"zstd\", \"br\" and \"gzip\"");
+            }
+        }
+    }
+    codings
+}
+
+/// `text/css`, or `text/*`.
+fn check_type(typed: &Text, section: &Section<'_>, found: &mut Found) {
+    let fits = typed.get_ref().split_once('/').is_some_and(|(family, kind)| {
+        let word = |word: &str| {
+            !word.is_empty()
+                && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        };
+        word(family) && (kind == "*" || word(kind))
+    });
+    if !fits {
+        let what = format!("`{}` is not a type of a body", typed.get_ref());
+        found.add(typed.span(), what, format!("write {}", section.example("types")));
+    }
 }

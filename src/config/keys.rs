@@ -213,6 +213,7 @@ pub const ROUTE: Keys = many(
         key("hsts", "\"max-age=31536000; includeSubDomains\""),
         key("request_headers", "{ set = { x-real-ip = \"{client}\" } }"),
         key("response_headers", "{ remove = [\"server\"] }"),
+        key("compression", "{ algorithms = [\"zstd\", \"br\", \"gzip\"] }"),
     ],
 );
 
@@ -246,6 +247,16 @@ pub const RESPONSE_HEADERS: Keys = once(
     ],
 );
 
+/// `[route.compression]`.
+pub const COMPRESSION: Keys = once(
+    "route.compression",
+    &[
+        key("algorithms", "[\"zstd\", \"br\", \"gzip\"]"),
+        key("types", "[\"text/*\", \"application/json\"]"),
+        key("bytes_min", "\"1KiB\""),
+    ],
+);
+
 /// `[route.forms]`.
 pub const FORMS: Keys = once(
     "route.forms",
@@ -262,7 +273,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 24] = [
+pub const ALL: [&Keys; 25] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -286,5 +297,6 @@ pub const ALL: [&Keys; 24] = [
     &REDIRECT,
     &REQUEST_HEADERS,
     &RESPONSE_HEADERS,
+    &COMPRESSION,
     &FORMS,
 ];

@@ -19,7 +19,7 @@ use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
-use crate::snapshot::edge::EdgeRules;
+use crate::snapshot::edge::{Coding, EdgeRules};
 use crate::telemetry::access::Record;
 use crate::telemetry::end::End;
 use crate::telemetry::shard::{Ended, InFlight};
@@ -72,6 +72,8 @@ pub(super) struct Visible {
     pub host: HeaderValue,
     /// What browsers are told to remember, by `https` alone.
     pub hsts: Option<HeaderValue>,
+    /// The coding that the client takes best, if the route compresses.
+    pub coding: Option<Coding>,
 }
 
 /// How much of the answer was given.
@@ -130,12 +132,20 @@ impl Story {
             scheme: judged.scheme,
             host: host.unwrap_or(HeaderValue::from_static("")),
             hsts: edge.hsts.clone().filter(|_| judged.scheme == Scheme::Https),
+            coding: None,
         }
     }
 
     /// The address that the visitor sees; none on routes that change nothing.
     pub(super) fn visible(&self) -> Option<&Visible> {
         self.visible.as_deref()
+    }
+
+    /// The client takes this coding.
+    pub(super) fn takes(&mut self, coding: Option<Coding>) {
+        if let Some(visible) = &mut self.visible {
+            visible.coding = coding;
+        }
     }
 
     /// Its number on this worker.

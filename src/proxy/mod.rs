@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod caller;
 mod capture;
+mod compress;
 mod confirm;
 mod conn;
 mod deadline;

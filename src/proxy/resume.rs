@@ -229,7 +229,7 @@ impl Delivery {
         &self,
         sending: &Sending,
         jar: Option<HeaderValue>,
-        story: &Story,
+        story: &mut Story,
     ) -> Result<Request<Upload>, Unsendable> {
         let head = &sending.record().head;
         let mut headers = self.parts.headers.clone();

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, request,
 
 use super::answer::{self, Asker, Reply};
 use super::body::Body;
+use super::compress::{self, Doing};
 use super::ending::Story;
 use super::head::{Judged, Scheme};
 use crate::decide::Leads;
@@ -28,12 +29,16 @@ pub(super) struct Unfit;
 pub(super) fn up(
     parts: &mut request::Parts,
     rules: &RouteRules,
-    story: &Story,
+    story: &mut Story,
 ) -> Result<(), Unfit> {
     let Some(edge) = rules.edge.as_deref() else { return Ok(()) };
+    if let Some(compression) = &edge.compression {
+        story.takes(compress::choose(&parts.headers, &compression.codings));
+    }
     if let Some(rule) = &edge.path {
-        inner(&mut parts.uri, rule)?;
-        if rule.to.is_empty()
+        let changed = inner(&mut parts.uri, rule)?;
+        if changed
+            && rule.to.is_empty()
             && let Ok(prefix) = HeaderValue::from_str(&rule.from)
         {
             parts.headers.insert(FORWARDED_PREFIX, prefix);
@@ -51,9 +56,9 @@ pub(super) fn up(
     Ok(())
 }
 
-/// Makes a server's head into what the visitor sees.
-pub(super) fn down(parts: &mut response::Parts, rules: &RouteRules, story: &Story) {
-    let Some(edge) = rules.edge.as_deref() else { return };
+/// Makes a server's head into what the visitor sees, and tells what is to be done with the body.
+pub(super) fn down(parts: &mut response::Parts, rules: &RouteRules, story: &Story) -> Doing {
+    let Some(edge) = rules.edge.as_deref() else { return Doing::Nothing };
     if edge.path.is_some() || edge.host.is_some() {
         outer_location(&mut parts.headers, edge, rules, story);
     }
@@ -68,6 +73,9 @@ pub(super) fn down(parts: &mut response::Parts, rules: &RouteRules, story: &Stor
         parts.headers.remove(STRICT_TRANSPORT_SECURITY);
     }
     with_hsts(&mut parts.headers, story);
+    let Some(compression) = &edge.compression else { return Doing::Nothing };
+    let chosen = story.visible().and_then(|visible| visible.coding);
+    compress::prepare(parts, compression, chosen)
 }
 
 /// Adds what the route wants browsers to remember of `https`, to an answer of anybody's.
@@ -166,16 +174,17 @@ fn apply(headers: &mut HeaderMap, edit: &Edit, value: Option<HeaderValue>) {
     }
 }
 
-/// The path that servers know in place of the visitor's; the query stays.
+/// The path that servers know in place of the visitor's; the query stays. Tells whether the rule
+/// was about it.
 ///
 /// What is left of the raw path behind the prefix goes up as it was sent, but only if it means what
 /// was matched: of `/app/../app/x` it does not, and the canonical form is sent instead.
-fn inner(uri: &mut Uri, rule: &PathRule) -> Result<(), Unfit> {
+fn inner(uri: &mut Uri, rule: &PathRule) -> Result<bool, Unfit> {
     let raw = uri.path();
     let (mut matched, mut alone) = (String::new(), String::new());
     let matched = canonical(raw, &mut matched).map_err(|_| Unfit)?.path;
     // A path of the route that the rule is not about.
-    let Some(rest) = PathRule::below(matched, &rule.from) else { return Ok(()) };
+    let Some(rest) = PathRule::below(matched, &rule.from) else { return Ok(false) };
     let rest = if rest.is_empty() { "/" } else { rest };
     let as_sent = PathRule::below(raw, &rule.from).map(|rest| match rest.trim_start_matches('/') {
         "" => "/",
@@ -189,7 +198,7 @@ fn inner(uri: &mut Uri, rule: &PathRule) -> Result<(), Unfit> {
     let mut parts = std::mem::take(uri).into_parts();
     parts.path_and_query = Some(target);
     *uri = Uri::from_parts(parts).map_err(|_| Unfit)?;
-    Ok(())
+    Ok(true)
 }
 
 /// A `Location` below what servers know becomes one that the visitor can ask for. What begins with

@@ -22,6 +22,41 @@ pub struct EdgeRules {
     pub https: Option<Option<u16>>,
     /// `Strict-Transport-Security` over `https`.
     pub hsts: Option<HeaderValue>,
+    /// Whether bodies of answers are compressed.
+    pub compression: Option<Compression>,
+}
+
+/// Which bodies are compressed, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// What clients may choose from; among equals the first.
+    pub codings: Vec<Coding>,
+    /// Types of bodies: `text/css`, or `text/*` for a family.
+    pub types: Vec<String>,
+    /// Bodies that are known to be smaller stay as they are.
+    pub bytes_min: u64,
+}
+
+/// A content coding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Coding {
+    /// RFC 8878.
+    Zstd,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 1952.
+    Gzip,
+}
+
+impl Coding {
+    /// As it stands in `Content-Encoding`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
 }
 
 /// One change of a head's fields.

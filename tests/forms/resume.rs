@@ -358,7 +358,7 @@ fn what_was_kept_goes_where_a_live_form_would_go() {
     browser.send(&receipt);
     let requests = stage.origin.requests();
     let targets: Vec<_> = requests.iter().map(|seen| (seen.method(), seen.target())).collect();
-    assert_eq!(targets, [("GET", "/inner"), ("POST", "/inner")]);
+    assert_eq!(targets, [("GET", "/form?step=2"), ("POST", "/inner")]);
     assert!(requests.iter().all(|seen| seen.field("x-host") == seen.field("x-forwarded-host")));
     assert_eq!(requests[1].text(), "name=Ada&csrf_token=fresh");
 }
