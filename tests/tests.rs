@@ -12,22 +12,30 @@ mod demo;
 mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
+/// HTTP/2 over the wire, gRPC and WebSocket on it.
+mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
+/// Servers that come and go, by health checks, look-ups and operators.
+mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
 /// The contract that every store engine keeps.
 mod store;
 /// Switches as fast as they go, under visitors.
 mod storm;
+/// HTTP/1 to the letter, and what hostile or idle clients cost.
+mod strict;
 /// Origins, proxies and clients that the tests are told with.
 mod support;
 /// Access lines and metrics.
 mod telemetry;
 /// The house's own rules: imports, sizes, words, the map.
 mod tidy;
+/// TLS: certificates and their names, sessions, clients that prove who they are, swaps.
+mod tls;
 /// The life of a submission.
 mod vault;
 /// The life of a window.

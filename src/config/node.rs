@@ -11,9 +11,9 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, Token, keys, names, quantity};
+use super::{AdminRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, ForwardedBy, Listener, LogTarget, Protocol};
+use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -31,7 +31,8 @@ pub(super) struct Node {
     pub(super) store_dir: PathBuf,
     pub(super) access_target: LogTarget,
     pub(super) access_format: AccessFormat,
-    pub(super) connections_max: usize,
+    pub(super) limits: Limits,
+    pub(super) pace: Pace,
     pub(super) drain: Duration,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
@@ -43,12 +44,10 @@ impl Node {
     pub(super) fn read(file: &Section<'_>, base: &Path, found: &mut Found) -> Self {
         let node = file.section("node", &keys::NODE, found);
         let listen = file.section("listen", &keys::LISTEN, found);
-        let limits = file.section("limits", &keys::LIMITS, found);
         let window = file.section("window", &keys::WINDOW, found);
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
-        let connections = limits.whole("connections", 1..=limit::CONNECTIONS_CEILING, found);
         let drain = quantity::duration(
             &window,
             "drain",
@@ -70,9 +69,8 @@ impl Node {
             store_dir: store(file, base, found),
             access_target,
             access_format,
-            connections_max: connections
-                .and_then(|count| usize::try_from(count).ok())
-                .unwrap_or(limit::CONNECTIONS_MAX),
+            limits: limits::limits(file, found),
+            pace: limits::pace(file, found),
             drain,
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),

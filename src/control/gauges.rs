@@ -6,11 +6,14 @@ use tokio::sync::watch;
 
 use super::command::{Handle, Standing};
 use super::reload::{Outcome, Reloads, Verdict};
+use super::roster::{Pool, Servers};
 use crate::clock::Clock;
+use crate::duty::Duty;
 use crate::limit;
+use crate::snapshot::Live;
 use crate::store::Store;
 use crate::store::embedded::StoreGauges;
-use crate::telemetry::metrics::{Metrics, Reload, StoreFigures};
+use crate::telemetry::metrics::{Metrics, Reload, ServerCounts, StoreFigures};
 use crate::window::state::State;
 
 /// How long the store's commits took.
@@ -22,6 +25,7 @@ pub struct Gauges {
     store: Arc<dyn Store>,
     latency: Latency,
     clock: Clock,
+    live: Live,
     standing: watch::Receiver<Arc<Standing>>,
     reloads: Option<watch::Receiver<Option<Arc<Outcome>>>>,
 }
@@ -36,7 +40,8 @@ impl Gauges {
         reloads: Option<&Reloads>,
     ) -> Self {
         let (standing, reloads) = (handle.watch(), reloads.map(Reloads::watch));
-        Self { metrics, store, latency, clock, standing, reloads }
+        let live = handle.live();
+        Self { metrics, store, latency, clock, live, standing, reloads }
     }
 
     /// Works until the reconciler is gone.
@@ -68,8 +73,16 @@ impl Gauges {
         let count = |state| standing.windows.iter().filter(|w| w.state == state).count() as u64;
         let states = [State::Draining, State::Closed, State::Overrun];
         let by_state = states.map(|state| (state.name(), count(state)));
+        self.metrics.servers(counts(&standing.servers));
         self.metrics.generation(standing.generation);
         self.metrics.windows(by_state.to_vec(), standing.closed_cells as u64);
+        self.certificates();
+    }
+
+    fn certificates(&self) {
+        let site = Arc::clone(&self.live.snapshot().site);
+        let shown = site.tls.iter().flat_map(|tls| tls.certificates());
+        self.metrics.certificates(shown.map(|one| (one.name.clone(), one.not_after)));
     }
 
     fn reload(&mut self) {
@@ -97,4 +110,23 @@ impl Gauges {
             failures: latency.failures,
         });
     }
+}
+
+fn counts(servers: &Servers) -> Vec<(Arc<str>, ServerCounts)> {
+    let of = |pool: &Pool| {
+        let mut counts = ServerCounts::default();
+        for server in &pool.servers {
+            for place in &server.places {
+                let count = match server.duty() {
+                    Duty::Ready if place.health.is_well() => &mut counts.ready,
+                    Duty::Ready => &mut counts.unhealthy,
+                    Duty::Drain => &mut counts.drain,
+                    Duty::Maint => &mut counts.maint,
+                };
+                *count += 1;
+            }
+        }
+        (Arc::clone(&pool.name), counts)
+    };
+    servers.pools().iter().map(of).collect()
 }

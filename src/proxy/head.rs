@@ -114,6 +114,16 @@ impl Bad {
 /// A head that could be read in two ways, or not at all.
 pub(super) const MALFORMED: Bad = Bad::request(End::ClientHeadMalformed);
 
+/// A tunnel to where there is none.
+pub(super) const NO_TUNNEL: Bad = Bad::unsupported(StatusCode::NOT_IMPLEMENTED);
+
+/// More fields than [`limit::HEAD_FIELDS_MAX`].
+const TOO_MANY_FIELDS: Bad = Bad {
+    status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    page: PlainKind::TooLarge,
+    end: End::ClientHeadTooLarge,
+};
+
 /// Judges a request by one snapshot.
 pub(super) fn judge<B>(
     lane: &Lane,
@@ -122,10 +132,17 @@ pub(super) fn judge<B>(
     request: &Request<B>,
 ) -> Result<Judged, Bad> {
     let host = host_of(request)?;
+    if request.headers().len() > limit::HEAD_FIELDS_MAX {
+        // In HTTP/1.1, hyper has counted.
+        return Err(TOO_MANY_FIELDS);
+    }
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
-    let path = path_of(request, path_scratch)?;
+    if lane.link.proved.as_ref().is_some_and(|proved| proved.is_misdirected(canonical)) {
+        return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
+    }
+    let path = path_of(request, current.snapshot.site.limits.target_bytes, path_scratch)?;
     let fields = Fields::of(request.headers());
     if fields.any(Fields::EXPECT) {
         check_expectation(lane, request.headers())?;
@@ -183,8 +200,22 @@ fn redirects(rules: &RouteRules) -> Redirects {
     })
 }
 
+/// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
+/// served whatever it costs, since its refusal would send this node's visitors to the others.
+pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
+    match judged.verdict {
+        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
+        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
+            !judged.site().probes.iter().any(|probe| probe == request.uri().path())
+        }
+    }
+}
+
 /// The one host that a request names (RFC 9112 §3.2).
-fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+    if request.uri().scheme().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(MALFORMED);
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
@@ -202,12 +233,22 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     }
 }
 
-fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Canonical<'a>, Bad> {
+pub(super) fn path_of<'a, B>(
+    request: &'a Request<B>,
+    target_max: usize,
+    scratch: &'a mut String,
+) -> Result<Canonical<'a>, Bad> {
     let target = request.uri();
     let length = target.path_and_query().map_or(0, |target| target.as_str().len());
-    if length > limit::TARGET_BYTES_MAX {
+    if length > target_max {
         let status = StatusCode::URI_TOO_LONG;
         return Err(Bad { status, page: PlainKind::TooLarge, end: End::ClientHeadTooLarge });
+    }
+    if request.extensions().get::<h2::ext::Protocol>().is_some()
+        && request.method() == Method::CONNECT
+    {
+        // RFC 9220 §3 has it for what RFC 8441 left open: a protocol that is not spoken here.
+        return Err(Bad::unsupported(StatusCode::NOT_IMPLEMENTED));
     }
     if request.method() == Method::CONNECT || target.path() == "*" {
         // CONNECT has no path, and `OPTIONS *` speaks to the proxy, which offers nothing there.

@@ -17,6 +17,9 @@ use crate::snapshot::ForwardedBy;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+/// RFC 9440 §2.2.
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -54,7 +57,11 @@ pub(super) fn up(
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     if fields.any(Fields::FOREIGN) {
-        take_foreign(headers);
+        take_foreign(headers, judged.said.is_some());
+    }
+    if let Some(certificate) = lane.link.proved.as_ref().and_then(|p| p.certificate.as_ref()) {
+        headers.insert(CLIENT_CERT, certificate.clone());
+        headers.remove(CLIENT_CERT_CHAIN);
     }
     if fields.any(Fields::COOKIE) {
         take_our_cookie(headers);
@@ -147,11 +154,15 @@ fn take_rest(headers: &mut HeaderMap) {
     }
 }
 
-/// Fields that only we may send, and fields that servers read as others (`x_forwarded_for`).
-fn take_foreign(headers: &mut HeaderMap) {
+/// Fields that only we may send, and fields that servers read as others (`x_forwarded_for`). A
+/// balancer in front that is trusted may tell of the certificate that was shown to it.
+fn take_foreign(headers: &mut HeaderMap, trusted: bool) {
     let foreign = |name: &&HeaderName| {
         let name = name.as_str();
-        name.starts_with("intermission-") || memchr::memchr(b'_', name.as_bytes()).is_some()
+        let certificate = name == CLIENT_CERT || name == CLIENT_CERT_CHAIN;
+        certificate && !trusted
+            || name.starts_with("intermission-")
+            || memchr::memchr(b'_', name.as_bytes()).is_some()
     };
     let names: Vec<HeaderName> = headers.keys().filter(foreign).cloned().collect();
     for name in names {
@@ -290,6 +301,9 @@ fn forwarded(lane: &Lane, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
     let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
     let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());
     let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown"));
-    *known = Some((host.clone(), scheme, value.clone()));
+    // A copy: the value itself is a part of the buffer that the head was read into, which would live
+    // as long as the connection.
+    let host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or(value.clone());
+    *known = Some((host, scheme, value.clone()));
     value
 }

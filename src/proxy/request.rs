@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
 use super::caller::Caller;
 use super::ending::Story;
 use super::head::Judged;
+use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
 use super::{capture, forward, head, own, resume, rewrite};
@@ -39,7 +39,7 @@ enum Act<F> {
 /// | 5 | end    | the answer's body drops the [`Story`]             | -                     |
 pub(super) fn serve(
     lane: &Rc<Lane>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let act = act(lane, request);
     async move {
@@ -52,7 +52,7 @@ pub(super) fn serve(
 
 fn act(
     lane: &Rc<Lane>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> Act<impl Future<Output = Response<Body>> + use<>> {
     lane.begin();
     let current = lane.link.worker.current();
@@ -67,6 +67,10 @@ fn act(
         }
     };
     story.judged(&judged);
+    if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
+        lane.close_after_answer();
+        return Act::Other(answer::busy().finish(lane, story, request.into_body()));
+    }
     let reply = match judged.verdict {
         Verdict::Forward => {
             return match forward::start(lane, judged, story, request) {
@@ -106,7 +110,7 @@ async fn look(
     lane: Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
     if judged.otherwise == Verdict::Forward {

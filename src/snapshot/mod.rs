@@ -4,6 +4,7 @@
 //! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
 //! second writer cannot be written.
 
+mod bounds;
 mod cells;
 pub mod edge;
 mod health;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use cells::{Cells, Closure, Overrun};
+pub use bounds::{Limits, Pace};
+pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{

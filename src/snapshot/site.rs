@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds::{Limits, Pace};
 use super::edge::EdgeRules;
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
@@ -64,8 +65,10 @@ pub struct Site {
     pub tls: Option<tls::Server>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
-    /// Client connections on this node.
-    pub connections_max: usize,
+    /// How much a client may send, and how many there may be.
+    pub limits: Limits,
+    /// How long is waited for a client.
+    pub pace: Pace,
     /// The page's name for the operator: "Example Ltd".
     pub operator: String,
 }

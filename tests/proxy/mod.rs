@@ -12,11 +12,15 @@ mod forward;
 mod head;
 /// What belongs to one hop, and what this hop adds.
 mod hop;
+/// What does not end by itself, in maintenance.
+mod lasting;
 /// How long clients may take, and how much they may send.
 mod limits;
 /// A node's data plane in front of an origin.
 pub(crate) mod node;
 /// Stopping: what finishes, what closes at once, what is cut.
 mod stop;
+/// What a handshake may take.
+mod tls;
 /// WebSocket.
 mod tunnel;

@@ -1,6 +1,7 @@
 //! The metrics of the process: what control tells of it, and the sums over all workers' counters.
 
 mod exposition;
+mod servers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use super::shard::{
 use crate::clock::Wall;
 
 pub use exposition::{NAMES, Named};
+pub use servers::ServerCounts;
 
 /// The metrics of the process. Clones are the same metrics.
 #[derive(Clone, Default)]
@@ -36,7 +38,10 @@ struct Told {
     reloads: [u64; 2],
     reloaded_at: Option<Wall>,
     store: StoreFigures,
+    servers: servers::ServerFigures,
     access: Option<AccessLog>,
+    /// When each certificate ends to be valid, in seconds since the epoch, by its name.
+    certificates: BTreeMap<String, u64>,
 }
 
 /// How a reload went.
@@ -145,6 +150,18 @@ impl Metrics {
         let mut told = lock(&self.0.told);
         told.windows = by_state;
         told.closed_cells = closed_cells;
+    }
+
+    /// The certificates that visitors are shown: first name, and when it ends to be valid. Of
+    /// several with one name, such as for two kinds of keys, the one that ends first is told.
+    pub fn certificates(&self, shown: impl Iterator<Item = (String, Wall)>) {
+        let mut ends = BTreeMap::new();
+        for (name, end) in shown {
+            let secs = u64::try_from(end.secs()).unwrap_or_default();
+            let first = ends.entry(name).or_insert(secs);
+            *first = secs.min(*first);
+        }
+        lock(&self.0.told).certificates = ends;
     }
 
     /// What the store says of itself. Its counts may only rise.
