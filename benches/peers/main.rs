@@ -4,9 +4,11 @@
 //! what is measured, and how fair it is.
 
 mod calls;
+mod chat;
 mod compare;
 #[path = "../../tests/storm/drive.rs"]
 mod drive;
+mod h2load;
 mod load;
 mod machine;
 mod options;
@@ -14,6 +16,8 @@ mod origin;
 mod ours;
 mod page;
 mod proxy;
+mod rpc;
+mod secure;
 mod syslog;
 
 use std::io;
@@ -79,7 +83,9 @@ fn run(options: &Options) -> io::Result<Outcome> {
     // ORDER: what is dropped first ends first: the proxies, then the origin, then the folder.
     let origin = Origin::start()?;
     let (folder_path, access) = (folder.path().to_owned(), options.access);
-    let bench = Bench { folder: folder_path, cores, origin: origin.address, access };
+    let bench =
+        Bench { folder: folder_path, cores, origin: origin.address, rpc: origin.rpc, access };
+    secure::identity(&bench.folder)?;
     let syslog = Syslog::start(&bench.folder)?;
     let ours = Ours::start(&bench)?;
     ours.close("closed")?;
