@@ -204,6 +204,9 @@ pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
 
 /// The one host that a request names (RFC 9112 §3.2).
 pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+    if request.uri().scheme().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(MALFORMED);
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),

@@ -21,6 +21,7 @@ mod forward;
 #[doc(hidden)]
 pub mod fuzz;
 mod gather;
+mod grpc;
 mod guard;
 mod h1;
 mod h2;
