@@ -281,6 +281,17 @@ pub(crate) fn ask(runtime: &Runtime, to: SocketAddr, request: &Request) -> io::R
     runtime.block_on(async { tokio::time::timeout(GRACE, once).await? })
 }
 
+/// One request and its answer, which has to be a good one.
+pub(crate) async fn once<S>(stream: &mut S, request: &Request) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&request.bytes).await?;
+    let answer = receive(stream, &mut Vec::new()).await?;
+    let good = answer.status == 200;
+    good.then_some(()).ok_or_else(|| io::Error::other(format!("status {}", answer.status)))
+}
+
 #[derive(Clone, Copy)]
 struct Answer {
     status: u16,

@@ -9,6 +9,8 @@ mod compare;
 #[path = "../../tests/storm/drive.rs"]
 mod drive;
 mod h2load;
+mod idle;
+mod latency;
 mod load;
 mod machine;
 mod options;
@@ -27,7 +29,7 @@ use tokio::runtime::Runtime;
 
 use compare::CASES;
 use machine::Cores;
-use options::{CAPTURE, Options, SWITCH, USAGE};
+use options::{CAPTURE, IDLE, LATENCY, Options, SWITCH, USAGE};
 use origin::Origin;
 use page::Page;
 use proxy::{Bench, Ours, Proxy};
@@ -98,6 +100,12 @@ fn run(options: &Options) -> io::Result<Outcome> {
     }
     if syslog.lines() > 0 {
         println!("\nHAProxy's log lines that were taken: {}", syslog.lines());
+    }
+    if options.has(LATENCY) {
+        right &= latency::run(&proxies, &bench, options, &runtime);
+    }
+    if options.has(IDLE) {
+        right &= idle::run(&proxies, &bench, &runtime);
     }
     if options.has(CAPTURE) {
         right &= ours::capture(&ours, &bench, options, &runtime)?;
