@@ -5,6 +5,7 @@
 
 mod care;
 mod compile;
+mod edge;
 mod file;
 mod files;
 mod health;

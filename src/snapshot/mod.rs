@@ -7,6 +7,7 @@
 mod bounds;
 mod care;
 mod cells;
+pub mod edge;
 mod health;
 mod roster;
 mod site;
