@@ -25,7 +25,6 @@ pub(super) struct Link {
     /// The client's end, or what a trusted balancer says it is.
     pub peer: PeerAddr,
     /// What the client connected to: our end, or what a trusted balancer says it is.
-    #[allow(dead_code, reason = "for servers that want a PROXY header")]
     pub destination: SocketAddr,
     /// Its address as a header value, written once.
     pub peer_text: HeaderValue,
