@@ -60,6 +60,7 @@ pub(super) struct Story {
     pub progress: Option<Rc<Progress>>,
     /// Bytes of the answer's body that were handed to the connection.
     pub bytes_out: u64,
+    trace: Option<u128>,
     status: u16,
     told: Told,
     end: End,
@@ -97,6 +98,7 @@ impl Story {
             first_byte: None,
             progress: None,
             bytes_out: 0,
+            trace: None,
             status: 0,
             told: Told::Nothing,
             end: End::Done,
@@ -108,6 +110,7 @@ impl Story {
         self.current = Some(Rc::clone(&judged.current));
         self.place = judged.place;
         self.verdict = judged.verdict;
+        self.trace = judged.trace.id();
     }
 
     /// The generation it was judged by; 0 if it was not.
@@ -216,6 +219,7 @@ impl Drop for Story {
             first_byte: self.first_byte,
             bytes_in: self.progress.as_ref().map_or(0, |progress| progress.bytes.get()),
             bytes_out: self.bytes_out,
+            trace: self.trace,
             end,
             request: self.number,
         };
@@ -224,6 +228,7 @@ impl Drop for Story {
             verdict: self.verdict,
             status: self.status,
             total,
+            connect: self.connect,
             first_byte: self.first_byte,
             bytes_in: record.bytes_in,
             bytes_out: self.bytes_out,

@@ -34,6 +34,7 @@ mod resume;
 mod socket;
 mod tempo;
 mod tls;
+mod trace;
 mod upgrade;
 mod upstream;
 mod visitor;
