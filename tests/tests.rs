@@ -12,6 +12,8 @@ mod demo;
 mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
+/// HTTP/2 over the wire, gRPC and WebSocket on it.
+mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
@@ -24,6 +26,8 @@ mod rules;
 mod store;
 /// Switches as fast as they go, under visitors.
 mod storm;
+/// HTTP/1 to the letter, and what hostile or idle clients cost.
+mod strict;
 /// Origins, proxies and clients that the tests are told with.
 mod support;
 /// Access lines and metrics.

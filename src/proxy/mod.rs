@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod caller;
 mod capture;
+mod compress;
 mod confirm;
 mod conn;
 mod date;
@@ -17,7 +18,11 @@ mod ending;
 mod fields;
 mod flow;
 mod forward;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
+mod grpc;
 mod guard;
 mod h1;
 mod h2;
@@ -31,6 +36,7 @@ mod own;
 mod proxy_protocol;
 mod request;
 mod resume;
+mod rewrite;
 mod socket;
 mod tempo;
 mod tls;

@@ -152,8 +152,8 @@ impl Metrics {
         told.closed_cells = closed_cells;
     }
 
-    /// The certificates that visitors are shown: first name, and when it ends to be valid. Of several
-    /// with one name, such as for two kinds of keys, the one that ends first is told.
+    /// The certificates that visitors are shown: first name, and when it ends to be valid. Of
+    /// several with one name, such as for two kinds of keys, the one that ends first is told.
     pub fn certificates(&self, shown: impl Iterator<Item = (String, Wall)>) {
         let mut ends = BTreeMap::new();
         for (name, end) in shown {
