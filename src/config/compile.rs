@@ -84,6 +84,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         tls: node.tls,
         probes: node.probes,
         via: node.via,
+        begin_traces: node.begin_traces,
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,

@@ -52,6 +52,7 @@ pub const FILE: Keys = once(
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
+        key("trace", "{ begin = true }"),
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
@@ -120,6 +121,9 @@ pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermissio
 
 /// `[log]`.
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
+
+/// `[trace]`.
+pub const TRACE: Keys = once("trace", &[key("begin", "true"), key("sample", "10")]);
 
 /// `[limits]`.
 pub const LIMITS: Keys = once(
@@ -302,7 +306,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 26] = [
+pub const ALL: &[&Keys] = &[
     &FILE,
     &NODE,
     &LISTEN,
@@ -312,6 +316,7 @@ pub const ALL: [&Keys; 26] = [
     &TOKEN,
     &STORE,
     &LOG,
+    &TRACE,
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,

@@ -27,6 +27,7 @@ pub(super) struct Node {
     pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
     pub(super) via: Option<HeaderValue>,
+    pub(super) begin_traces: Option<u8>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
     pub(super) access_target: LogTarget,
@@ -63,6 +64,7 @@ impl Node {
             forwarded: forwarded(&listen, found),
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
+            begin_traces: traces(file, found),
             tls: super::tls::server(file, base, &listeners, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
@@ -172,6 +174,14 @@ fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
 }
 
 /// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).
+/// How many of a hundred traces are sampled, if any are begun.
+fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
+    let trace = file.section("trace", &keys::TRACE, found);
+    let sample = trace.whole("sample", 0..=100, found).and_then(|share| u8::try_from(share).ok());
+    let begins = trace.flag("begin", found).unwrap_or(false);
+    begins.then(|| sample.unwrap_or(100))
+}
+
 fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
     let name = names::optional(listen, "via", found)?;
     HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()

@@ -40,6 +40,7 @@ mod rewrite;
 mod socket;
 mod tempo;
 mod tls;
+mod trace;
 mod upgrade;
 mod upstream;
 mod visitor;

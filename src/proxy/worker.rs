@@ -45,6 +45,8 @@ pub(super) struct Worker {
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
     jitter: Cell<u64>,
+    /// The first half of the ids of traces that begin here.
+    pub(super) trace_prefix: u64,
     date: DateLine,
     phase: Cell<Phase>,
     doors: Doors,
@@ -140,6 +142,7 @@ impl Worker {
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
             date: DateLine::default(),
+            trace_prefix: u64::from_be_bytes(digest::random()),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),

@@ -59,6 +59,8 @@ pub struct Ended {
     pub status: u16,
     /// From the head's first byte to the end.
     pub total: Duration,
+    /// To connect to a server; none if a pooled connection was used.
+    pub connect: Option<Duration>,
     /// From sending to the upstream until its answer's head.
     pub first_byte: Option<Duration>,
     /// Bytes of the request body.
@@ -257,6 +259,7 @@ pub(super) struct Counts {
     pub(super) bytes_out: AtomicU64,
     pub(super) duration: Histogram,
     pub(super) first_byte: Histogram,
+    pub(super) connect: Histogram,
 }
 
 impl Counts {
@@ -265,6 +268,9 @@ impl Counts {
         bump(&self.bytes_in, ended.bytes_in);
         bump(&self.bytes_out, ended.bytes_out);
         self.duration.observe(ended.total);
+        if let Some(connect) = ended.connect {
+            self.connect.observe(connect);
+        }
         if let Some(first_byte) = ended.first_byte {
             self.first_byte.observe(first_byte);
         }

@@ -216,6 +216,7 @@ struct Sums {
     bytes_out: u64,
     duration: Spread,
     first_byte: Spread,
+    connect: Spread,
 }
 
 impl Sums {
@@ -227,6 +228,7 @@ impl Sums {
         self.bytes_out += read(&counts.bytes_out);
         self.duration.add(&counts.duration);
         self.first_byte.add(&counts.first_byte);
+        self.connect.add(&counts.connect);
     }
 }
 
