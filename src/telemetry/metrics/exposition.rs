@@ -307,7 +307,7 @@ fn by_state(counts: &[(&str, u64)]) -> impl Iterator<Item = Metric> {
     counts.iter().map(|(state, count)| number(&[("state", state)], *count))
 }
 
-/// The cells that ever counted; a route has 42, of which it uses a few.
+/// The cells that ever counted; a route has 48, of which it uses a few.
 fn verdicts(route: &str, sums: &Sums) -> Vec<Metric> {
     let mut metrics = Vec::new();
     for (verdict, classes) in VERDICTS.iter().zip(&sums.requests) {
