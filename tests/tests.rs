@@ -14,6 +14,8 @@ mod edge;
 mod forms;
 /// Templates, languages, answers in each format.
 mod pages;
+/// The program as a process: how it stops, and how another takes its place.
+mod process;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
 /// Route and region tables, canonical paths, decisions.

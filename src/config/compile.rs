@@ -65,6 +65,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_format: node.access_format,
         drain: node.drain,
         spread: node.spread,
+        stop: node.stop,
         connections_max: node.connections_max,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };

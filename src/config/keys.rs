@@ -54,6 +54,7 @@ pub const FILE: Keys = once(
         key("log", "{ access = \"stdout\" }"),
         key("limits", "{ connections = 10000 }"),
         key("window", "{ drain = \"30s\" }"),
+        key("stop", "{ deadline = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
         key("region", "[{ name = \"eu\" }]"),
@@ -124,6 +125,9 @@ pub const LIMITS: Keys = once("limits", &[key("connections", "10000")]);
 
 /// `[window]`.
 pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
+
+/// `[stop]`.
+pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =
@@ -223,7 +227,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 20] = [
+pub const ALL: [&Keys; 21] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -235,6 +239,7 @@ pub const ALL: [&Keys; 20] = [
     &LOG,
     &LIMITS,
     &WINDOW,
+    &STOP,
     &PAGES,
     &PROBE,
     &REGION,

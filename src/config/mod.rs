@@ -66,10 +66,21 @@ pub struct Process {
     pub drain: Duration,
     /// Over which time what lasts ends after that.
     pub spread: Duration,
+    /// How the process stops.
+    pub stop: StopRules,
     /// Client connections at once; the site has it too, but workers take their share at the start.
     pub connections_max: usize,
     /// The directory of the operator's templates, to be watched together with the file.
     pub pages_dir: Option<PathBuf>,
+}
+
+/// How the process stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StopRules {
+    /// From being told until no connection is taken any more.
+    pub lame_duck: Duration,
+    /// From then until what is under way is cut.
+    pub deadline: Duration,
 }
 
 /// The admin API.

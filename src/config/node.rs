@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, Token, keys, names, quantity};
+use super::{AdminRules, StopRules, Token, keys, names, quantity};
 use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{AccessFormat, Listener, LogTarget, Protocol};
 use crate::{digest, limit, route, tls};
@@ -33,6 +33,7 @@ pub(super) struct Node {
     pub(super) connections_max: usize,
     pub(super) drain: Duration,
     pub(super) spread: Duration,
+    pub(super) stop: StopRules,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
     pub(super) probes: Vec<String>,
@@ -81,10 +82,22 @@ impl Node {
                 .unwrap_or(limit::CONNECTIONS_MAX),
             drain,
             spread,
+            stop: stop(file, found),
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
             probes: probes(file, found),
         }
+    }
+}
+
+/// How the process stops.
+fn stop(file: &Section<'_>, found: &mut Found) -> StopRules {
+    let stop = file.section("stop", &keys::STOP, found);
+    let spans = Duration::ZERO..=limit::TIMEOUT_CEILING;
+    let (duck, deadline) = (limit::LAME_DUCK, limit::DRAIN_DEADLINE);
+    StopRules {
+        lame_duck: quantity::duration(&stop, "lame_duck", duck, spans.clone(), found),
+        deadline: quantity::duration(&stop, "deadline", deadline, spans, found),
     }
 }
 

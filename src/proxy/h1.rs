@@ -40,12 +40,16 @@ pub(super) async fn serve(link: Rc<Link>, socket: Socket) {
     let guard = Guard::new(Gather(socket), Rc::clone(&wire), clockwork.clone());
     let service = service_fn(|request| request::serve(&lane, request));
     let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
-    let mut graceful = false;
+    let mut hurried = false;
     let ended = poll_fn(|cx| {
         clockwork.watch(cx);
-        if worker.stopping() && !graceful {
-            graceful = true;
-            Pin::new(&mut http).graceful_shutdown();
+        if worker.stopping() && !hurried {
+            hurried = true;
+            // A request may be on its way: it is answered, and its answer says that it is the
+            // last. Whoever stays silent is not waited for.
+            if !wire.in_flight() && !wire.in_head() {
+                clockwork.restart(Wait::Head, limit::STOP_IDLE);
+            }
         }
         if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
             return Poll::Ready(Ended::Served(served));

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
@@ -41,11 +42,16 @@ pub(super) fn serve(
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let act = act(lane, request);
+    let lane = Rc::clone(lane);
     async move {
-        Ok(match act {
+        let mut response = match act {
             Act::Forward(forwarding) => forwarding.await,
             Act::Other(acting) => acting.await,
-        })
+        };
+        if lane.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
     }
 }
 
