@@ -7,11 +7,12 @@ use std::time::Duration;
 
 // ---- heads ---------------------------------------------------------------------------------
 
-/// Bytes of one request head, request line included. Over it: 431, connection closed.
+/// Bytes of one request head, request line included (`limits.head_bytes`). Over it: 431,
+/// connection closed.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Header fields in one head. Over it: 431, connection closed.
+/// Header fields in one head (`limits.head_fields`). Over it: 431, connection closed.
 pub const HEAD_FIELDS_MAX: usize = 100;
-/// Bytes of one request target. Over it: 414.
+/// Bytes of one request target (`limits.target_bytes`). Over it: 414.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a host without its port, as in the domain name system. Over it: 400.
 pub const HOST_BYTES_MAX: usize = 253;
@@ -22,18 +23,31 @@ pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
 // ---- time on a connection ------------------------------------------------------------------
 
-/// From a head's first byte to its last. Over it: 408, connection closed.
+/// From a head's first byte to its last (`timeouts.head`). Over it: 408, connection closed.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// Between two requests of a connection. Over it: closed without an answer.
+/// Between two requests of a connection (`timeouts.keep_alive`). Over it: closed without an answer.
 pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-/// Between two pieces of a request body. Over it: 408, connection closed.
+/// Between two pieces of a request body (`timeouts.body`). Over it: 408, connection closed.
 pub const BODY_IDLE: Duration = Duration::from_secs(20);
-/// Without progress while writing an answer. Over it: connection closed.
+/// Without progress while writing an answer (`timeouts.write`). Over it: connection closed.
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// A whole captured body. Over it: 503, nothing kept.
 pub const CAPTURE_DEADLINE: Duration = Duration::from_secs(60);
-/// A tunnel (WebSocket) without a byte either way. Over it: both sides closed.
+/// A tunnel (WebSocket) without a byte either way (`timeouts.tunnel`). Over it: both sides closed.
 pub const TUNNEL_IDLE: Duration = Duration::from_secs(3600);
+/// An answer for a client that has ended its side (`timeouts.half_closed`): it may be waiting for
+/// the answer (RFC 9112 §9.6), or gone. Over it: taken for gone.
+pub const HALF_CLOSED: Duration = Duration::from_secs(5);
+/// A connection's age (`timeouts.connection_age`), a tenth more or less so that those that came
+/// together don't go together. Over it: closed after the answer under way.
+pub const CONNECTION_AGE: Duration = Duration::from_secs(3600);
+/// Bytes a second that a client must send of a body, or take of an answer, on the whole
+/// (`limits.body_rate`); 0 is none. Under it: 408, or the answer is cut.
+pub const BODY_RATE_MIN: u64 = 500;
+/// How long a client may be below that before it counts (`timeouts.slow`).
+pub const BODY_RATE_GRACE: Duration = Duration::from_secs(10);
+/// How far ahead of it a client may get by having been fast before.
+pub const BODY_RATE_CREDIT: Duration = Duration::from_secs(60);
 /// Bytes of a tunnel that are read at once.
 pub const TUNNEL_PIECE_BYTES: usize = 16 * 1024;
 /// How often deadlines are looked at: the precision of every bound above.
@@ -73,8 +87,13 @@ pub const HANDOVER_LIST_BYTES_MAX: usize = 256 * 1024;
 
 // ---- TLS and HTTP/2 ------------------------------------------------------------------------
 
-/// A TLS handshake. Over it: connection closed.
+/// A TLS handshake (`timeouts.handshake`). Over it: connection closed.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// TLS handshakes under way on one worker. Over it: a new connection is closed at once.
+pub const TLS_HANDSHAKES_MAX: usize = 2_048;
+/// Bytes that are taken of a client after its handshake failed, so that it can read why. Over it:
+/// connection closed.
+pub const TLS_REFUSED_BYTES_MAX: usize = 64 * 1024;
 /// Between two looks at a connection that has sent a part of HTTP/2's preface.
 pub const PREFACE_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Streams of one HTTP/2 connection at once. Over it: the stream is refused.
@@ -87,6 +106,27 @@ pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
 pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Bytes of one stream's answer that wait for the client's window.
 pub const H2_SEND_BUFFER: usize = 64 * 1024;
+/// Resets that a connection's own faulty frames may cause. Over it: GOAWAY, connection closed.
+pub const H2_LOCAL_RESETS_MAX: usize = 100;
+/// Streams that we reset and whose late frames are passed over. Over it: the oldest is forgotten.
+pub const H2_REMEMBERED_RESETS_MAX: usize = 200;
+/// How long they are.
+pub const H2_RESET_REMEMBERED: Duration = Duration::from_secs(30);
+/// PING, SETTINGS, PRIORITY, WINDOW_UPDATE and unknown frames of a client at once. Over it: GOAWAY,
+/// connection closed.
+pub const H2_CONTROL_FRAMES_MAX: u32 = 1_000;
+/// How many more it may send each second.
+pub const H2_CONTROL_FRAMES_PER_SECOND: u32 = 10;
+/// How many more it may send for each frame of an answer.
+pub const H2_CONTROL_FRAMES_PER_ANSWER_FRAME: u32 = 10;
+/// Streams that a client may reset at once. Over it: GOAWAY, connection closed.
+pub const H2_RESETS_MAX: u32 = 500;
+/// How many more it may reset each second.
+pub const H2_RESETS_PER_SECOND: u32 = 50;
+/// Requests on one HTTP/2 connection. Over it: GOAWAY; those under way finish.
+pub const H2_REQUESTS_MAX: u64 = 100_000;
+/// The age of an HTTP/2 connection, give or take a tenth. Over it: as above.
+pub const H2_AGE_MAX: Duration = Duration::from_secs(3600);
 /// Between two PINGs of ours on a silent connection.
 pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
 /// For the answer to one. Over it: connection closed.
@@ -104,6 +144,8 @@ pub const ANSWER_IDLE: Duration = Duration::from_secs(60);
 pub const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Idle connections kept per worker and server. Over it: the connection closes after its answer.
 pub const POOL_IDLE_MAX: usize = 256;
+/// Interim answers (1xx) to one request. Over it: 502, connection dropped.
+pub const INTERIM_ANSWERS_MAX: u32 = 32;
 /// Between two looks at a server's health (`upstream.health.interval`), give or take a tenth.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(5);
 /// A check of a server (`upstream.health.timeout`). Over it: the check failed.
@@ -130,8 +172,27 @@ pub const BIND_ATTEMPTS_MAX: u32 = 11;
 /// Between two of them.
 pub const BIND_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Client connections per node (`limits.connections`), never more than half of the file limit.
-/// Over it: accepted and closed at once.
+/// Over it: a bare 503 in the clear, closed at once under TLS.
 pub const CONNECTIONS_MAX: usize = 10_000;
+/// Client connections from one address, or one /64 of IPv6 (`limits.connections_per_address`);
+/// trusted peers have no such bound. Over it: as above.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
+/// Parts that the count of connections by address is held in, so that workers seldom meet there.
+pub const ADDRESS_SHARDS: usize = 16;
+/// Requests under way per node (`limits.requests`), each worker having an equal share. Over it: 503
+/// with `Retry-After`.
+pub const REQUESTS_MAX: usize = 10_000;
+/// Requests on one connection (`limits.requests_per_connection`). After them: closed.
+pub const REQUESTS_PER_CONNECTION_MAX: u64 = 1_000;
+/// A connection without a request gives its buffers back after this.
+pub const PARKED_AFTER: Duration = Duration::from_millis(200);
+/// Refused connections that are told so at once, per worker. More are closed without a word.
+pub const FAREWELLS_MAX: usize = 64;
+/// File descriptors that connections leave for the admin listener, the store and the log. Under
+/// it: a new connection is closed at once.
+pub const FILES_RESERVED: u64 = 64;
+/// Between two attempts to accept where the system has run out of something.
+pub const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 // ---- vault ---------------------------------------------------------------------------------
 
@@ -283,6 +344,9 @@ pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
 pub const WATCH_QUIET: Duration = Duration::from_millis(250);
 /// How often a watched file is read whether or not a change was told.
 pub const WATCH_POLL: Duration = Duration::from_secs(10);
+/// Certificates, keys and CAs that are watched. Over it: a change of the others is seen with the
+/// next change of the config.
+pub const WATCHED_FILES_MAX: usize = 10_000;
 /// Characters of an operator's text (reason, message). Over it: 422.
 pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 
@@ -328,4 +392,16 @@ pub const KEPT_BYTES_CEILING: u64 = 48 * 1024 * 1024;
 /// The most worker threads that a config may ask for. Over it: refused by `check`.
 pub const WORKERS_CEILING: u64 = 1_024;
 /// The most client connections that a config may allow. Over it: refused by `check`.
-pub const CONNECTIONS_CEILING: u64 = 1_000_000;
+pub const CONNECTIONS_CEILING: usize = 1_000_000;
+/// The most requests on one connection that a config may allow. Over it: refused by `check`.
+pub const REQUESTS_CEILING: u64 = 1_000_000_000;
+/// The smallest head or target that a config may ask for. Under it: refused by `check`.
+pub const HEAD_BYTES_FLOOR: usize = 1024;
+/// The largest head or target that a config may allow. Over it: refused by `check`.
+pub const HEAD_BYTES_CEILING: usize = 256 * 1024;
+/// The fewest fields of a head that a config may ask for. Under it: refused by `check`.
+pub const HEAD_FIELDS_FLOOR: usize = 16;
+/// The most fields of a head that a config may allow. Over it: refused by `check`.
+pub const HEAD_FIELDS_CEILING: usize = 1_000;
+/// The highest least rate that a config may ask for. Over it: refused by `check`.
+pub const BODY_RATE_CEILING: u64 = 1024 * 1024;

@@ -12,6 +12,8 @@ mod demo;
 mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
+/// HTTP/2 over the wire, gRPC and WebSocket on it.
+mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
 /// The program as a process: how it stops, and how another takes its place.
@@ -24,12 +26,16 @@ mod rules;
 mod store;
 /// Switches as fast as they go, under visitors.
 mod storm;
+/// HTTP/1 to the letter, and what hostile or idle clients cost.
+mod strict;
 /// Origins, proxies and clients that the tests are told with.
 mod support;
 /// Access lines and metrics.
 mod telemetry;
 /// The house's own rules: imports, sizes, words, the map.
 mod tidy;
+/// TLS: certificates and their names, sessions, clients that prove who they are, swaps.
+mod tls;
 /// The life of a submission.
 mod vault;
 /// The life of a window.

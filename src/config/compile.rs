@@ -64,9 +64,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
-        spread: node.spread,
         stop: node.stop,
-        connections_max: node.connections_max,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };
     let site = Site {
@@ -79,11 +77,13 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         regions,
         upstreams,
         trusted: node.trusted,
+        forwarded: node.forwarded,
         proxy_protocol: node.proxy_protocol,
         tls: node.tls,
         probes: node.probes,
         via: node.via,
-        connections_max: node.connections_max,
+        limits: node.limits,
+        pace: node.pace,
         operator: node.operator,
     };
     Some(Loaded { site: Arc::new(site), pages: Arc::new(pages?), process })

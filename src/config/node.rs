@@ -11,9 +11,9 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, StopRules, Token, keys, names, quantity};
+use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, Listener, LogTarget, Protocol};
+use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -24,15 +24,16 @@ pub(super) struct Node {
     pub(super) listeners: Vec<Listener>,
     pub(super) tls: Option<tls::Server>,
     pub(super) trusted: Networks,
+    pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
     pub(super) via: Option<HeaderValue>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
     pub(super) access_target: LogTarget,
     pub(super) access_format: AccessFormat,
-    pub(super) connections_max: usize,
+    pub(super) limits: Limits,
+    pub(super) pace: Pace,
     pub(super) drain: Duration,
-    pub(super) spread: Duration,
     pub(super) stop: StopRules,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
@@ -44,23 +45,14 @@ impl Node {
     pub(super) fn read(file: &Section<'_>, base: &Path, found: &mut Found) -> Self {
         let node = file.section("node", &keys::NODE, found);
         let listen = file.section("listen", &keys::LISTEN, found);
-        let limits = file.section("limits", &keys::LIMITS, found);
         let window = file.section("window", &keys::WINDOW, found);
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
-        let connections = limits.whole("connections", 1..=limit::CONNECTIONS_CEILING, found);
         let drain = quantity::duration(
             &window,
             "drain",
             limit::WINDOW_DRAIN,
-            Duration::ZERO..=limit::TIMEOUT_CEILING,
-            found,
-        );
-        let spread = quantity::duration(
-            &window,
-            "spread",
-            limit::WINDOW_SPREAD,
             Duration::ZERO..=limit::TIMEOUT_CEILING,
             found,
         );
@@ -69,6 +61,7 @@ impl Node {
             region: names::optional(&node, "region", found),
             workers: workers(&node, found),
             trusted: Networks::new(unspanned(networks(&listen, "trusted", found))),
+            forwarded: forwarded(&listen, found),
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
             tls: super::tls::server(file, base, &listeners, found),
@@ -77,11 +70,9 @@ impl Node {
             store_dir: store(file, base, found),
             access_target,
             access_format,
-            connections_max: connections
-                .and_then(|count| usize::try_from(count).ok())
-                .unwrap_or(limit::CONNECTIONS_MAX),
+            limits: limits::limits(file, found),
+            pace: limits::pace(file, found),
             drain,
-            spread,
             stop: stop(file, found),
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
@@ -184,6 +175,13 @@ pub(super) fn networks(
         }
     }
     networks
+}
+
+/// Which of two fields is believed.
+fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
+    let words =
+        [("x-forwarded-for", ForwardedBy::XForwarded), ("forwarded", ForwardedBy::Forwarded)];
+    names::choice(listen, "forwarded", &words, found).unwrap_or(ForwardedBy::XForwarded)
 }
 
 /// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).

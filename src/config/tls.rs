@@ -9,7 +9,7 @@ use super::node::directory;
 use super::problem::Found;
 use super::{keys, names};
 use crate::snapshot::{Listener, Protocol};
-use crate::tls::{Client, Clients, Fault, Identity, Roots, Server, Terms, Verify, Version};
+use crate::tls::{Client, Clients, Fault, Identity, Name, Roots, Server, Terms, Verify, Version};
 
 /// The CAs of the system, read once if an upstream asks for them.
 #[derive(Default)]
@@ -60,13 +60,15 @@ pub(super) fn server(
     }
 }
 
+/// How clients are asked for certificates of a CA.
+type Asking = fn(Roots) -> Clients;
+
 /// Who has to show a certificate. None if what was typed cannot be meant: nobody is let in
 /// unasked because of a file that cannot be read.
 fn clients(section: &Section<'_>, base: &Path, found: &mut Found) -> Option<Clients> {
     let ca = directory(section, "client_ca", base, found);
-    let make: [(_, fn(Roots) -> Clients); 2] =
-        [("required", Clients::Must), ("optional", Clients::May)];
-    let wanted = names::choice(section, "client_certificate", &make, found);
+    let words: [(_, Asking); 2] = [("required", Clients::Must), ("optional", Clients::May)];
+    let wanted = names::choice(section, "client_certificate", &words, found);
     let Some(ca) = ca else {
         if !section.has("client_certificate") {
             return (!section.has("client_ca")).then_some(Clients::Unasked);
@@ -78,7 +80,7 @@ fn clients(section: &Section<'_>, base: &Path, found: &mut Found) -> Option<Clie
     };
     let roots = roots(&ca, Roots::read(ca.get_ref()), found)?;
     match section.has("client_certificate") {
-        true => wanted.map(|make| make(roots)),
+        true => wanted.map(|asking| asking(roots)),
         false => Some(Clients::Must(roots)),
     }
 }
@@ -104,19 +106,16 @@ pub(super) fn client(
         return None;
     }
     let identity = identity(&section, "certificate", base, found);
-    let verify = verify(&section, base, system, found)?;
-    let made = Client::new(&verify, identity.as_ref()).map_err(|fault| {
+    let verify = verify(&section, base, system, found);
+    let name = section.text("server_name", found).and_then(|typed| {
+        let help = format!("write {}", section.example("server_name"));
+        let parsed = Name::parse(typed.get_ref());
+        parsed.map_err(|fault| found.add(typed.span(), fault.to_string(), help)).ok()
+    });
+    let made = Client::new(&verify?, identity.as_ref(), name).map_err(|fault| {
         found.add(section.span(), fault.to_string(), "are the files whole?");
     });
-    let Some(name) = section.text("server_name", found) else { return made.ok() };
-    match made.ok()?.named(name.get_ref()) {
-        Ok(client) => Some(client),
-        Err(fault) => {
-            let help = format!("write {}", section.example("server_name"));
-            found.add(name.span(), fault.to_string(), help);
-            None
-        }
-    }
+    made.ok()
 }
 
 /// Whose word is taken for who a server is.

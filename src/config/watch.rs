@@ -1,4 +1,5 @@
-//! Tells when a config file, or a template over the built-in ones, has other content than before.
+//! Tells when a config file, a file with a certificate that it names, or a template over the
+//! built-in ones has other content than before.
 //!
 //! Change events alone are not the truth. A ConfigMap is swapped by renaming a symlink beside the
 //! file, an editor replaces the file by another, and either way a watch on the file itself dies
@@ -16,6 +17,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::files;
 use crate::digest::{Hash, sha256};
 use crate::limit;
 
@@ -83,8 +85,11 @@ pub fn watch_at(pace: Pace, path: &Path, tx: mpsc::Sender<()>) -> io::Result<Wat
         })
         .ok();
     let file = std::path::absolute(path)?;
+    let (pages, armed, seen) = (None, BTreeSet::new(), None);
     let mut looking =
-        Looking { pace, file, pages: None, watcher, armed: BTreeSet::new(), seen: None };
+        Looking { pace, file, pages, named: Default::default(), watcher, armed, seen };
+    // Learns which files the config names, whose directories are watched too.
+    let _ = looking.content();
     // ORDER: armed before the first look, so that no change falls between the two.
     looking.arm();
     looking.seen = looking.content();
@@ -114,15 +119,18 @@ struct Looking {
     pace: Pace,
     file: PathBuf,
     pages: Option<PathBuf>,
+    /// The files with certificates that the config names, and the hash of that config.
+    named: (Hash, BTreeSet<PathBuf>),
     watcher: Option<RecommendedWatcher>,
     armed: BTreeSet<PathBuf>,
     seen: Option<Content>,
 }
 
-/// What was seen of the file and of the templates.
+/// What was seen of the file, of those that it names, and of the templates.
 #[derive(Clone, PartialEq, Eq)]
 struct Content {
     file: Hash,
+    named: Hash,
     pages: Option<Hash>,
 }
 
@@ -201,7 +209,13 @@ impl Looking {
     /// Whether the content is another than when this was last asked.
     fn looks_other(&mut self, missing: Missing) -> bool {
         self.arm();
-        let now = self.content();
+        let known = self.named.0;
+        let mut now = self.content();
+        if self.named.0 != known {
+            // It names other files: what changes in them from now on is told.
+            self.arm();
+            now = self.content();
+        }
         if now.is_none() && missing == Missing::Wait {
             return false;
         }
@@ -209,19 +223,27 @@ impl Looking {
     }
 
     /// The hashes of all that is watched; none if the file is missing or empty.
-    fn content(&self) -> Option<Content> {
-        let file = file_hash(&self.file)?;
-        Some(Content { file, pages: self.pages.as_deref().map(pages_hash) })
+    fn content(&mut self) -> Option<Content> {
+        let bytes = super::read(&self.file).ok().filter(|bytes| !bytes.is_empty())?;
+        let file = sha256(&bytes);
+        if self.named.0 != file {
+            let base = self.file.parent().unwrap_or(Path::new("/"));
+            self.named = (file, files::named(&String::from_utf8_lossy(&bytes), base));
+        }
+        let named = hash_of_all(&self.named.1);
+        Some(Content { file, named, pages: self.pages.as_deref().map(pages_hash) })
     }
 
     /// Watches the directories as they are now: one that was deleted and made again is another.
     fn arm(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
         let mut wanted = BTreeSet::new();
-        wanted.extend(self.file.parent().map(Path::to_owned));
-        // Behind a symlink the content lives elsewhere.
-        let real = self.file.canonicalize().ok();
-        wanted.extend(real.as_deref().and_then(Path::parent).map(Path::to_owned));
+        for file in std::iter::once(&self.file).chain(&self.named.1) {
+            wanted.extend(file.parent().map(Path::to_owned));
+            // Behind a symlink the content lives elsewhere.
+            let real = file.canonicalize().ok();
+            wanted.extend(real.as_deref().and_then(Path::parent).map(Path::to_owned));
+        }
         wanted.extend(self.pages.clone());
         for gone in self.armed.difference(&wanted) {
             let _ = watcher.unwatch(gone);
@@ -251,10 +273,15 @@ fn file_hash(path: &Path) -> Option<Hash> {
 fn pages_hash(dir: &Path) -> Hash {
     let mut files = BTreeSet::new();
     files_below(dir, TEMPLATE_DEPTH_MAX, &mut files);
+    hash_of_all(&files)
+}
+
+/// The hash of these files and of their names.
+fn hash_of_all(files: &BTreeSet<PathBuf>) -> Hash {
     let mut parts = Vec::new();
     for path in files {
         parts.extend(sha256(path.as_os_str().as_encoded_bytes()));
-        parts.extend(file_hash(&path).unwrap_or_default());
+        parts.extend(file_hash(path).unwrap_or_default());
     }
     sha256(&parts)
 }

@@ -219,6 +219,11 @@ impl Handle {
         self.live.snapshot()
     }
 
+    /// A reader of it, which keeps nobody from stopping.
+    pub(super) fn live(&self) -> Live {
+        self.live.clone()
+    }
+
     /// Whether somebody carries out what is asked for.
     pub fn is_heard(&self) -> bool {
         !self.commands.is_closed()

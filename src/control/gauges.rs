@@ -8,6 +8,7 @@ use super::command::{Handle, Standing};
 use super::reload::{Outcome, Reloads, Verdict};
 use crate::clock::Clock;
 use crate::limit;
+use crate::snapshot::Live;
 use crate::store::Store;
 use crate::store::embedded::StoreGauges;
 use crate::telemetry::metrics::{Metrics, Reload, StoreFigures};
@@ -22,6 +23,7 @@ pub struct Gauges {
     store: Arc<dyn Store>,
     latency: Latency,
     clock: Clock,
+    live: Live,
     standing: watch::Receiver<Arc<Standing>>,
     reloads: Option<watch::Receiver<Option<Arc<Outcome>>>>,
 }
@@ -36,7 +38,8 @@ impl Gauges {
         reloads: Option<&Reloads>,
     ) -> Self {
         let (standing, reloads) = (handle.watch(), reloads.map(Reloads::watch));
-        Self { metrics, store, latency, clock, standing, reloads }
+        let live = handle.live();
+        Self { metrics, store, latency, clock, live, standing, reloads }
     }
 
     /// Works until the reconciler is gone.
@@ -70,6 +73,13 @@ impl Gauges {
         let by_state = states.map(|state| (state.name(), count(state)));
         self.metrics.generation(standing.generation);
         self.metrics.windows(by_state.to_vec(), standing.closed_cells as u64);
+        self.certificates();
+    }
+
+    fn certificates(&self) {
+        let site = Arc::clone(&self.live.snapshot().site);
+        let shown = site.tls.iter().flat_map(|tls| tls.certificates());
+        self.metrics.certificates(shown.map(|one| (one.name.clone(), one.not_after)));
     }
 
     fn reload(&mut self) {

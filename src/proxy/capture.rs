@@ -112,7 +112,7 @@ fn terms(lane: &Lane, judged: &Judged, kind: FormKind) -> Terms {
 /// What is remembered of a request besides its body; none if a field of it is not text.
 fn remembered(judged: &Judged, parts: &request::Parts) -> Option<Head> {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-    let authority = head::authority(parts, judged.trust);
+    let authority = head::authority(parts, judged);
     let origin = format!("{}://{authority}/", judged.scheme.name());
     // A referer of another site is nothing that we may say in the visitor's name later.
     let own = |referer: &String| referer.starts_with(&origin);

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
+use super::doors::Inside;
 use super::lane::Link;
 use super::socket::Socket;
 use super::worker::Worker;
-use super::{h1, h2, proxy_protocol};
+use super::{h1, h2, proxy_protocol, tls};
 use crate::addr::proxy_protocol::Ends;
-use crate::limit;
 use crate::snapshot::{Listener, Protocol};
 
 /// Serves a connection to its end.
@@ -23,6 +23,7 @@ use crate::snapshot::{Listener, Protocol};
 /// | 4 | requests  | HTTP/1.1 or HTTP/2                                       |
 pub(super) async fn serve(
     worker: Rc<Worker>,
+    _inside: Inside,
     mut stream: TcpStream,
     peer: SocketAddr,
     listener: Listener,
@@ -38,38 +39,25 @@ pub(super) async fn serve(
             None => return,
         }
     }
-    let socket = match listener.protocol {
-        Protocol::Http | Protocol::H2c => Socket::Plain(stream),
-        Protocol::Https => match shake_hands(&worker, stream).await {
-            Some(socket) => socket,
+    let (socket, proved) = match listener.protocol {
+        Protocol::Http | Protocol::H2c => (Socket::Plain(stream), None),
+        // Boxed for the same reason.
+        Protocol::Https => match Box::pin(tls::shake_hands(&worker, stream)).await {
+            Some(shaken) => shaken,
             None => return,
         },
     };
-    let link = Link::new(&worker, ends, &socket);
+    let link = Link::new(&worker, ends, &socket, proved);
     let h2 = match &socket {
         Socket::Plain(stream) => {
             listener.protocol == Protocol::H2c && h2::is_prefaced(stream).await
         }
         Socket::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
     };
+    // Boxed, so that a connection that is parked does not keep room for one that is not.
     if h2 {
-        h2::serve(link, socket).await;
+        Box::pin(h2::serve(link, socket)).await;
     } else {
         h1::serve(link, socket).await;
-    }
-}
-
-/// The handshake, within its deadline. None if the client did not do its part.
-async fn shake_hands(worker: &Worker, stream: TcpStream) -> Option<Socket> {
-    let current = worker.current();
-    let server = current.snapshot.site.tls.as_ref()?;
-    let shaken = tokio::time::timeout(limit::TLS_HANDSHAKE, server.accept(stream)).await;
-    match shaken {
-        Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
-        Ok(Err((error, _))) => {
-            tracing::debug!(%error, "a TLS handshake failed");
-            None
-        }
-        Err(_) => None,
     }
 }

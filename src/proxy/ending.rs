@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, response};
 
 use super::deadline::Wait;
 use super::head::Judged;
-use super::lane::Lane;
+use super::lane::{self, Lane};
 use super::lasting::Lasting;
 use super::lasting::leave::{Kind, Leave};
 use super::worker::Current;
@@ -161,6 +161,13 @@ impl Story {
         self.end = end;
     }
 
+    /// What was told as complete did not leave after all.
+    pub(super) fn abandoned(&mut self) {
+        if self.told == Told::All && self.end == End::Done {
+            self.told = Told::Head;
+        }
+    }
+
     /// Whether the client asked for a head alone.
     pub(super) fn is_head(&self) -> bool {
         self.method == Method::HEAD
@@ -191,6 +198,10 @@ impl Drop for Story {
         let record = Record {
             at: self.lane.link.worker.wall(self.began),
             client: self.client,
+            protocol: match self.lane.kind {
+                lane::Kind::Http1 => "h1",
+                lane::Kind::Http2 => "h2",
+            },
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),
             target: self.uri.path(),

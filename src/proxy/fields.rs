@@ -22,8 +22,8 @@ impl Fields {
     pub(super) const SET_COOKIE: Self = Self(1 << 5);
     /// `Forwarded` and `X-Forwarded-*`.
     pub(super) const FORWARDED: Self = Self(1 << 6);
-    /// `Intermission-*`, which only we may send, and names with an underscore, which some servers
-    /// read as a dash.
+    /// `Intermission-*`, `Client-Cert` and `Client-Cert-Chain`, which only we may send, and names
+    /// with an underscore, which some servers read as a dash.
     pub(super) const FOREIGN: Self = Self(1 << 7);
 
     /// Those of a head.
@@ -44,6 +44,7 @@ impl Fields {
     fn kind(name: &str) -> Self {
         match (name.len(), name) {
             (2, "te") | (10, "keep-alive") | (14, "http2-settings") => Self::HOP,
+            (11, "client-cert") | (17, "client-cert-chain") => Self::FOREIGN,
             (16, "proxy-connection") | (17, "transfer-encoding") => Self::HOP,
             (6, "cookie") => Self::COOKIE,
             (6, "expect") => Self::EXPECT,
@@ -73,6 +74,8 @@ mod tests {
             ("x-forwarded-for", Fields::FORWARDED),
             ("x_forwarded_for", Fields::FOREIGN),
             ("intermission-resumed", Fields::FOREIGN),
+            ("client-cert", Fields::FOREIGN),
+            ("client-cert-chain", Fields::FOREIGN),
             ("cookie", Fields::COOKIE),
             ("accept", Fields::default()),
             ("host", Fields::default()),

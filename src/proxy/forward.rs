@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
@@ -15,10 +15,12 @@ use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
 use super::deadline::Wait;
 use super::ending::{Progress, Story};
-use super::head::{Judged, MALFORMED};
+use super::head::{Judged, MALFORMED, NO_TUNNEL};
 use super::hop::{self, Switch};
+use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::tempo::Tempo;
 use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
@@ -115,7 +117,7 @@ pub(super) fn start(
     lane: &Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> Result<impl Future<Output = Response<Body>> + use<>, Acting> {
     story.in_flight();
     let asker = Asker::of(request.headers());
@@ -124,6 +126,11 @@ pub(super) fn start(
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err() {
         lane.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
+        return Err(reply.finish(lane, story, incoming));
+    }
+    if lane.is_tunnelling() && switch == Switch::None {
+        // The route carries no WebSocket, and an answer of another kind would be taken for one.
+        let reply = answer::bad(&judged.current.snapshot, NO_TUNNEL, &asker);
         return Err(reply.finish(lane, story, incoming));
     }
     let exchange = Exchange::of(lane, &judged);
@@ -174,20 +181,16 @@ pub(super) async fn looked_into(
 }
 
 /// The client's body as it goes up.
-pub(super) fn upload(
-    lane: &Lane,
-    judged: &Judged,
-    incoming: Incoming,
-    story: &mut Story,
-) -> Upload {
-    if incoming.is_end_stream() {
+pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut Story) -> Upload {
+    if inbound.is_end_stream() {
         return Upload::Bytes(Bytes::new());
     }
     let progress = Rc::<Progress>::default();
     story.progress = Some(Rc::clone(&progress));
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
-    Upload::Client(FromClient { incoming, clockwork, progress, answer_timeout })
+    let tempo = Tempo::default();
+    Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
 fn finish(
@@ -198,6 +201,10 @@ fn finish(
     asker: &Asker,
 ) -> Response<Body> {
     match sent {
+        // No tunnel, yet the client would take it for one.
+        Ok((response, _)) if lane.is_tunnelling() && response.status().is_success() => {
+            failed(lane, judged, story, &ForwardError::InDoubt, asker)
+        }
         Ok((response, lease)) => answered(lane, judged, story, response, lease),
         Err(error) => failed(lane, judged, story, &error, asker),
     }
@@ -304,8 +311,9 @@ impl Exchange {
         }
         story.server = Some(lease.server());
         let progress = story.progress.clone();
-        let switches = request.headers().contains_key(UPGRADE);
-        let answer = lease.requests().try_send_request(request);
+        let switch = upgrade::Asked::of(request.headers());
+        let method = request.method().clone();
+        let answer = lease.requests(&method).try_send_request(request);
         async move {
             let mut answer = pin!(answer);
             let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
@@ -321,10 +329,11 @@ impl Exchange {
             .await;
             clockwork.clear(Wait::Upstream);
             match waited {
-                Ok(Ok(response)) if is_in_doubt(&response, switches) => {
+                Ok(Ok(response)) if is_in_doubt(&response, switch.as_ref()) => {
                     Err((ForwardError::InDoubt, None))
                 }
                 Ok(Ok(response)) => Ok((response, lease)),
+                Ok(Err(_)) if lease.asked().fault().is_some() => Err((ForwardError::InDoubt, None)),
                 Ok(Err(mut error)) => {
                     let unsent = error.take_message().map(Box::new);
                     let fault = progress.and_then(|progress| progress.fault.get());
@@ -348,8 +357,9 @@ impl ForwardError {
 }
 
 /// Whether an answer could be read in two ways (RFC 9112 §6.3), of which hyper would take one: so
-/// is a second answer smuggled behind the first. A switch of protocols nobody asked for is another.
-fn is_in_doubt(response: &Response<Incoming>, switches: bool) -> bool {
+/// is a second answer smuggled behind the first. A switch of protocols nobody asked for, or to
+/// something else than what was asked for, is another.
+fn is_in_doubt(response: &Response<Incoming>, asked: Option<&upgrade::Asked>) -> bool {
     let mut lengths = response.headers().get_all(CONTENT_LENGTH).iter();
     let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
     let framing = match (lengths.next(), codings.next()) {
@@ -362,7 +372,8 @@ fn is_in_doubt(response: &Response<Incoming>, switches: bool) -> bool {
             codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
         }
     };
-    framing || response.status() == StatusCode::SWITCHING_PROTOCOLS && !switches
+    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    framing || switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
 }
 
 /// The answer of a server on its way to the client.
@@ -380,6 +391,9 @@ pub(super) fn answered(
         return upgrade::accept(lane, story, parts, lease);
     }
     parts.version = Version::HTTP_11;
+    if lane.is_closing() {
+        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     story.answered(parts.status, End::Done);
     let answer = Answer {
         incoming,

@@ -8,16 +8,17 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, request};
 
+use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
 use super::worker::{Current, Scratch};
-use crate::addr::{ClientAddr, canonical_host};
+use crate::addr::canonical_host;
 use crate::decide::{
     Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
-use crate::region::{RegionIx, Trust};
+use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
 use crate::snapshot::{Closure, RouteRules, Site, UpstreamIx};
@@ -59,7 +60,8 @@ pub(super) struct Judged {
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
     pub scheme: Scheme,
-    pub trust: Trust,
+    /// What a trusted peer says of it; none of a stranger.
+    pub said: Option<Box<Said>>,
     pub fields: Fields,
 }
 
@@ -112,42 +114,41 @@ impl Bad {
 /// A head that could be read in two ways, or not at all.
 pub(super) const MALFORMED: Bad = Bad::request(End::ClientHeadMalformed);
 
-/// Who is asking, before anything else is known: the client, and whether its peer speaks for it.
-pub(super) fn client<B>(
-    lane: &Lane,
-    current: &Current,
-    request: &Request<B>,
-) -> (ClientAddr, Trust) {
-    let trusted = &current.snapshot.site.trusted;
-    if !trusted.contains(lane.link.peer.0.ip()) {
-        return (ClientAddr(lane.link.peer.0.ip().to_canonical()), Trust::Stranger);
-    }
-    let forwarded: Vec<&str> = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    (trusted.client(lane.link.peer, forwarded.into_iter()), Trust::Trusted)
-}
+/// A tunnel to where there is none.
+pub(super) const NO_TUNNEL: Bad = Bad::unsupported(StatusCode::NOT_IMPLEMENTED);
+
+/// More fields than [`limit::HEAD_FIELDS_MAX`].
+const TOO_MANY_FIELDS: Bad = Bad {
+    status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    page: PlainKind::TooLarge,
+    end: End::ClientHeadTooLarge,
+};
 
 /// Judges a request by one snapshot.
 pub(super) fn judge<B>(
     lane: &Lane,
     current: Rc<Current>,
-    (client, trust): (ClientAddr, Trust),
+    caller: Caller,
     request: &Request<B>,
 ) -> Result<Judged, Bad> {
     let host = host_of(request)?;
+    if request.headers().len() > limit::HEAD_FIELDS_MAX {
+        // In HTTP/1.1, hyper has counted.
+        return Err(TOO_MANY_FIELDS);
+    }
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let canonical = canonical_host(host, host_scratch).map_err(|_| MALFORMED)?;
-    let path = path_of(request, path_scratch)?;
+    if lane.link.proved.as_ref().is_some_and(|proved| proved.is_misdirected(canonical)) {
+        return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
+    }
+    let path = path_of(request, current.snapshot.site.limits.target_bytes, path_scratch)?;
     let fields = Fields::of(request.headers());
     if fields.any(Fields::EXPECT) {
         check_expectation(lane, request.headers())?;
     }
-    let scheme = scheme_of(lane, request.headers(), trust);
+    let trust = caller.trust();
+    let Caller { client, scheme, said } = caller;
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
@@ -163,7 +164,7 @@ pub(super) fn judge<B>(
     let ask = Ask {
         method: request.method(),
         scheme: scheme.name(),
-        authority: public_authority(request.headers(), trust).unwrap_or(host),
+        authority: public_host(said.as_deref()).unwrap_or(host),
         path: path.path,
         headers: request.headers(),
     };
@@ -187,11 +188,25 @@ pub(super) fn judge<B>(
     };
     let closure = closure.cloned();
     drop(scratch);
-    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, trust, fields })
+    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields })
+}
+
+/// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
+/// served whatever it costs, since its refusal would send this node's visitors to the others.
+pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
+    match judged.verdict {
+        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) => false,
+        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
+            !judged.site().probes.iter().any(|probe| probe == request.uri().path())
+        }
+    }
 }
 
 /// The one host that a request names (RFC 9112 §3.2).
-fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+    if request.uri().scheme().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(MALFORMED);
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
@@ -209,12 +224,22 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     }
 }
 
-fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Canonical<'a>, Bad> {
+pub(super) fn path_of<'a, B>(
+    request: &'a Request<B>,
+    target_max: usize,
+    scratch: &'a mut String,
+) -> Result<Canonical<'a>, Bad> {
     let target = request.uri();
     let length = target.path_and_query().map_or(0, |target| target.as_str().len());
-    if length > limit::TARGET_BYTES_MAX {
+    if length > target_max {
         let status = StatusCode::URI_TOO_LONG;
         return Err(Bad { status, page: PlainKind::TooLarge, end: End::ClientHeadTooLarge });
+    }
+    if request.extensions().get::<h2::ext::Protocol>().is_some()
+        && request.method() == Method::CONNECT
+    {
+        // RFC 9220 §3 has it for what RFC 8441 left open: a protocol that is not spoken here.
+        return Err(Bad::unsupported(StatusCode::NOT_IMPLEMENTED));
     }
     if request.method() == Method::CONNECT || target.path() == "*" {
         // CONNECT has no path, and `OPTIONS *` speaks to the proxy, which offers nothing there.
@@ -233,22 +258,11 @@ fn check_expectation(lane: &Lane, headers: &HeaderMap) -> Result<(), Bad> {
     Ok(())
 }
 
-fn scheme_of(lane: &Lane, headers: &HeaderMap, trust: Trust) -> Scheme {
-    if trust == Trust::Stranger {
-        return lane.link.scheme;
-    }
-    match headers.get("x-forwarded-proto").map(HeaderValue::as_bytes) {
-        Some(proto) if proto.eq_ignore_ascii_case(b"https") => Scheme::Https,
-        Some(_) => Scheme::Http,
-        None => lane.link.scheme,
-    }
-}
-
 /// Host and port as the visitor's browser sees them. Only for a head that was judged.
-pub(super) fn authority(parts: &request::Parts, trust: Trust) -> &str {
+pub(super) fn authority<'a>(parts: &'a request::Parts, judged: &'a Judged) -> &'a str {
     let named = || parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let in_target = || parts.uri.authority().map(http::uri::Authority::as_str);
-    public_authority(&parts.headers, trust).or_else(named).or_else(in_target).unwrap_or_default()
+    public_host(judged.said.as_deref()).or_else(named).or_else(in_target).unwrap_or_default()
 }
 
 /// Whether the request was made by a page of this site, as far as the browser tells.
@@ -256,7 +270,7 @@ pub(super) fn is_from_here(parts: &request::Parts, judged: &Judged) -> bool {
     is_same_origin(&Ask {
         method: &parts.method,
         scheme: judged.scheme.name(),
-        authority: authority(parts, judged.trust),
+        authority: authority(parts, judged),
         path: parts.uri.path(),
         headers: &parts.headers,
     })
@@ -279,9 +293,6 @@ pub(super) fn place_of(
 }
 
 /// The host that the visitor's browser sees, where a trusted peer asks under another.
-fn public_authority(headers: &HeaderMap, trust: Trust) -> Option<&str> {
-    if trust == Trust::Stranger {
-        return None;
-    }
-    headers.get("x-forwarded-host")?.to_str().ok()
+fn public_host(said: Option<&Said>) -> Option<&str> {
+    said?.host.as_ref()?.to_str().ok()
 }

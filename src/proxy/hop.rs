@@ -1,19 +1,25 @@
 //! What belongs to one hop and is not passed on (RFC 9110 §7.6), and what this hop adds.
 
+use std::net::IpAddr;
+
 use http::header::{
     CONNECTION, COOKIE, EXPECT, Entry, FORWARDED, HOST, HeaderName, SET_COOKIE, TE,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderValue};
 
+use super::caller::Said;
 use super::fields::Fields;
 use super::head::{Judged, Scheme};
 use super::lane::Lane;
-use crate::region::Trust;
+use crate::snapshot::ForwardedBy;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+/// RFC 9440 §2.2.
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -51,7 +57,11 @@ pub(super) fn up(
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     if fields.any(Fields::FOREIGN) {
-        take_foreign(headers);
+        take_foreign(headers, judged.said.is_some());
+    }
+    if let Some(certificate) = lane.link.proved.as_ref().and_then(|p| p.certificate.as_ref()) {
+        headers.insert(CLIENT_CERT, certificate.clone());
+        headers.remove(CLIENT_CERT_CHAIN);
     }
     if fields.any(Fields::COOKIE) {
         take_our_cookie(headers);
@@ -144,11 +154,15 @@ fn take_rest(headers: &mut HeaderMap) {
     }
 }
 
-/// Fields that only we may send, and fields that servers read as others (`x_forwarded_for`).
-fn take_foreign(headers: &mut HeaderMap) {
+/// Fields that only we may send, and fields that servers read as others (`x_forwarded_for`). A
+/// balancer in front that is trusted may tell of the certificate that was shown to it.
+fn take_foreign(headers: &mut HeaderMap, trusted: bool) {
     let foreign = |name: &&HeaderName| {
         let name = name.as_str();
-        name.starts_with("intermission-") || memchr::memchr(b'_', name.as_bytes()).is_some()
+        let certificate = name == CLIENT_CERT || name == CLIENT_CERT_CHAIN;
+        certificate && !trusted
+            || name.starts_with("intermission-")
+            || memchr::memchr(b'_', name.as_bytes()).is_some()
     };
     let names: Vec<HeaderName> = headers.keys().filter(foreign).cloned().collect();
     for name in names {
@@ -205,31 +219,74 @@ fn sets_our_cookie(cookie: &[u8]) -> bool {
 }
 
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239). What a stranger says of itself
-/// is replaced; what a trusted peer says is kept, and the peer added.
+/// is replaced; of what a trusted peer says, the field it is believed by is kept and the peer
+/// added, and the others are written anew so that all of them tell the same.
 fn say_for_whom(headers: &mut HeaderMap, lane: &Lane, judged: &Judged) {
     let host = headers.get(HOST).cloned().unwrap_or(HeaderValue::from_static("unknown"));
-    let forwarded = forwarded(lane, &host, judged.scheme);
-    let proto = HeaderValue::from_static(judged.scheme.name());
     // One growth of the map instead of up to three.
     headers.reserve(4);
-    if judged.trust == Trust::Trusted {
-        headers.append(FORWARDED_FOR, lane.link.peer_text.clone());
-        headers.entry(FORWARDED_PROTO).or_insert(proto);
-        headers.entry(FORWARDED_HOST).or_insert(host);
-        headers.append(FORWARDED, forwarded);
-        return;
+    if let Some(said) = &judged.said {
+        return say_what_was_said(headers, lane, judged, said, host);
     }
     if judged.fields.any(Fields::FORWARDED) {
-        let stranger = |name: &&HeaderName| name.as_str().starts_with("x-forwarded-");
-        let names: Vec<HeaderName> = headers.keys().filter(stranger).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
+        take_x_forwarded(headers);
     }
+    let forwarded = forwarded(lane, &host, judged.scheme);
     headers.insert(FORWARDED_FOR, lane.link.peer_text.clone());
-    headers.insert(FORWARDED_PROTO, proto);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(judged.scheme.name()));
     headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED, forwarded);
+}
+
+fn say_what_was_said(
+    headers: &mut HeaderMap,
+    lane: &Lane,
+    judged: &Judged,
+    said: &Said,
+    asked: HeaderValue,
+) {
+    let host = said.host.clone().unwrap_or(asked);
+    let addresses: Vec<IpAddr> = said.chain.addresses().collect();
+    match judged.site().forwarded {
+        ForwardedBy::XForwarded => {
+            headers.append(FORWARDED_FOR, lane.link.peer_text.clone());
+        }
+        ForwardedBy::Forwarded => {
+            take_x_forwarded(headers);
+            let texts: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+            headers.insert(FORWARDED_FOR, visible(&texts.join(", ")));
+        }
+    }
+    let ours = forwarded(lane, &host, judged.scheme);
+    // What a client may have left open in this field would mislead who reads it from the left.
+    let elements = match addresses.split_last() {
+        None | Some((_, [])) => ours,
+        Some((_, before)) => {
+            let before: String =
+                before.iter().map(|address| format!("for={}, ", node(*address))).collect();
+            visible(&(before + ours.to_str().unwrap_or("for=unknown")))
+        }
+    };
+    headers.insert(FORWARDED, elements);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(judged.scheme.name()));
+    headers.insert(FORWARDED_HOST, host);
+}
+
+fn take_x_forwarded(headers: &mut HeaderMap) {
+    let stranger = |name: &&HeaderName| name.as_str().starts_with("x-forwarded-");
+    let names: Vec<HeaderName> = headers.keys().filter(stranger).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn visible(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+/// An address as `Forwarded` writes it.
+fn node(address: IpAddr) -> String {
+    if address.is_ipv6() { format!("\"[{address}]\"") } else { address.to_string() }
 }
 
 fn forwarded(lane: &Lane, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
@@ -240,11 +297,13 @@ fn forwarded(lane: &Lane, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
     {
         return value.clone();
     }
-    let peer = lane.link.peer.0.ip().to_canonical();
-    let peer = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
+    let peer = node(lane.link.peer.0.ip().to_canonical());
     let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
     let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());
     let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown"));
-    *known = Some((host.clone(), scheme, value.clone()));
+    // A copy: the value itself is a part of the buffer that the head was read into, which would live
+    // as long as the connection.
+    let host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or(value.clone());
+    *known = Some((host, scheme, value.clone()));
     value
 }

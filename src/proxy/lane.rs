@@ -12,6 +12,7 @@ use super::deadline::{Clockwork, Registered, Wait};
 use super::guard::Wire;
 use super::head::Scheme;
 use super::socket::Socket;
+use super::tls::Proved;
 use super::upgrade::Upstream;
 use super::worker::Worker;
 use crate::addr::PeerAddr;
@@ -30,15 +31,24 @@ pub(super) struct Link {
     pub peer_text: HeaderValue,
     /// What the socket itself speaks: `https` over TLS.
     pub scheme: Scheme,
+    /// What a client proved that was asked for a certificate.
+    pub proved: Option<Proved>,
     /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
     pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
-    /// Requests that have begun and not ended.
-    in_flight: Cell<usize>,
+    /// Requests that have begun.
+    begun: Cell<u64>,
+    /// When it is old, in milliseconds on the worker's clock.
+    old_at: u64,
 }
 
 impl Link {
     /// A connection between `ends` over `socket`.
-    pub(super) fn new(worker: &Rc<Worker>, ends: Ends, socket: &Socket) -> Rc<Self> {
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        ends: Ends,
+        socket: &Socket,
+        proved: Option<Proved>,
+    ) -> Rc<Self> {
         let address = ends.source.ip().to_canonical().to_string();
         Rc::new(Self {
             worker: Rc::clone(worker),
@@ -46,15 +56,25 @@ impl Link {
             destination: ends.destination,
             peer_text: HeaderValue::from_str(&address).expect("an address is visible ASCII"),
             scheme: socket.scheme(),
+            proved,
             forwarded: RefCell::default(),
-            in_flight: Cell::new(0),
+            begun: Cell::new(0),
+            old_at: old_at(worker),
         })
     }
 
-    /// Whether a request is under way on any lane.
-    pub(super) fn is_busy(&self) -> bool {
-        self.in_flight.get() > 0
+    /// Whether it has carried as many requests as it may, or is old: the one under way is its last.
+    pub(super) fn is_spent(&self) -> bool {
+        let sweep = &self.worker.sweep;
+        self.begun.get() >= sweep.limits().requests_per_connection || sweep.now() >= self.old_at
     }
+}
+
+/// When a connection that is made now is old: a tenth sooner or later than the others.
+fn old_at(worker: &Worker) -> u64 {
+    let age = u64::try_from(worker.sweep.pace().connection_age.as_millis()).unwrap_or(u64::MAX);
+    let tenth = (age / 10).max(1);
+    worker.sweep.now().saturating_add(age - tenth + worker.jitter() % (2 * tenth))
 }
 
 /// Which protocol a lane belongs to.
@@ -76,6 +96,9 @@ pub(super) struct Lane {
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
     expecting: Cell<bool>,
+    owing: Cell<bool>,
+    tunnelling: Cell<bool>,
+    begun: Cell<bool>,
     _registered: Registered,
 }
 
@@ -91,30 +114,42 @@ impl Lane {
             upgrade: RefCell::default(),
             closing: Cell::new(false),
             expecting: Cell::new(false),
+            owing: Cell::new(false),
+            tunnelling: Cell::new(false),
+            begun: Cell::new(false),
             _registered: registered,
         })
     }
 
     /// A request has begun.
     pub(super) fn begin(&self) {
-        self.link.in_flight.set(self.link.in_flight.get() + 1);
+        self.begun.set(true);
+        self.link.begun.set(self.link.begun.get() + 1);
+        self.link.worker.request_begun();
         self.wire.begin();
+        self.clockwork.clear(Wait::Park);
         self.expecting.set(false);
+        if self.link.is_spent() {
+            self.close_after_answer();
+        }
     }
 
     /// A request has ended: the lane waits for the next one, if it can carry another.
     pub(super) fn end(&self) {
-        self.link.in_flight.set(self.link.in_flight.get().saturating_sub(1));
+        if self.begun.replace(false) {
+            self.link.worker.request_ended();
+        }
         self.clockwork.clear(Wait::Upstream);
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
-            let pace = self.clockwork.pace();
+            let pace = *self.clockwork.pace();
             let next = match self.wire.in_head() {
                 true => pace.head,
                 false if self.link.worker.stopping() => limit::STOP_IDLE,
                 false => pace.keep_alive,
             };
             self.clockwork.restart(Wait::Head, next);
+            self.clockwork.restart(Wait::Park, limit::PARKED_AFTER);
         }
         self.wire.end();
     }
@@ -138,6 +173,30 @@ impl Lane {
     /// The client waits for `100 Continue`, which asking for the body would send.
     pub(super) fn expects_continue(&self) {
         self.expecting.set(true);
+    }
+
+    /// The body is asked for: on a stream of HTTP/2, whoever carries it owes the client the interim
+    /// answer now. In HTTP/1.1, hyper sends it.
+    pub(super) fn ask_for_body(&self) {
+        if self.expecting.replace(false) {
+            self.owing.set(true);
+            self.clockwork.wake();
+        }
+    }
+
+    /// Whether `100 Continue` is due; it is from then on taken for sent.
+    pub(super) fn owes_continue(&self) -> bool {
+        self.owing.replace(false)
+    }
+
+    /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).
+    pub(super) fn tunnels(&self) {
+        self.tunnelling.set(true);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_tunnelling(&self) -> bool {
+        self.tunnelling.get()
     }
 
     /// Whether it does.

@@ -6,29 +6,38 @@
 
 mod answer;
 mod body;
+mod caller;
 mod capture;
 mod confirm;
 mod conn;
+mod date;
 mod deadline;
+mod doors;
 mod ending;
 mod fields;
 mod flow;
 mod forward;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
+mod grpc;
 mod guard;
 mod h1;
 mod h2;
 mod head;
 mod hop;
+mod inbound;
 mod lane;
 mod lasting;
 mod listen;
 mod own;
-mod pace;
 mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;
+mod tempo;
+mod tls;
 mod upgrade;
 mod upstream;
 mod visitor;
@@ -39,14 +48,15 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use doors::Doors;
 use tokio::sync::watch;
 
 pub use listen::{Bound, Inherited};
-pub use pace::Pace;
 
 use crate::clock::Clock;
 use crate::limit;
 use crate::snapshot::Live;
+pub use crate::snapshot::Pace;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Vault;
@@ -64,8 +74,6 @@ pub struct Parts {
     pub access: AccessLog,
     /// What time it is.
     pub clock: Clock,
-    /// How long clients may take.
-    pub pace: Pace,
 }
 
 /// How far a worker is with stopping.
@@ -80,10 +88,20 @@ enum Phase {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Drain {
     queue: Queue,
-    /// When the first of what lasts has its turn to end.
-    after: Duration,
-    /// Over which time the turns fall.
-    over: Duration,
+    /// How long what is under way may take.
+    deadline: Duration,
+}
+
+impl Drain {
+    /// When the first of what lasts has its turn to end, and over which time the turns fall.
+    fn turns(self, spread: Duration) -> (Duration, Duration) {
+        let over = spread.min(self.deadline / 2);
+        let after = match self.queue {
+            Queue::Ours => Duration::ZERO,
+            Queue::Others => self.deadline.saturating_sub(over).saturating_sub(limit::LEAVE * 2),
+        };
+        (after, over)
+    }
 }
 
 /// Whose connections are that nobody has accepted yet.
@@ -99,7 +117,6 @@ pub enum Queue {
 pub struct Workers {
     threads: Vec<JoinHandle<std::io::Result<usize>>>,
     addresses: Vec<SocketAddr>,
-    spread: Duration,
     phase: watch::Sender<Phase>,
 }
 
@@ -109,19 +126,20 @@ impl Workers {
         let (phase, _) = watch::channel(Phase::Serving);
         let (sockets, addresses) = bound.into_parts();
         let count = sockets.len();
+        let doors = Doors::new(doors::raise_files());
         let mut threads = Vec::new();
         for (number, listeners) in sockets.into_iter().enumerate() {
-            let parts = parts.clone();
+            let (parts, doors) = (parts.clone(), doors.clone());
             let phase = phase.subscribe();
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
             threads.push(thread.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default())?;
-                runtime.block_on(worker::run(parts, listeners, count, phase))
+                runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
             })?);
         }
-        Ok(Self { threads, addresses, spread: parts.pace.spread, phase })
+        Ok(Self { threads, addresses, phase })
     }
 
     /// Where requests are taken.
@@ -139,12 +157,7 @@ impl Workers {
     /// From now on no connection is taken. Answers say that their connection ends; what lasts has
     /// its turn soon if we stop, and as late as it can if another process goes on.
     pub fn drain(&self, queue: Queue, deadline: Duration) {
-        let over = self.spread.min(deadline / 2);
-        let after = match queue {
-            Queue::Ours => Duration::ZERO,
-            Queue::Others => deadline.saturating_sub(over).saturating_sub(limit::LEAVE * 2),
-        };
-        let _ = self.phase.send(Phase::Draining(Drain { queue, after, over }));
+        let _ = self.phase.send(Phase::Draining(Drain { queue, deadline }));
     }
 
     /// Waits for requests under way until `deadline` has passed, then says `late` and cuts them.

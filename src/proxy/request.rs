@@ -7,12 +7,13 @@ use std::rc::Rc;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
+use super::caller::Caller;
 use super::ending::Story;
 use super::head::Judged;
+use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
 use super::{capture, forward, head, own, resume};
@@ -39,7 +40,7 @@ enum Act<F> {
 /// | 5 | end    | the answer's body drops the [`Story`]             | -                     |
 pub(super) fn serve(
     lane: &Rc<Lane>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let act = act(lane, request);
     let lane = Rc::clone(lane);
@@ -57,13 +58,13 @@ pub(super) fn serve(
 
 fn act(
     lane: &Rc<Lane>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> Act<impl Future<Output = Response<Body>> + use<>> {
     lane.begin();
     let current = lane.link.worker.current();
-    let from = head::client(lane, &current, &request);
-    let mut story = Story::begin(lane, from.0, &request);
-    let judged = match head::judge(lane, Rc::clone(&current), from, &request) {
+    let caller = Caller::of(lane, &current, &request);
+    let mut story = Story::begin(lane, caller.client, &request);
+    let judged = match head::judge(lane, Rc::clone(&current), caller, &request) {
         Ok(judged) => judged,
         Err(bad) => {
             lane.close_after_answer();
@@ -72,6 +73,10 @@ fn act(
         }
     };
     story.judged(&judged);
+    if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
+        lane.close_after_answer();
+        return Act::Other(answer::busy().finish(lane, story, request.into_body()));
+    }
     let reply = match judged.verdict {
         Verdict::Forward => {
             return match forward::start(lane, judged, story, request) {
@@ -108,7 +113,7 @@ async fn look(
     lane: Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
     if judged.otherwise == Verdict::Forward {

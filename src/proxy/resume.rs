@@ -122,7 +122,7 @@ async fn claim(
     };
     let arrival = Arrival {
         method: parts.method.as_str(),
-        authority: head::authority(parts, judged.trust),
+        authority: head::authority(parts, judged),
         target: parts.uri.path_and_query().map_or("/", |target| target.as_str()),
         mode,
     };

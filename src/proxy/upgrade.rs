@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Method, Response, request, response};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request, response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
@@ -16,9 +16,10 @@ use super::fields::Fields;
 use super::flow::{Broken, Flow};
 use super::head::Judged;
 use super::hop::Switch;
-use super::lane::Lane;
+use super::lane::{Kind, Lane};
 use super::lasting::{Lasting, Why, frames};
 use super::upstream::{Lease, Socket};
+use crate::digest;
 use crate::snapshot::Reads;
 use crate::telemetry::end::End;
 
@@ -36,12 +37,42 @@ pub(super) struct Upstream {
     story: Box<Story>,
 }
 
+/// What a server that was asked for a WebSocket must say to have understood (RFC 6455 §4.2.2).
+pub(super) struct Asked {
+    accept: String,
+}
+
+impl Asked {
+    /// By a request on its way to the server, if it asks for one.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        headers.contains_key(UPGRADE).then_some(())?;
+        let key = headers.get(SEC_WEBSOCKET_KEY)?;
+        Some(Self { accept: digest::websocket_accept(key.as_bytes()) })
+    }
+
+    /// Whether the fields of a 101 say so: then, and only then, it has left HTTP.
+    pub(super) fn is_answered(&self, headers: &HeaderMap) -> bool {
+        let mut accepts = headers.get_all(SEC_WEBSOCKET_ACCEPT).iter();
+        let accepted =
+            accepts.next().is_some_and(|value| value.as_bytes() == self.accept.as_bytes());
+        accepted && accepts.next().is_none() && headers.get(UPGRADE).is_some_and(is_websocket)
+    }
+}
+
+/// Whether a request has the one key that a server's answer can be held against.
+fn has_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    // 16 bytes in base64.
+    keys.next().is_some_and(|key| key.len() == 24) && keys.next().is_none()
+}
+
 /// Whether a request asks for a WebSocket and its route lets it.
 pub(super) fn wanted(judged: &Judged, parts: &request::Parts) -> Switch {
     let asks = || parts.headers.get(UPGRADE).is_some_and(is_websocket);
     if judged.fields.any(Fields::UPGRADE)
         && judged.rules().websocket
         && parts.method == Method::GET
+        && has_key(&parts.headers)
         && asks()
     {
         Switch::WebSocket
@@ -62,7 +93,12 @@ pub(super) fn accept(
     lease: Lease,
 ) -> Response<Body> {
     lane.wire.tunnel();
-    story.answered(parts.status, End::Done);
+    // On a stream of HTTP/2, the client is told 200 (RFC 8441 §5).
+    let told = match lane.kind {
+        Kind::Http1 => parts.status,
+        Kind::Http2 => StatusCode::OK,
+    };
+    story.answered(told, End::Done);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     *lane.upgrade.borrow_mut() = Some(Upstream { socket: lease.socket(), story });

@@ -118,14 +118,12 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
         // ORDER: until it has said so, the other process may still go on, and take the store back.
         taker.begin().map_err(ServeError::Handover)?;
     }
-    let pace = proxy::Pace { spread: process.spread, ..proxy::Pace::default() };
     let parts = proxy::Parts {
         live: live.clone(),
         vault: vault.clone(),
         metrics: metrics.clone(),
         access,
         clock: clock.clone(),
-        pace,
     };
     let workers = proxy::Workers::spawn(visitors, &parts);
     let workers = workers.map_err(failed("the workers"))?;

@@ -4,6 +4,7 @@
 //! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
 //! second writer cannot be written.
 
+mod bounds;
 mod cells;
 mod health;
 mod roster;
@@ -13,11 +14,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use bounds::{Limits, Pace};
 pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
-    FormPolicy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream, UpstreamIx,
+    FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
+    UpstreamIx,
 };
 
 pub use crate::duty::Duty;

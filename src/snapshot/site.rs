@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds::{Limits, Pace};
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
@@ -52,6 +53,8 @@ pub struct Site {
     pub upstreams: Vec<Upstream>,
     /// Peers that are believed about client addresses, schemes, hosts and regions.
     pub trusted: Networks,
+    /// By which fields they are believed.
+    pub forwarded: ForwardedBy,
     /// Peers that pass connections on, and say first whose each is (PROXY protocol).
     pub proxy_protocol: Networks,
     /// Canonical paths that load balancers ask to see whether this node lives; answered 200 while
@@ -61,10 +64,22 @@ pub struct Site {
     pub tls: Option<tls::Server>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
-    /// Client connections on this node.
-    pub connections_max: usize,
+    /// How much a client may send, and how many there may be.
+    pub limits: Limits,
+    /// How long is waited for a client.
+    pub pace: Pace,
     /// The page's name for the operator: "Example Ltd".
     pub operator: String,
+}
+
+/// The fields by which trusted peers are believed about clients. One kind is chosen, because a
+/// balancer that writes one of them often passes on what a client wrote into the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For`, `-Proto` and `-Host`.
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// Which upstream, as an index into [`Site::upstreams`].

@@ -11,7 +11,8 @@ pub enum End {
     ClientHeadTooLarge,
     /// The head was not complete in time: 408.
     ClientHeadTimeout,
-    /// The method or an expectation is one we do not serve: 405, 417, 501.
+    /// The method, version, an expectation or the host on this connection is one we do not serve:
+    /// 405, 417, 421, 501, 505.
     ClientHeadUnsupported,
     /// The body's framing is broken: 400.
     ClientBodyMalformed,
@@ -31,6 +32,8 @@ pub enum End {
     ProxyRouteRefused,
     /// The vault could not keep the form: disk, key or store failure.
     ProxyCaptureStore,
+    /// Too many requests are under way: 503.
+    ProxyOverload,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
     /// A window outlasted a WebSocket, an event stream or a gRPC stream; its client was told so.
@@ -49,13 +52,15 @@ pub enum End {
     UpstreamWaitMalformed,
     /// The server closed in the middle of the answer: the client's connection is cut too.
     UpstreamAnswerReset,
+    /// The framing of the answer's body is broken: the client's connection is cut too.
+    UpstreamAnswerMalformed,
     /// The answer paused for too long: the client's connection is cut too.
     UpstreamAnswerTimeout,
 }
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -70,6 +75,7 @@ impl End {
         Self::ProxyRouteUnknown,
         Self::ProxyRouteRefused,
         Self::ProxyCaptureStore,
+        Self::ProxyOverload,
         Self::ProxyAnswerStop,
         Self::ProxyAnswerClosed,
         Self::ProxyFault,
@@ -79,6 +85,7 @@ impl End {
         Self::UpstreamWaitTimeout,
         Self::UpstreamWaitMalformed,
         Self::UpstreamAnswerReset,
+        Self::UpstreamAnswerMalformed,
         Self::UpstreamAnswerTimeout,
     ];
 
@@ -99,6 +106,7 @@ impl End {
             Self::ProxyRouteUnknown => "proxy/route/unknown",
             Self::ProxyRouteRefused => "proxy/route/refused",
             Self::ProxyCaptureStore => "proxy/capture/store",
+            Self::ProxyOverload => "proxy/overload",
             Self::ProxyAnswerStop => "proxy/answer/stop",
             Self::ProxyAnswerClosed => "proxy/answer/closed",
             Self::ProxyFault => "proxy/fault",
@@ -108,6 +116,7 @@ impl End {
             Self::UpstreamWaitTimeout => "upstream/wait/timeout",
             Self::UpstreamWaitMalformed => "upstream/wait/malformed",
             Self::UpstreamAnswerReset => "upstream/answer/reset",
+            Self::UpstreamAnswerMalformed => "upstream/answer/malformed",
             Self::UpstreamAnswerTimeout => "upstream/answer/timeout",
         }
     }

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod end;
+pub mod handshake;
 pub mod log;
 pub mod metrics;
 pub mod shard;

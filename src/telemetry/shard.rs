@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::end::End;
+use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
@@ -25,6 +26,30 @@ pub const BUCKETS_US: [u64; 16] = [
     500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
 ];
+
+/// Why an HTTP/2 connection was told to go away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Goaway {
+    /// The process stops.
+    Stop,
+    /// There was nothing on it for too long.
+    Idle,
+    /// It has carried enough requests.
+    Requests,
+    /// It is old.
+    Age,
+    /// Our SETTINGS were not acknowledged.
+    Settings,
+    /// It sent more control frames or resets than a client needs.
+    Calm,
+    /// It broke the protocol.
+    Error,
+}
+
+impl Goaway {
+    /// The names of all reasons, in the order of the cells.
+    pub const NAMES: [&str; 7] = ["stop", "idle", "requests", "age", "settings", "calm", "error"];
+}
 
 /// How a request went, for counting.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +117,36 @@ impl Shard {
         bump(&self.worker.closed, 1);
     }
 
+    /// A TLS handshake with a client ended.
+    pub fn handshake(&self, went: Handshake) {
+        bump(&self.worker.handshakes[went as usize], 1);
+    }
+
+    /// A client connection speaks HTTP/2.
+    pub fn h2_opened(&self) {
+        bump(&self.worker.h2_connections, 1);
+    }
+
+    /// A client opened a stream.
+    pub fn h2_stream_opened(&self) {
+        bump(&self.worker.h2_streams, 1);
+    }
+
+    /// A client reset a stream.
+    pub fn h2_reset_received(&self) {
+        bump(&self.worker.h2_resets[0], 1);
+    }
+
+    /// We reset a stream.
+    pub fn h2_reset_sent(&self) {
+        bump(&self.worker.h2_resets[1], 1);
+    }
+
+    /// A client was told to go away.
+    pub fn h2_goaway(&self, reason: Goaway) {
+        bump(&self.worker.h2_goaways[reason as usize], 1);
+    }
+
     /// A connection to a server was made.
     pub fn upstream_connected(&self) {
         bump(&self.worker.connects, 1);
@@ -154,6 +209,12 @@ pub(super) struct WorkerCells {
     pub(super) beats: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
+    pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
+    pub(super) h2_connections: AtomicU64,
+    pub(super) h2_streams: AtomicU64,
+    /// In, out.
+    pub(super) h2_resets: [AtomicU64; 2],
+    pub(super) h2_goaways: [AtomicU64; Goaway::NAMES.len()],
     pub(super) ends: [AtomicU64; End::ALL.len()],
     pub(super) unrouted: Counts,
 }

@@ -65,6 +65,18 @@ impl Roots {
     }
 }
 
+/// A host name or an address that certificates are for.
+#[derive(Clone, Debug)]
+pub struct Name(ServerName<'static>);
+
+impl Name {
+    /// Reads one.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let name = ServerName::try_from(text.to_owned());
+        name.map(Self).map_err(|_| Fault::Name(text.to_owned()))
+    }
+}
+
 /// Whether a server has to prove who it is.
 #[derive(Clone, Debug)]
 pub enum Verify {
@@ -85,8 +97,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// Verifies servers so, and shows `identity` if it is asked for one.
-    pub fn new(verify: &Verify, identity: Option<&Identity>) -> Result<Self, Fault> {
+    /// Verifies servers so, each of which must prove to be `name` if there is one, and shows
+    /// `identity` if it is asked for it.
+    pub fn new(
+        verify: &Verify,
+        identity: Option<&Identity>,
+        name: Option<Name>,
+    ) -> Result<Self, Fault> {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_safe_default_protocol_versions()?;
         let builder = match verify {
@@ -116,15 +133,8 @@ impl Client {
             http1: offering(Alpn::Http1),
             h2: offering(Alpn::H2),
             either: offering(Alpn::Either),
-            name: None,
+            name: name.map(|Name(name)| name),
         })
-    }
-
-    /// Every server must prove to be `name`, which is also what is sent as SNI.
-    pub fn named(mut self, name: &str) -> Result<Self, Fault> {
-        let parsed = ServerName::try_from(name.to_owned());
-        self.name = Some(parsed.map_err(|_| Fault::Name(name.to_owned()))?);
-        Ok(self)
     }
 
     /// Shakes hands with a server, which must prove that it is the host of `server` (as the config

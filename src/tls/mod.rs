@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-pub use client::{Alpn, Client, Connected, Roots, Verify};
+pub use client::{Alpn, Client, Connected, Name, Roots, Verify};
 pub use pem::{Fault, Identity};
 pub use server::{
     Accepted, Clients, Server, Session, Shown, Terms, Version, asked_name, client_certificate,

@@ -186,3 +186,32 @@ async fn the_thread_ends_with_its_owner_and_with_its_listener() {
     write(&file, "two");
     drop(watching);
 }
+
+#[tokio::test]
+async fn certificates_that_the_config_names_are_watched_however_they_are_replaced() {
+    let config = |file: &str| format!("[[tls.certificate]]\nchain = \"{file}\"\nkey = \"x.key\"\n");
+    let mut watched = Watched::new(BY_EVENT, "c.toml", |dir| {
+        for (version, text) in [("v1", "one"), ("v2", "two")] {
+            fs::create_dir_all(dir.join("secret").join(version)).expect("a folder");
+            write(&dir.join("secret").join(version).join("tls.crt"), text);
+        }
+        symlink("v1", dir.join("secret/..data")).expect("a link");
+        symlink("..data/tls.crt", dir.join("secret/tls.crt")).expect("a link");
+        write(&dir.join("c.toml"), &config("secret/tls.crt"));
+    });
+    // As the secrets of Kubernetes are swapped: a link beside the file becomes another.
+    symlink("v2", watched.path().join("secret/..next")).expect("a link");
+    let (next, data) = (watched.path().join("secret/..next"), watched.path().join("secret/..data"));
+    fs::rename(next, data).expect("a rename");
+    watched.is_told("a swapped secret").await;
+    // The config names another file now, which is in a folder that was not watched before.
+    fs::create_dir(watched.path().join("other")).expect("a folder");
+    write(&watched.path().join("other/a.pem"), "one");
+    write(&watched.path().join("c.toml"), &config("other/a.pem"));
+    watched.is_told("another file").await;
+    write(&watched.path().join("other/a.pem"), "two");
+    watched.is_told("its other content").await;
+    write(&watched.path().join("x.key"), "a key");
+    watched.is_told("a file that was missing").await;
+    assert!(watched.told.try_recv().is_err());
+}

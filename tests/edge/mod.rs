@@ -2,6 +2,10 @@
 
 /// Connections that a balancer passes on, over the wire.
 mod balancer;
+/// Whom a request is for, as trusted peers tell.
+mod chain;
+/// What trusted peers say of clients, over the wire.
+mod forwarded;
 /// The PROXY protocol, byte by byte.
 mod proxy_header;
 /// A node under TLS, and a client that believes its certificate.

@@ -64,6 +64,8 @@ impl Stage {
             directory = "store"
             [log]
             access = "off"
+            [limits]
+            connections_per_address = 2000
             [[upstream]]
             name = "origin"
             servers = ["{origin}"]

@@ -8,7 +8,8 @@ use crate::support::origin::{Act, Origin, ok};
 use crate::support::raw::Raw;
 
 const SWITCH: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
-                        Upgrade: websocket\r\n\r\n";
+                        Upgrade: websocket\r\n\
+                        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 const EVENTS: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                         Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n";
 const LEAVE: &[u8] = b"\x88\x14\x03\xe9the proxy restarts";
@@ -33,7 +34,8 @@ fn nothing_under_way_is_lost_and_what_lasts_takes_leave() {
     let stage = Stage::new(origin(), "[window]\nspread = \"500ms\"\n[stop]\nlame_duck = \"1s\"");
     let mut process = stage.start();
     let mut held: Vec<Raw> = (0..200).map(|_| asking(&stage, "/held", "")).collect();
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut sockets: Vec<Raw> = (0..50).map(|_| asking(&stage, "/live", upgrade)).collect();
     for socket in &mut sockets {
         assert_eq!(socket.response().status(), 101);

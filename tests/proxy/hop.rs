@@ -106,7 +106,7 @@ fn what_a_trusted_peer_says_is_kept_and_the_peer_added() {
     assert_eq!(request.field_values("x-forwarded-host"), ["www.test.example"]);
     assert_eq!(request.field("x-forwarded-port"), Some("443"));
     let forwarded = request.field_values("forwarded").join(", ");
-    let ours = "for=127.0.0.1;host=\"Site.test:8080\";proto=https";
+    let ours = "for=127.0.0.1;host=\"www.test.example\";proto=https";
     assert_eq!(forwarded, format!("for=203.0.113.7, {ours}"));
     assert_eq!(node.lines(1)[0]["client"], "203.0.113.7", "the last that no trusted peer is");
 }

@@ -20,5 +20,7 @@ mod limits;
 pub(crate) mod node;
 /// Stopping: what finishes, what closes at once, what is cut.
 mod stop;
+/// What a handshake may take.
+mod tls;
 /// WebSocket.
 mod tunnel;

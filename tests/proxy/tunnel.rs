@@ -11,12 +11,12 @@ use crate::support::origin::{Act, Origin, answer, ok};
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\n\
                       Keep-Alive: timeout=5\r\nUpgrade: WebSocket\r\n\
-                      Sec-WebSocket-Accept: abc=\r\nSet-Cookie: intermission=planted\r\n\r\n";
+                      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSet-Cookie: intermission=planted\r\n\r\n";
 
 /// A request for a WebSocket.
 pub(super) fn upgrade() -> String {
     "GET /live HTTP/1.1\r\nHost: site.test\r\nConnection: keep-alive, Upgrade\r\n\
-     Upgrade: websocket\r\nSec-WebSocket-Key: key=\r\nSec-WebSocket-Version: 13\r\n\r\n"
+     Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         .to_owned()
 }
 
@@ -36,7 +36,10 @@ fn bytes_pass_both_ways_the_ones_behind_the_101_too() {
     let mut client = node.connect();
     client.send(upgrade());
     let got = client.response();
-    assert_eq!((got.status(), got.field("sec-websocket-accept")), (101, Some("abc=")));
+    assert_eq!(
+        (got.status(), got.field("sec-websocket-accept")),
+        (101, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+    );
     assert_eq!(
         (got.field("upgrade"), got.field("connection")),
         (Some("websocket"), Some("upgrade"))
@@ -54,7 +57,7 @@ fn bytes_pass_both_ways_the_ones_behind_the_101_too() {
         (seen.field("upgrade"), seen.field("connection")),
         (Some("websocket"), Some("upgrade"))
     );
-    assert_eq!(seen.field("sec-websocket-key"), Some("key="));
+    assert_eq!(seen.field("sec-websocket-key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
     let line = &node.lines(1)[0];
     assert_eq!((end_of(line).as_str(), &line["status"]), ("done", &101.into()));
 }

@@ -10,7 +10,9 @@ use intermission::id::{Id, NodeTag};
 use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable};
 use intermission::route::{PathPattern, RouteIx, RouteTable};
-use intermission::snapshot::{Cells, Closure, FormPolicy, Overrun, ResumeMode, RouteRules, Site};
+use intermission::snapshot::{
+    Cells, Closure, FormPolicy, ForwardedBy, Limits, Overrun, Pace, ResumeMode, RouteRules, Site,
+};
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Event, Mode, Order, Texts, Window};
 use proptest::prelude::*;
@@ -42,10 +44,12 @@ fn site() -> Site {
         upstreams: Vec::new(),
         tls: None,
         trusted: Networks::default(),
+        forwarded: ForwardedBy::XForwarded,
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
-        connections_max: 1,
+        limits: Limits::default(),
+        pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
     }
 }

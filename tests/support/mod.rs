@@ -4,6 +4,7 @@
 pub(crate) mod http1;
 pub(crate) mod origin;
 pub(crate) mod raw;
+pub(crate) mod tls;
 
 use std::time::Duration;
 

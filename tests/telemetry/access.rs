@@ -18,6 +18,7 @@ fn record<'a>() -> Record<'a> {
     Record {
         at: Wall::from_millis(1_795_262_400_042),
         client: ClientAddr([203, 0, 113, 9].into()),
+        protocol: "h1",
         method: "POST",
         host: "claims.example",
         target: "/claims/new?name=Ann",
@@ -57,7 +58,7 @@ fn a_json_line_tells_all_but_the_query() {
         line(AccessFormat::Json, &record()),
         concat!(
             r#"{"at":"2026-11-21T12:00:00.042Z","request":"000000000000feed","#,
-            r#""client":"203.0.113.9","method":"POST","host":"claims.example","#,
+            r#""client":"203.0.113.9","protocol":"h1","method":"POST","host":"claims.example","#,
             r#""path":"/claims/new","status":303,"route":"claims","region":"apac","#,
             r#""verdict":"capture","generation":7,"total_us":1234567,"#,
             r#""upstream":"10.0.0.1:9000","connect_us":85,"bytes_in":2048,"bytes_out":0,"#,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use intermission::clock::Wall;
 use intermission::decide::verdict::{NotKept, Verdict, Wants};
 use intermission::telemetry::end::End;
+use intermission::telemetry::handshake::Handshake;
 use intermission::telemetry::metrics::{InFlightCount, Metrics, NAMES, Reload, StoreFigures};
 use intermission::telemetry::shard::{Ended, Shard, Table, VERDICTS};
 
@@ -153,6 +154,10 @@ fn every_metric_is_exposed_once_something_happened() {
     shard.connection_closed();
     shard.upstream_connected();
     shard.upstream_reused();
+    shard.handshake(Handshake::Resumed13);
+    // Two of one name: what ends first is what somebody must act on.
+    let ends = [5_000, 4_000].map(|millis| ("site.test".to_owned(), Wall::from_millis(millis)));
+    metrics.certificates(ends.into_iter());
     metrics.generation(3);
     metrics.reload(Reload::Failed, Wall::from_millis(1_000));
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
@@ -178,6 +183,8 @@ fn every_metric_is_exposed_once_something_happened() {
         ("intermission_connections", 1.0),
         ("intermission_connections_total", 2.0),
         (r#"intermission_upstream_connections_total{kind="reuse"}"#, 1.0),
+        (r#"intermission_tls_handshakes_total{outcome="resumed",version="1.3"}"#, 1.0),
+        (r#"intermission_tls_certificate_expiry_timestamp_seconds{name="site.test"}"#, 4.0),
         ("intermission_snapshot_generation", 3.0),
         (r#"intermission_reload_total{result="failed"}"#, 1.0),
         ("intermission_reload_last_success_timestamp_seconds", 2.0),

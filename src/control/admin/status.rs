@@ -34,6 +34,9 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
         }
         Err(error) => json!({ "error": error.to_string() }),
     };
+    let shown = site.tls.iter().flat_map(|tls| tls.certificates());
+    let certificates: Vec<_> =
+        shown.map(|one| json!({ "name": one.name, "not_after": one.not_after })).collect();
     let body = json!({
         "node": site.node,
         "version": env!("CARGO_PKG_VERSION"),
@@ -46,6 +49,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
             "fingerprint": site.fingerprint,
             "last_reload": admin.reloads.as_ref().and_then(|reloads| reloads.last()).as_deref(),
         },
+        "certificates": certificates,
         "windows": windows,
         "closed_cells": standing.closed_cells,
         "in_flight": in_flight,

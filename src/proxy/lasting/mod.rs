@@ -113,7 +113,7 @@ impl Register {
         {
             return;
         }
-        let (after, over) = drain.map_or((Duration::ZERO, spread), |by| (by.after, by.over));
+        let (after, over) = drain.map_or((Duration::ZERO, spread), |drain| drain.turns(spread));
         let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX).max(1);
         for (_, entry) in &mut *entries {
             let ends = drain.is_some() || entry.place.is_over(snapshot, now);

@@ -20,12 +20,12 @@ use std::rc::Rc;
 
 use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, Response, StatusCode, request};
-use hyper::body::Incoming;
 
 use super::answer::{self, Asker, Reply};
 use super::body::Body;
 use super::ending::Story;
 use super::head::{self, Judged};
+use super::inbound::Inbound;
 use super::lane::Lane;
 use super::{forward, visitor};
 use crate::id::Id;
@@ -64,7 +64,7 @@ pub(super) async fn run(
     lane: Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
     let mut upload = forward::upload(&lane, &judged, incoming, &mut story);

@@ -46,10 +46,11 @@ pub enum AccessFormat {
 }
 
 /// The fields of a line, in their order. A field without a value is left out.
-pub const FIELDS: [&str; 18] = [
+pub const FIELDS: [&str; 19] = [
     "at",
     "request",
     "client",
+    "protocol",
     "method",
     "host",
     "path",
@@ -74,6 +75,8 @@ pub struct Record<'a> {
     pub at: Wall,
     /// Whom it is for.
     pub client: ClientAddr,
+    /// `h1` or `h2`: what it was asked in.
+    pub protocol: &'static str,
     /// The method.
     pub method: &'a str,
     /// The host, canonical; empty if there was none.
@@ -256,6 +259,7 @@ const fn key(json: &'static str, logfmt: &'static str) -> Key {
     Key { json, logfmt }
 }
 
+const PROTOCOL: Key = key(r#","protocol":""#, " protocol=");
 const METHOD: Key = key(r#","method":""#, " method=");
 const HOST: Key = key(r#","host":""#, " host=");
 const PATH: Key = key(r#","path":""#, " path=");
@@ -281,6 +285,7 @@ trait Line {
 }
 
 fn write_fields(line: &mut impl Line, record: &Record<'_>) {
+    line.plain(PROTOCOL, |to| to.extend_from_slice(record.protocol.as_bytes()));
     line.text(METHOD, record.method);
     line.text(HOST, record.host);
     line.text(PATH, &shown(record.target));

@@ -12,7 +12,8 @@ use prometheus::proto::{
 
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
-use crate::telemetry::shard::{BUCKETS_US, CLASSES, VERDICTS, WorkerCells, lock};
+use crate::telemetry::handshake::Handshake;
+use crate::telemetry::shard::{BUCKETS_US, CLASSES, Goaway, VERDICTS, WorkerCells, lock};
 
 /// One metric: what it is called and what it tells.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,30 @@ const CONNECTIONS: Named =
     gauge("intermission_connections", &[], "Client connections that are open.");
 const CONNECTIONS_TOTAL: Named =
     counter("intermission_connections_total", &[], "Client connections that were accepted.");
+const HANDSHAKES: Named = counter(
+    "intermission_tls_handshakes_total",
+    &["outcome", "version"],
+    "TLS handshakes with clients: full, resumed, or why there was no session.",
+);
+const CERTIFICATE_EXPIRY: Named = gauge(
+    "intermission_tls_certificate_expiry_timestamp_seconds",
+    &["name"],
+    "When a certificate ends to be valid, in seconds since the Unix epoch, by its first name.",
+);
+const H2_CONNECTIONS: Named =
+    counter("intermission_h2_connections_total", &[], "Client connections that spoke HTTP/2.");
+const H2_STREAMS: Named =
+    counter("intermission_h2_streams_total", &[], "Streams that clients opened.");
+const H2_RESETS: Named = counter(
+    "intermission_h2_resets_total",
+    &["direction"],
+    "Streams that were reset by clients (in) and by us (out).",
+);
+const H2_GOAWAYS: Named = counter(
+    "intermission_h2_goaways_total",
+    &["reason"],
+    "Connections that were told to go away: stop, idle, requests, age, settings (not acknowledged), calm (too many control frames or resets), error.",
+);
 const UPSTREAM_CONNECTIONS: Named = counter(
     "intermission_upstream_connections_total",
     &["kind"],
@@ -127,7 +152,7 @@ const ACCESS_DROPPED: Named = counter(
 const BUILD: Named = gauge("intermission_build_info", &["version"], "Always 1.");
 
 /// Every metric, in the order of the README.
-pub const NAMES: [Named; 20] = [
+pub const NAMES: &[Named] = &[
     REQUESTS,
     DURATION,
     FIRST_BYTE,
@@ -136,6 +161,12 @@ pub const NAMES: [Named; 20] = [
     ENDS,
     CONNECTIONS,
     CONNECTIONS_TOTAL,
+    HANDSHAKES,
+    CERTIFICATE_EXPIRY,
+    H2_CONNECTIONS,
+    H2_STREAMS,
+    H2_RESETS,
+    H2_GOAWAYS,
     UPSTREAM_CONNECTIONS,
     GENERATION,
     WINDOWS,
@@ -196,6 +227,17 @@ impl Metrics {
         page.add(ENDS, End::ALL.map(|end| number(&[("end", end.code())], ended(end))));
         page.add(CONNECTIONS, [number(&[], self.connections())]);
         page.add(CONNECTIONS_TOTAL, [number(&[], sum(|worker| &worker.accepted))]);
+        let shaken =
+            |went| workers.iter().map(|worker| read(&worker.handshakes[went as usize])).sum();
+        page.add(HANDSHAKES, Handshake::ALL.map(|went| handshake(went, shaken(went))));
+        page.add(H2_CONNECTIONS, [number(&[], sum(|worker| &worker.h2_connections))]);
+        page.add(H2_STREAMS, [number(&[], sum(|worker| &worker.h2_streams))]);
+        let resets = [("in", sum(|w| &w.h2_resets[0])), ("out", sum(|w| &w.h2_resets[1]))];
+        page.add(H2_RESETS, resets.map(|(to, count)| number(&[("direction", to)], count)));
+        let told =
+            |at: usize| workers.iter().map(|worker| read(&worker.h2_goaways[at])).sum::<u64>();
+        let goaways = Goaway::NAMES.iter().enumerate();
+        page.add(H2_GOAWAYS, goaways.map(|(at, why)| number(&[("reason", why)], told(at))));
         let kinds = [("connect", sum(|w| &w.connects)), ("reuse", sum(|w| &w.reuses))];
         page.add(UPSTREAM_CONNECTIONS, kinds.map(|(kind, count)| number(&[("kind", kind)], count)));
     }
@@ -212,6 +254,8 @@ fn control(told: &Told, page: &mut Page) {
     page.add(GENERATION, [number(&[], told.generation)]);
     page.add(WINDOWS, by_state(&told.windows));
     page.add(CLOSED_CELLS, [number(&[], told.closed_cells)]);
+    let expiries = told.certificates.iter();
+    page.add(CERTIFICATE_EXPIRY, expiries.map(|(name, secs)| number(&[("name", name)], *secs)));
     let reloads = Reload::NAMES.into_iter().zip(told.reloads);
     page.add(RELOADS, reloads.map(|(result, count)| number(&[("result", result)], count)));
     let reloaded_at = told.reloaded_at.and_then(|at| u64::try_from(at.secs()).ok());
@@ -222,6 +266,11 @@ fn control(told: &Told, page: &mut Page) {
     page.add(STORE_FAILURES, [number(&[], told.store.failures)]);
     let dropped = told.access.as_ref().map(|log| number(&[], log.dropped()));
     page.add(ACCESS_DROPPED, dropped);
+}
+
+fn handshake(went: Handshake, count: u64) -> Metric {
+    let (outcome, version) = went.labels();
+    number(&[("outcome", outcome), ("version", version)], count)
 }
 
 fn commits(store: &StoreFigures) -> Metric {

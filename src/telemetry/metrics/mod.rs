@@ -37,6 +37,8 @@ struct Told {
     reloaded_at: Option<Wall>,
     store: StoreFigures,
     access: Option<AccessLog>,
+    /// When each certificate ends to be valid, in seconds since the epoch, by its name.
+    certificates: BTreeMap<String, u64>,
 }
 
 /// How a reload went.
@@ -150,6 +152,18 @@ impl Metrics {
         let mut told = lock(&self.0.told);
         told.windows = by_state;
         told.closed_cells = closed_cells;
+    }
+
+    /// The certificates that visitors are shown: first name, and when it ends to be valid. Of
+    /// several with one name, such as for two kinds of keys, the one that ends first is told.
+    pub fn certificates(&self, shown: impl Iterator<Item = (String, Wall)>) {
+        let mut ends = BTreeMap::new();
+        for (name, end) in shown {
+            let secs = u64::try_from(end.secs()).unwrap_or_default();
+            let first = ends.entry(name).or_insert(secs);
+            *first = secs.min(*first);
+        }
+        lock(&self.0.told).certificates = ends;
     }
 
     /// What the store says of itself. Its counts may only rise.
