@@ -1,12 +1,10 @@
 //! One worker: a thread, its runtime, its listeners, and everything a request needs without a lock.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
 use http::HeaderValue;
 use hyper::server::conn::http1;
@@ -416,15 +414,17 @@ async fn accept(
         Phase::Draining(drain) => drain.queue == Queue::Ours,
         Phase::Serving | Phase::Cutting => false,
     };
+    if !ours {
+        return;
+    }
     // Who is in the queue was told that there is somebody: closing the socket would be a reset.
-    while ours {
-        match poll_fn(|cx| Poll::Ready(socket.poll_accept(cx))).await {
-            Poll::Ready(Ok((stream, peer))) => {
-                if give.send((stream, peer, listener)).await.is_err() {
-                    return;
-                }
-            }
-            Poll::Ready(Err(_)) | Poll::Pending => return,
+    // The system is asked itself, since the runtime tells only of what it has heard of already.
+    let Ok(socket) = socket.into_std() else { return };
+    while let Ok((stream, peer)) = socket.accept() {
+        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+        let Ok(stream) = stream else { continue };
+        if give.send((stream, peer, listener)).await.is_err() {
+            return;
         }
     }
 }
