@@ -57,8 +57,33 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// Bytes of an unread request body that are drained after an answer of our own, so that the client
 /// sees the answer instead of a reset. Over it: connection closed.
 pub const LINGER_BYTES_MAX: u64 = 256 * 1024;
-/// From the signal to stop until connections are cut.
+/// From the end of the lame duck until connections are cut (`stop.deadline`).
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// From the signal to stop until no connection is taken any more (`stop.lame_duck`): balancers are
+/// told by `/ready`, and need so long to look.
+pub const LAME_DUCK: Duration = Duration::ZERO;
+/// How long a stopping node waits for the next request of an idle HTTP/1.1 connection, which may
+/// be on its way. Over it: closed without an answer.
+pub const STOP_IDLE: Duration = Duration::from_secs(1);
+
+// ---- one process after another -------------------------------------------------------------
+
+/// For the other process's next word when sockets are handed over. Over it: both go on as if
+/// nothing had been asked.
+pub const HANDOVER_STEP: Duration = Duration::from_secs(60);
+/// For captures and sends under way before the store is handed over. Over it: they fail as with a
+/// broken store, and visitors are told so.
+pub const HANDOVER_PROMISES: Duration = Duration::from_secs(3);
+/// Between two looks at those.
+pub const HANDOVER_LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Attempts to open the store again after a handover that failed. After them: the process ends.
+pub const HANDOVER_ATTEMPTS_MAX: u32 = 40;
+/// Between two of them.
+pub const HANDOVER_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// Sockets handed over in one message; the system takes 253.
+pub const HANDOVER_SOCKETS_MAX: usize = 64;
+/// Bytes of the list of the sockets that are handed over. Over it: refused.
+pub const HANDOVER_LIST_BYTES_MAX: usize = 256 * 1024;
 
 // ---- TLS and HTTP/2 ------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, Token, keys, limits, names, quantity};
+use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
 use crate::{digest, limit, route, tls};
@@ -35,6 +35,7 @@ pub(super) struct Node {
     pub(super) limits: Limits,
     pub(super) pace: Pace,
     pub(super) drain: Duration,
+    pub(super) stop: StopRules,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
     pub(super) probes: Vec<String>,
@@ -74,10 +75,22 @@ impl Node {
             limits: limits::limits(file, found),
             pace: limits::pace(file, found),
             drain,
+            stop: stop(file, found),
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
             probes: probes(file, found),
         }
+    }
+}
+
+/// How the process stops.
+fn stop(file: &Section<'_>, found: &mut Found) -> StopRules {
+    let stop = file.section("stop", &keys::STOP, found);
+    let spans = Duration::ZERO..=limit::TIMEOUT_CEILING;
+    let (duck, deadline) = (limit::LAME_DUCK, limit::DRAIN_DEADLINE);
+    StopRules {
+        lame_duck: quantity::duration(&stop, "lame_duck", duck, spans.clone(), found),
+        deadline: quantity::duration(&stop, "deadline", deadline, spans, found),
     }
 }
 
