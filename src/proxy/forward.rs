@@ -20,6 +20,7 @@ use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::target;
 use super::tempo::Tempo;
 use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
@@ -122,6 +123,9 @@ pub(super) fn start(
     story.in_flight();
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
+    if let Some(reply) = target::last_hop(&parts.method, &mut parts.headers) {
+        return Err(reply.finish(lane, story, incoming));
+    }
     let switch = upgrade::wanted(&judged, &parts);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err() {
         lane.close_after_answer();
@@ -386,7 +390,12 @@ pub(super) fn answered(
 ) -> Response<Body> {
     story.first_byte = Some(story.elapsed());
     let (mut parts, incoming) = response.into_parts();
-    hop::down(&mut parts.headers, judged.site().via.as_ref());
+    let via = judged.site().via.as_ref().filter(|via| via.in_answers);
+    hop::down(&mut parts.headers, via.map(|via| via.of(parts.version)));
+    if parts.status == StatusCode::NO_CONTENT {
+        // It has none, whatever the server says (RFC 9110 §8.6).
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
     }
