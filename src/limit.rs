@@ -48,6 +48,8 @@ pub const BODY_RATE_MIN: u64 = 500;
 pub const BODY_RATE_GRACE: Duration = Duration::from_secs(10);
 /// How far ahead of it a client may get by having been fast before.
 pub const BODY_RATE_CREDIT: Duration = Duration::from_secs(60);
+/// Bytes of a tunnel that are read at once.
+pub const TUNNEL_PIECE_BYTES: usize = 16 * 1024;
 /// How often deadlines are looked at: the precision of every bound above.
 pub const DEADLINE_SWEEP: Duration = Duration::from_millis(250);
 /// An unread request body after an answer of our own. Over it: connection closed.
@@ -137,6 +139,26 @@ pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 pub const ADDRESSES_PER_NAME_MAX: usize = 64;
 /// Attempts at one request, the first included; each further one only if nothing was sent.
 pub const ATTEMPTS_MAX: usize = 3;
+
+// ---- compression ---------------------------------------------------------------------------
+
+/// Bytes of the smallest body that is compressed (`compression.bytes_min`); a body of unknown
+/// length is taken for a larger one.
+pub const COMPRESSION_BYTES_MIN: u64 = 1024;
+/// The largest such bound that a config may set. Over it: refused by `check`.
+pub const COMPRESSION_BYTES_MIN_CEILING: u64 = 1024 * 1024;
+/// Bytes of a body that are compressed at once, before other requests of the worker have a turn.
+pub const COMPRESSION_TURN_BYTES: usize = 64 * 1024;
+/// Bytes that an encoder is given at a time, and room for what comes of them.
+pub const COMPRESSION_ROOM: usize = 16 * 1024;
+/// How far back an encoder looks, as a power of two of bytes: what it holds grows with it.
+pub const COMPRESSION_WINDOW_LOG: u32 = 18;
+/// The level of zstd.
+pub const COMPRESSION_ZSTD_LEVEL: i32 = 3;
+/// The quality of brotli.
+pub const COMPRESSION_BROTLI_QUALITY: i32 = 4;
+/// The level of gzip.
+pub const COMPRESSION_GZIP_LEVEL: i32 = 5;
 
 // ---- connections ---------------------------------------------------------------------------
 
@@ -301,6 +323,16 @@ pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
+/// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
+/// moment of its own, so that their clients do not return all at once (`window.spread`).
+pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);
+/// How long one of them may take to come to a boundary and to take leave. Over it: cut.
+pub const LEAVE: Duration = Duration::from_secs(2);
+/// When an event stream's client is told to come back if nobody knows the window's end, at least;
+/// up to twice that.
+pub const EVENTS_RETRY: Duration = Duration::from_secs(15);
+/// The same when the node stops: another one is there, or soon will be.
+pub const EVENTS_RETRY_STOP: Duration = Duration::from_secs(1);
 /// How often a draining window's requests in flight are counted.
 pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
 /// Quiet time after a change of a watched file before it is read.

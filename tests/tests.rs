@@ -12,10 +12,14 @@ mod demo;
 mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
+/// HTTP/2 over the wire, gRPC and WebSocket on it.
+mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
+/// Servers that come and go, by health checks, look-ups and operators.
+mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
 /// The contract that every store engine keeps.

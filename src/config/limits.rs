@@ -59,5 +59,12 @@ pub(super) fn pace(file: &Section<'_>, found: &mut Found) -> Pace {
         tunnel: time("tunnel", default.tunnel),
         half_closed: time("half_closed", default.half_closed),
         connection_age: time("connection_age", default.connection_age),
+        spread: spread(file, found),
     }
+}
+
+fn spread(file: &Section<'_>, found: &mut Found) -> Duration {
+    let section = file.section("window", &keys::WINDOW, found);
+    let bounds = Duration::ZERO..=limit::TIMEOUT_CEILING;
+    quantity::duration(&section, "spread", limit::WINDOW_SPREAD, bounds, found)
 }

@@ -4,6 +4,7 @@
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.
 
 mod compile;
+mod edge;
 mod file;
 mod files;
 mod health;

@@ -60,13 +60,15 @@ pub(super) fn server(
     }
 }
 
+/// How clients are asked for certificates of a CA.
+type Asking = fn(Roots) -> Clients;
+
 /// Who has to show a certificate. None if what was typed cannot be meant: nobody is let in
 /// unasked because of a file that cannot be read.
 fn clients(section: &Section<'_>, base: &Path, found: &mut Found) -> Option<Clients> {
     let ca = directory(section, "client_ca", base, found);
-    let make: [(_, fn(Roots) -> Clients); 2] =
-        [("required", Clients::Must), ("optional", Clients::May)];
-    let wanted = names::choice(section, "client_certificate", &make, found);
+    let words: [(_, Asking); 2] = [("required", Clients::Must), ("optional", Clients::May)];
+    let wanted = names::choice(section, "client_certificate", &words, found);
     let Some(ca) = ca else {
         if !section.has("client_certificate") {
             return (!section.has("client_ca")).then_some(Clients::Unasked);
@@ -78,7 +80,7 @@ fn clients(section: &Section<'_>, base: &Path, found: &mut Found) -> Option<Clie
     };
     let roots = roots(&ca, Roots::read(ca.get_ref()), found)?;
     match section.has("client_certificate") {
-        true => wanted.map(|make| make(roots)),
+        true => wanted.map(|asking| asking(roots)),
         false => Some(Clients::Must(roots)),
     }
 }

@@ -281,7 +281,7 @@ fn hash_of_all(files: &BTreeSet<PathBuf>) -> Hash {
     let mut parts = Vec::new();
     for path in files {
         parts.extend(sha256(path.as_os_str().as_encoded_bytes()));
-        parts.extend(file_hash(&path).unwrap_or_default());
+        parts.extend(file_hash(path).unwrap_or_default());
     }
     sha256(&parts)
 }

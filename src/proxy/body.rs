@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
 use super::inbound::Inbound;
+use super::lasting::leave::Leave;
 use super::tempo::Tempo;
 use super::trailers;
 use super::upstream::Lease;
@@ -60,6 +61,8 @@ pub(super) struct Answer {
     pub lease: Option<Lease>,
     pub clockwork: Clockwork,
     pub idle: Duration,
+    /// How it takes leave, if it does not end by itself.
+    pub leave: Option<Box<Leave>>,
 }
 
 impl Body {
@@ -128,7 +131,32 @@ fn clean<E>(frame: &mut Option<Result<Frame<Bytes>, E>>) {
 }
 
 impl Answer {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// The next piece of it.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(said) = self.leave.as_mut().and_then(|leave| leave.last_words()) {
+            return said;
+        }
+        let said = self.poll_server(cx);
+        match &mut self.leave {
+            None => said,
+            Some(leave) => leave.pass(said),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self.leave.as_ref().filter(|leave| leave.end().is_some()) {
+            None => self.incoming.is_end_stream(),
+            Some(leave) => leave.is_over(),
+        }
+    }
+
+    fn poll_server(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(mut frame) => {
                 clean(&mut frame);
@@ -172,6 +200,13 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = self.poll_source(cx);
         let ended = self.is_end_stream();
+        let left = match &self.source {
+            Source::Upstream(answer) => answer.leave.as_ref().and_then(|leave| leave.end()),
+            Source::Bytes(_) | Source::Boxed(_) => None,
+        };
+        if let (Some(story), Some(end)) = (&mut self.story, left) {
+            story.cut(end);
+        }
         if let (Some(story), Poll::Ready(frame)) = (&mut self.story, &polled) {
             match frame {
                 Some(Ok(frame)) => {
@@ -195,7 +230,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Bytes(bytes) => bytes.is_empty(),
-            Source::Upstream(answer) => answer.incoming.is_end_stream(),
+            Source::Upstream(answer) => answer.is_end_stream(),
             Source::Boxed(body) => body.is_end_stream(),
         }
     }

@@ -25,6 +25,8 @@ pub(super) enum Wait {
     Park = 5,
     /// An answer, for a client that has ended its side.
     Gone = 6,
+    /// Its turn to end, of what does not end by itself (`lasting`).
+    Turn = 4,
 }
 
 /// The deadlines of one connection.
@@ -75,6 +77,11 @@ impl Sweep {
     /// Milliseconds since the worker began, as of the last sweep.
     pub(super) fn now(&self) -> u64 {
         self.now.get()
+    }
+
+    /// Over which time turns to end fall.
+    pub(super) fn spread(&self) -> Duration {
+        self.pace().spread
     }
 
     /// Registers a connection.
@@ -190,6 +197,13 @@ impl Clockwork {
     /// Wakes the task that watches.
     pub(super) fn wake(&self) {
         self.deadlines.wake();
+    }
+
+    /// Whether the deadline of `wait` passed at least `span` ago.
+    pub(super) fn passed_by(&self, wait: Wait, span: Duration) -> bool {
+        let at = self.deadlines.at[wait as usize].get();
+        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        at != 0 && at.saturating_add(span) <= self.sweep.now()
     }
 
     /// Wakes the task of `cx` when a deadline passes.

@@ -13,6 +13,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
+use super::compress::{Compressed, Doing};
 use super::deadline::Wait;
 use super::ending::{Progress, Story};
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
@@ -20,6 +21,7 @@ use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::rewrite;
 use super::target;
 use super::tempo::Tempo;
 use super::upgrade;
@@ -127,7 +129,9 @@ pub(super) fn start(
         return Err(reply.finish(lane, story, incoming));
     }
     let switch = upgrade::wanted(&judged, &parts);
-    if hop::up(&mut parts.headers, lane, &judged, switch).is_err() {
+    if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
+        || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
+    {
         lane.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
         return Err(reply.finish(lane, story, incoming));
@@ -174,7 +178,9 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
-    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err() {
+    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
+        || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
+    {
         lane.close_after_answer();
         return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
@@ -360,24 +366,11 @@ impl ForwardError {
     }
 }
 
-/// Whether an answer could be read in two ways (RFC 9112 §6.3), of which hyper would take one: so
-/// is a second answer smuggled behind the first. A switch of protocols nobody asked for, or to
-/// something else than what was asked for, is another.
+/// Whether the server switched protocols though nobody asked for it, or to something else than what
+/// was asked for. Its framing was followed byte by byte (`upstream::watch`).
 fn is_in_doubt(response: &Response<Incoming>, asked: Option<&upgrade::Asked>) -> bool {
-    let mut lengths = response.headers().get_all(CONTENT_LENGTH).iter();
-    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
-    let framing = match (lengths.next(), codings.next()) {
-        (None, None) => false,
-        (Some(_), Some(_)) => true,
-        (Some(length), None) => {
-            lengths.next().is_some() || !length.as_bytes().iter().all(u8::is_ascii_digit)
-        }
-        (None, Some(coding)) => {
-            codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-        }
-    };
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    framing || switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
+    switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
 }
 
 /// The answer of a server on its way to the client.
@@ -396,6 +389,7 @@ pub(super) fn answered(
         // It has none, whatever the server says (RFC 9110 §8.6).
         parts.headers.remove(CONTENT_LENGTH);
     }
+    let doing = rewrite::down(&mut parts, judged.rules(), &story);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
     }
@@ -409,8 +403,15 @@ pub(super) fn answered(
         lease: Some(lease),
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
+        leave: story.leave(&parts),
     };
-    Response::from_parts(parts, Body::upstream(answer).ending(story))
+    let body = match doing {
+        Doing::Compress(coding) if !story.is_head() => {
+            Body::boxed(Box::pin(Compressed::new(answer, coding)))
+        }
+        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
+    };
+    Response::from_parts(parts, body.ending(story))
 }
 
 /// What the client is told when there is no answer.

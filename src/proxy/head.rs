@@ -15,7 +15,7 @@ use super::target;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::decide::{
-    Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+    Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
@@ -166,6 +166,7 @@ pub(super) fn judge<B>(
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
+        redirects: rules.map_or(Redirects::default(), redirects),
     };
     let ask = Ask {
         method: request.method(),
@@ -182,7 +183,8 @@ pub(super) fn judge<B>(
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
-        | Verdict::Refuse(_) => verdict,
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => verdict,
     };
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closure.cloned();
@@ -214,11 +216,18 @@ fn placed(verdict: Verdict, rules: Option<&RouteRules>, encoded_slashes: bool) -
     }
 }
 
+fn redirects(rules: &RouteRules) -> Redirects {
+    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
+        to_https: edge.https.is_some(),
+        elsewhere: edge.redirect.is_some(),
+    })
+}
+
 /// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
 /// served whatever it costs, since its refusal would send this node's visitors to the others.
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
-        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) => false,
+        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
         Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
             !judged.site().probes.iter().any(|probe| probe == request.uri().path())
         }
@@ -226,7 +235,10 @@ pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
 }
 
 /// The one host that a request names (RFC 9112 §3.2).
-fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+    if request.uri().scheme().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(MALFORMED);
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
@@ -244,7 +256,7 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     }
 }
 
-fn path_of<'a, B>(
+pub(super) fn path_of<'a, B>(
     request: &'a Request<B>,
     target_max: usize,
     scratch: &'a mut String,

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::date::DateLine;
 use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
+use super::lasting::Register;
 use super::socket::Socket;
 use super::tls::Handshakes;
 use super::upstream::{Pool, Server};
@@ -52,6 +53,10 @@ pub(super) struct Worker {
     farewells: Cell<usize>,
     captures: Cell<usize>,
     tasks: RefCell<JoinSet<()>>,
+    /// What does not end by itself.
+    pub(super) lasting: Register,
+    /// Where a tunnel's bytes are read into, of whichever tunnel reads just now.
+    pub(super) piece: RefCell<Box<[u8]>>,
 }
 
 /// Where texts are put in canonical form.
@@ -138,6 +143,8 @@ impl Worker {
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
+            lasting: Register::default(),
+            piece: RefCell::new(vec![0; limit::TUNNEL_PIECE_BYTES].into()),
         })
     }
 
@@ -287,7 +294,8 @@ impl Worker {
         self.pool.prune();
         self.lines.flush();
         // A worker without requests must let go of an old snapshot too.
-        drop(self.current());
+        let current = self.current();
+        self.lasting.call(self, &current.snapshot, self.sweep.spread());
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Pace {
     pub half_closed: Duration,
     /// A connection's age, after which it ends with the answer under way.
     pub connection_age: Duration,
+    /// Over which time streams and tunnels end whose place closed, or whose node stops
+    /// (`window.spread`).
+    pub spread: Duration,
 }
 
 impl Default for Pace {
@@ -40,6 +43,7 @@ impl Default for Pace {
             tunnel: limit::TUNNEL_IDLE,
             half_closed: limit::HALF_CLOSED,
             connection_age: limit::CONNECTION_AGE,
+            spread: limit::WINDOW_SPREAD,
         }
     }
 }

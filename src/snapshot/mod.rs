@@ -6,6 +6,7 @@
 
 mod bounds;
 mod cells;
+pub mod edge;
 mod health;
 mod roster;
 mod site;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use bounds::{Limits, Pace};
-pub use cells::{Cells, Closure, Overrun};
+pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{

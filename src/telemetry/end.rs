@@ -36,6 +36,8 @@ pub enum End {
     ProxyOverload,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
+    /// A window outlasted a WebSocket, an event stream or a gRPC stream; its client was told so.
+    ProxyAnswerClosed,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
     /// No server took the connection: 502.
@@ -58,7 +60,7 @@ pub enum End {
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -75,6 +77,7 @@ impl End {
         Self::ProxyCaptureStore,
         Self::ProxyOverload,
         Self::ProxyAnswerStop,
+        Self::ProxyAnswerClosed,
         Self::ProxyFault,
         Self::UpstreamConnectRefused,
         Self::UpstreamConnectTimeout,
@@ -105,6 +108,7 @@ impl End {
             Self::ProxyCaptureStore => "proxy/capture/store",
             Self::ProxyOverload => "proxy/overload",
             Self::ProxyAnswerStop => "proxy/answer/stop",
+            Self::ProxyAnswerClosed => "proxy/answer/closed",
             Self::ProxyFault => "proxy/fault",
             Self::UpstreamConnectRefused => "upstream/connect/refused",
             Self::UpstreamConnectTimeout => "upstream/connect/timeout",

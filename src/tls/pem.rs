@@ -86,11 +86,12 @@ impl Identity {
     /// Reads both files.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Fault> {
         let chain = certificates(certificate)?;
-        let secret = PrivateKeyDer::from_pem_file(key).map_err(|source| match source {
-            rustls_pki_types::pem::Error::NoItemsFound => {
-                Fault::Empty { at: key.to_owned(), what: "private key" }
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|source| {
+            let at = key.to_owned();
+            if matches!(source, rustls_pki_types::pem::Error::NoItemsFound) {
+                return Fault::Empty { at, what: "private key" };
             }
-            source => Fault::Unreadable { at: key.to_owned(), source },
+            Fault::Unreadable { at, source }
         })?;
         let mismatch = |source| Fault::Mismatch {
             certificate: certificate.to_owned(),

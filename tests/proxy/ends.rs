@@ -48,6 +48,7 @@ fn play(end: End) -> Node {
         End::ProxyCaptureStore => unkept(),
         End::ProxyOverload => overloaded(),
         End::ProxyAnswerStop => stopped(),
+        End::ProxyAnswerClosed => ended_by_a_window(),
         End::ProxyFault => faulty(),
         End::UpstreamConnectRefused => behind(nowhere()),
         End::UpstreamConnectTimeout => behind(Deaf::start().address),
@@ -202,4 +203,16 @@ fn a_store_that_is_gone_stops_no_traffic() {
     assert_eq!(node.ask(form("")).status(), 503);
     node.reopen();
     assert_eq!(node.ask(get("/")).text(), "hello");
+}
+
+/// An event stream that its window outlasted.
+fn ended_by_a_window() -> Node {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let node = Node::start(stalling(head), &pace(Pace { spread: SOON, ..Pace::default() }));
+    let mut client = node.connect();
+    client.send(get("/"));
+    node.origin.wait_for(1);
+    node.close(Mode::Page);
+    node.lines(1);
+    node
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use intermission::proxy::Pace;
 
 use super::node::{Node, Setup, get};
+use crate::support::eventually;
 use crate::support::origin::Origin;
 use crate::support::raw::Raw;
 use crate::support::tls::{Ca, Visitor};
@@ -37,7 +38,7 @@ fn a_handshake_that_stalls_is_cut() {
         raw.send(beginning);
         assert_eq!(raw.rest(), b"", "{beginning:?}");
     }
-    assert_eq!(node.metric(LATE), 3);
+    eventually("all three are counted", || (node.metric(LATE) == 3).then_some(()));
     // Who is not late is served, and for as long as it likes.
     let mut connection = Visitor::trusting(&ca).connect(node.addresses()[1], "site.test");
     assert_eq!(connection.ask(get("/")).status(), 200);
