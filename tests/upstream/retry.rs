@@ -91,7 +91,8 @@ fn retries_are_no_storm() {
     }
     let asked = count.load(Ordering::SeqCst);
     let retries = node.metric("intermission_upstream_retries_total") as usize;
-    assert_eq!(asked, 100 + retries);
+    // A connection may break before the server has read what was sent.
+    assert!((95 + retries..=100 + retries).contains(&asked), "{asked} with {retries} retries");
     // A fifth, three for each second that it took, and those that time saved before.
     assert!((10..=70).contains(&retries), "{retries} of 100");
 }

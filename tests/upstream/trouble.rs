@@ -147,8 +147,8 @@ fn a_server_that_dies_and_comes_back_is_noticed_by_nobody() {
 
 /// How those requests ended that did not end well.
 fn ends(node: &Node) -> Vec<String> {
-    let ends = node.lines(1).iter().map(end_of).filter(|end| end != "done");
-    ends.collect()
+    let lines = node.lines(1);
+    lines.iter().map(end_of).filter(|end| end != "done").collect()
 }
 
 /// A node in front of servers at these addresses.
