@@ -19,7 +19,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode, response};
 use http_body::{Body as HttpBody, Frame};
 
-use super::body::{Answer, BodyError};
+use super::body::{Answer, Body, BodyError};
 use crate::limit;
 use crate::snapshot::edge::{Coding, Compression};
 
@@ -90,6 +90,18 @@ pub(super) fn prepare(
     parts.headers.remove(ACCEPT_RANGES);
     weaken(&mut parts.headers);
     Doing::Compress(coding)
+}
+
+/// The body of an answer whose head was prepared.
+pub(super) fn body(answer: Answer, doing: Doing, is_head: bool) -> Body {
+    match doing {
+        Doing::Compress(coding) if !is_head => {
+            let encoder = Encoder::new(coding);
+            let (input, holds, phase) = (Bytes::new(), false, Phase::Going);
+            Body::boxed(Box::pin(Compressed { answer, encoder, input, holds, phase }))
+        }
+        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
+    }
 }
 
 fn is_fit(parts: &response::Parts, rules: &Compression) -> bool {
@@ -235,7 +247,7 @@ fn room(
 }
 
 /// A body on its way from a server, compressed.
-pub(super) struct Compressed {
+struct Compressed {
     answer: Answer,
     encoder: Encoder,
     /// Taken from the server and not yet from us.
@@ -254,12 +266,6 @@ enum Phase {
 }
 
 impl Compressed {
-    /// What is left of `answer`, by this coding.
-    pub(super) fn new(answer: Answer, coding: Coding) -> Self {
-        let encoder = Encoder::new(coding);
-        Self { answer, encoder, input: Bytes::new(), holds: false, phase: Phase::Going }
-    }
-
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut out = Vec::new();
         let mut turn = limit::COMPRESSION_TURN_BYTES;
