@@ -169,7 +169,7 @@ fn weaken(headers: &mut HeaderMap) {
 }
 
 /// An encoder at the quality that a proxy can afford, in memory that is bounded whatever the body:
-/// for each answer under way at most about half a MiB by gzip, and one to two by the others.
+/// for each answer under way up to three MiB, brotli's being the most.
 enum Encoder {
     Zstd(ZstdEncoder),
     Brotli(Box<BrotliEncoder>),
@@ -246,6 +246,9 @@ fn room(
     done
 }
 
+/// What a body says when it is asked for more.
+type Told = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+
 /// A body on its way from a server, compressed.
 struct Compressed {
     answer: Answer,
@@ -266,7 +269,7 @@ enum Phase {
 }
 
 impl Compressed {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Told {
         let mut out = Vec::new();
         let mut turn = limit::COMPRESSION_TURN_BYTES;
         loop {
@@ -277,12 +280,7 @@ impl Compressed {
     }
 
     /// One step; none if there is more to do at once.
-    fn step(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        turn: &mut usize,
-    ) -> Option<Poll<Option<Result<Frame<Bytes>, BodyError>>>> {
+    fn step(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, turn: &mut usize) -> Option<Told> {
         if !self.input.is_empty() {
             return self.take(cx, out, turn);
         }
@@ -330,12 +328,7 @@ impl Compressed {
 
     /// Compresses a piece of what is at hand, no more than its turn among the worker's other
     /// tasks allows.
-    fn take(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        turn: &mut usize,
-    ) -> Option<Poll<Option<Result<Frame<Bytes>, BodyError>>>> {
+    fn take(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, turn: &mut usize) -> Option<Told> {
         if *turn == 0 {
             if out.is_empty() {
                 cx.waker().wake_by_ref();
@@ -355,11 +348,11 @@ impl Compressed {
     }
 }
 
-fn data(out: &mut Vec<u8>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+fn data(out: &mut Vec<u8>) -> Told {
     Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(out))))))
 }
 
-fn failed(fault: &std::io::Error) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+fn failed(fault: &std::io::Error) -> Told {
     Poll::Ready(Some(Err(BodyError::Unreadable(fault.to_string()))))
 }
 
@@ -367,10 +360,7 @@ impl HttpBody for Compressed {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Told {
         self.poll(cx)
     }
 
