@@ -155,7 +155,11 @@ impl Lane {
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
             let pace = *self.clockwork.pace();
-            let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
+            let next = match self.wire.in_head() {
+                true => pace.head,
+                false if self.link.worker.stopping() => limit::STOP_IDLE,
+                false => pace.keep_alive,
+            };
             self.clockwork.restart(Wait::Head, next);
             self.clockwork.restart(Wait::Park, limit::PARKED_AFTER);
         }
@@ -170,6 +174,12 @@ impl Lane {
     /// Whether it does.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// Whether no request can follow on this connection because the node stops. A stream's end is
+    /// not its connection's.
+    pub(super) fn is_last(&self) -> bool {
+        self.kind == Kind::Http1 && self.link.worker.stopping()
     }
 
     /// The client waits for `100 Continue`, which asking for the body would send.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{Limits, Pace};
+use super::care::Care;
 use super::edge::EdgeRules;
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
@@ -65,6 +66,8 @@ pub struct Site {
     pub tls: Option<tls::Server>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
+    /// How many of a hundred traces that begin here are sampled; none begins none.
+    pub begin_traces: Option<u8>,
     /// How much a client may send, and how many there may be.
     pub limits: Limits,
     /// How long is waited for a client.
@@ -152,6 +155,8 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// How TLS is spoken to them; none in the clear.
     pub tls: Option<tls::Client>,
+    /// How requests are spread over them, and what is done about those that fail.
+    pub care: Care,
     /// How its servers are asked whether they are well; not at all if none.
     pub health: Option<HealthCheck>,
     /// Between two look-ups of a server's name.
