@@ -105,7 +105,7 @@ pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes that a client may send on one connection before we take them.
 pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Bytes of one stream's answer that wait for the client's window.
-pub const H2_SEND_BUFFER: usize = 64 * 1024;
+pub const H2_SEND_BUFFER: usize = 32 * 1024;
 /// Resets that a connection's own faulty frames may cause. Over it: GOAWAY, connection closed.
 pub const H2_LOCAL_RESETS_MAX: usize = 100;
 /// Streams that we reset and whose late frames are passed over. Over it: the oldest is forgotten.

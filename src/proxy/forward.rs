@@ -114,7 +114,7 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     story.progress = Some(Rc::clone(&progress));
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
-    let tempo = Tempo::default();
+    let tempo = (!lane.is_conversing()).then(Tempo::default);
     Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
