@@ -98,10 +98,9 @@ pub const H2_CONTROL_FRAMES_PER_ANSWER_FRAME: u32 = 10;
 pub const H2_RESETS_MAX: u32 = 500;
 /// How many more it may reset each second.
 pub const H2_RESETS_PER_SECOND: u32 = 50;
-/// Requests on one HTTP/2 connection. Over it: GOAWAY; those under way finish.
-pub const H2_REQUESTS_MAX: u64 = 100_000;
-/// The age of an HTTP/2 connection, give or take a tenth. Over it: as above.
-pub const H2_AGE_MAX: Duration = Duration::from_secs(3600);
+/// Requests on one HTTP/2 connection, whose streams have to share it. Over it: GOAWAY; those under
+/// way finish.
+pub const H2_REQUESTS_MAX: u64 = 1_000_000;
 /// Between two PINGs of ours on a silent connection.
 pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
 /// For the answer to one. Over it: connection closed.
@@ -177,7 +176,7 @@ pub const ADDRESS_SHARDS: usize = 16;
 /// Requests under way per node (`limits.requests`), each worker having an equal share. Over it: 503
 /// with `Retry-After`.
 pub const REQUESTS_MAX: usize = 10_000;
-/// Requests on one connection (`limits.requests_per_connection`). After them: closed.
+/// Requests on one connection of HTTP/1.1 (`limits.requests_per_connection`). After them: closed.
 pub const REQUESTS_PER_CONNECTION_MAX: u64 = 1_000;
 /// A connection without a request gives its buffers back after this.
 pub const PARKED_AFTER: Duration = Duration::from_millis(200);

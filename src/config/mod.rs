@@ -31,7 +31,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 pub use problem::{Color, Problem, Problems};
-pub use reload::{compatible, opened, uncovered};
+pub use reload::{compatible, opened, uncovered, unserved};
 pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 

@@ -35,10 +35,8 @@ pub enum Goaway {
     Stop,
     /// There was nothing on it for too long.
     Idle,
-    /// It has carried enough requests.
-    Requests,
-    /// It is old.
-    Age,
+    /// It has carried as many requests as it may, or is old.
+    Spent,
     /// Our SETTINGS were not acknowledged.
     Settings,
     /// It sent more control frames or resets than a client needs.
@@ -49,7 +47,7 @@ pub enum Goaway {
 
 impl Goaway {
     /// The names of all reasons, in the order of the cells.
-    pub const NAMES: [&str; 7] = ["stop", "idle", "requests", "age", "settings", "calm", "error"];
+    pub const NAMES: [&str; 6] = ["stop", "idle", "spent", "settings", "calm", "error"];
 }
 
 /// How a request went, for counting.

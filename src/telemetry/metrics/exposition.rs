@@ -122,7 +122,7 @@ const H2_RESETS: Named = counter(
 const H2_GOAWAYS: Named = counter(
     "intermission_h2_goaways_total",
     &["reason"],
-    "Connections that were told to go away: stop, idle, requests, age, settings (not acknowledged), calm (too many control frames or resets), error.",
+    "Connections that were told to go away: stop, idle, spent (old, or enough requests), settings (not acknowledged), calm (too many control frames or resets), error.",
 );
 const UPSTREAM_CONNECTIONS: Named = counter(
     "intermission_upstream_connections_total",
