@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, request
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
+use super::trace::Trace;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::decide::{
@@ -63,6 +64,7 @@ pub(super) struct Judged {
     /// What a trusted peer says of it; none of a stranger.
     pub said: Option<Box<Said>>,
     pub fields: Fields,
+    pub trace: Trace,
 }
 
 impl Judged {
@@ -190,7 +192,8 @@ pub(super) fn judge<B>(
     };
     let closure = closure.cloned();
     drop(scratch);
-    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields })
+    let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
+    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields, trace })
 }
 
 fn redirects(rules: &RouteRules) -> Redirects {
