@@ -153,7 +153,7 @@ impl Answer {
                 if frame.is_none() || self.incoming.is_end_stream() {
                     self.finish();
                 }
-                let malformed = || self.lease.as_ref().is_some_and(|l| l.asked().fault().is_some());
+                let malformed = || self.lease.as_ref().is_some_and(|l| l.is_in_doubt());
                 Poll::Ready(frame.map(|frame| {
                     frame.map_err(|error| match malformed() {
                         true => BodyError::Malformed,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{Limits, Pace};
+use super::care::Care;
 use super::edge::EdgeRules;
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
@@ -154,6 +155,8 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// How TLS is spoken to them; none in the clear.
     pub tls: Option<tls::Client>,
+    /// How requests are spread over them, and what is done about those that fail.
+    pub care: Care,
     /// How its servers are asked whether they are well; not at all if none.
     pub health: Option<HealthCheck>,
     /// Between two look-ups of a server's name.
