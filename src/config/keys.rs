@@ -52,9 +52,11 @@ pub const FILE: Keys = once(
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
+        key("trace", "{ begin = true }"),
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
+        key("stop", "{ deadline = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
         key("region", "[{ name = \"eu\" }]"),
@@ -121,6 +123,9 @@ pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermissio
 /// `[log]`.
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
 
+/// `[trace]`.
+pub const TRACE: Keys = once("trace", &[key("begin", "true"), key("sample", "10")]);
+
 /// `[limits]`.
 pub const LIMITS: Keys = once(
     "limits",
@@ -154,6 +159,9 @@ pub const TIMEOUTS: Keys = once(
 
 /// `[window]`.
 pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
+
+/// `[stop]`.
+pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =
@@ -302,7 +310,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 26] = [
+pub const ALL: &[&Keys] = &[
     &FILE,
     &NODE,
     &LISTEN,
@@ -312,9 +320,11 @@ pub const ALL: [&Keys; 26] = [
     &TOKEN,
     &STORE,
     &LOG,
+    &TRACE,
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,
+    &STOP,
     &PAGES,
     &PROBE,
     &REGION,

@@ -31,7 +31,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 pub use problem::{Color, Problem, Problems};
-pub use reload::{compatible, opened, uncovered};
+pub use reload::{compatible, opened, uncovered, unserved};
 pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
@@ -67,8 +67,19 @@ pub struct Process {
     /// How long requests in flight may take to finish after a scope closes, unless the switch
     /// says otherwise.
     pub drain: Duration,
+    /// How the process stops.
+    pub stop: StopRules,
     /// The directory of the operator's templates, to be watched together with the file.
     pub pages_dir: Option<PathBuf>,
+}
+
+/// How the process stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StopRules {
+    /// From being told until no connection is taken any more.
+    pub lame_duck: Duration,
+    /// From then until what is under way is cut.
+    pub deadline: Duration,
 }
 
 /// The admin API.

@@ -12,6 +12,7 @@ use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
 use super::target;
+use super::trace::Trace;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::decide::{
@@ -66,6 +67,7 @@ pub(super) struct Judged {
     /// What a trusted peer says of it; none of a stranger.
     pub said: Option<Box<Said>>,
     pub fields: Fields,
+    pub trace: Trace,
 }
 
 impl Judged {
@@ -190,7 +192,9 @@ pub(super) fn judge<B>(
     let closure = closure.cloned();
     drop(scratch);
     let version = request.version();
+    let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
     Ok(Judged {
+        trace,
         current,
         place,
         region,

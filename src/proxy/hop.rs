@@ -66,6 +66,7 @@ pub(super) fn up(
     if fields.any(Fields::COOKIE) {
         take_our_cookie(headers);
     }
+    judged.trace.say(fields, headers);
     say_for_whom(headers, lane, judged);
     if let Some(via) = &judged.site().via {
         headers.append(VIA, via.of(judged.version).clone());

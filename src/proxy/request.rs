@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
@@ -42,11 +43,16 @@ pub(super) fn serve(
     request: Request<Inbound>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let act = act(lane, request);
+    let lane = Rc::clone(lane);
     async move {
-        Ok(match act {
+        let mut response = match act {
             Act::Forward(forwarding) => forwarding.await,
             Act::Other(acting) => acting.await,
-        })
+        };
+        if lane.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
     }
 }
 

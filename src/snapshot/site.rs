@@ -93,6 +93,8 @@ pub struct Site {
     pub tls: Option<tls::Server>,
     /// Whether `Via` is added.
     pub via: Option<Via>,
+    /// How many of a hundred traces that begin here are sampled; none begins none.
+    pub begin_traces: Option<u8>,
     /// How much a client may send, and how many there may be.
     pub limits: Limits,
     /// How long is waited for a client.
