@@ -194,6 +194,7 @@ pub(super) fn judge<B>(
     let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
     Ok(Judged {
+        trace,
         current,
         place,
         region,
