@@ -165,6 +165,26 @@ pub const ADDRESSES_PER_NAME_MAX: usize = 64;
 /// Attempts at one request, the first included; each further one only if nothing was sent.
 pub const ATTEMPTS_MAX: usize = 3;
 
+// ---- compression ---------------------------------------------------------------------------
+
+/// Bytes of the smallest body that is compressed (`compression.bytes_min`); a body of unknown
+/// length is taken for a larger one.
+pub const COMPRESSION_BYTES_MIN: u64 = 1024;
+/// The largest such bound that a config may set. Over it: refused by `check`.
+pub const COMPRESSION_BYTES_MIN_CEILING: u64 = 1024 * 1024;
+/// Bytes of a body that are compressed at once, before other requests of the worker have a turn.
+pub const COMPRESSION_TURN_BYTES: usize = 64 * 1024;
+/// Bytes that an encoder is given at a time, and room for what comes of them.
+pub const COMPRESSION_ROOM: usize = 16 * 1024;
+/// How far back an encoder looks, as a power of two of bytes: what it holds grows with it.
+pub const COMPRESSION_WINDOW_LOG: u32 = 18;
+/// The level of zstd.
+pub const COMPRESSION_ZSTD_LEVEL: i32 = 3;
+/// The quality of brotli.
+pub const COMPRESSION_BROTLI_QUALITY: i32 = 4;
+/// The level of gzip.
+pub const COMPRESSION_GZIP_LEVEL: i32 = 5;
+
 // ---- connections ---------------------------------------------------------------------------
 
 /// Attempts to bind an address that is in use. After them: the start fails.

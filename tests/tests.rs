@@ -20,6 +20,8 @@ mod pages;
 mod process;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
+/// Servers that come and go, by health checks, look-ups and operators.
+mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
 /// The contract that every store engine keeps.

@@ -238,6 +238,55 @@ pub const ROUTE: Keys = many(
         key("encoded_slashes", "false"),
         key("websocket", "true"),
         key("forms", "{ keep = true }"),
+        key("host", "\"app.internal\""),
+        key("strip_prefix", "\"/claims\""),
+        key("rewrite", "{ from = \"/claims\", to = \"/app\" }"),
+        key("redirect", "{ to = \"https://www.example.com{path}{query}\" }"),
+        key("https_redirect", "true"),
+        key("hsts", "\"max-age=31536000; includeSubDomains\""),
+        key("request_headers", "{ set = { x-real-ip = \"{client}\" } }"),
+        key("response_headers", "{ remove = [\"server\"] }"),
+        key("compression", "{ algorithms = [\"zstd\", \"br\", \"gzip\"] }"),
+    ],
+);
+
+/// `[route.rewrite]`.
+pub const REWRITE: Keys =
+    once("route.rewrite", &[key("from", "\"/claims\""), key("to", "\"/app\"")]);
+
+/// `[route.redirect]`.
+pub const REDIRECT: Keys = once(
+    "route.redirect",
+    &[key("to", "\"https://www.example.com{path}{query}\""), key("status", "308")],
+);
+
+/// `[route.request_headers]`.
+pub const REQUEST_HEADERS: Keys = once(
+    "route.request_headers",
+    &[
+        key("set", "{ x-real-ip = \"{client}\" }"),
+        key("add", "{ x-seen-by = \"edge\" }"),
+        key("remove", "[\"x-debug\"]"),
+    ],
+);
+
+/// `[route.response_headers]`.
+pub const RESPONSE_HEADERS: Keys = once(
+    "route.response_headers",
+    &[
+        key("set", "{ x-frame-options = \"DENY\" }"),
+        key("add", "{ link = \"</site.css>; rel=preload\" }"),
+        key("remove", "[\"server\"]"),
+    ],
+);
+
+/// `[route.compression]`.
+pub const COMPRESSION: Keys = once(
+    "route.compression",
+    &[
+        key("algorithms", "[\"zstd\", \"br\", \"gzip\"]"),
+        key("types", "[\"text/*\", \"application/json\"]"),
+        key("bytes_min", "\"1KiB\""),
     ],
 );
 
@@ -257,7 +306,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 22] = [
+pub const ALL: [&Keys; 27] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -279,5 +328,10 @@ pub const ALL: [&Keys; 22] = [
     &UPSTREAM_TLS,
     &UPSTREAM_HEALTH,
     &ROUTE,
+    &REWRITE,
+    &REDIRECT,
+    &REQUEST_HEADERS,
+    &RESPONSE_HEADERS,
+    &COMPRESSION,
     &FORMS,
 ];

@@ -4,6 +4,7 @@
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.
 
 mod compile;
+mod edge;
 mod file;
 mod files;
 mod health;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 pub use problem::{Color, Problem, Problems};
-pub use reload::{compatible, opened, uncovered};
+pub use reload::{compatible, opened, uncovered, unserved};
 pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 

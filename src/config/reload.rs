@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Process;
-use crate::snapshot::{Cells, Site, Snapshot};
+use crate::snapshot::{Cells, Protocol, Site, Snapshot};
 use crate::window::state::Window;
 
 /// What differs between the running process and the next config and needs a restart. The reload
@@ -23,6 +23,15 @@ pub fn compatible(running: &Process, next: &Process) -> Vec<String> {
     ];
     let keys = differs.into_iter().filter_map(|(differs, key)| differs.then_some(key));
     keys.map(|key| format!("`{key}` was changed, which takes effect at the next start")).collect()
+}
+
+/// What the next config no longer has and the running process cannot do without, in a sentence:
+/// listeners stay until a restart, and who connects there by TLS must be shown something.
+pub fn unserved(running: &Process, site: &Site) -> Option<String> {
+    let https = running.listeners.iter().find(|known| known.protocol == Protocol::Https)?;
+    let at = https.at;
+    let sentence = || format!("{at} speaks TLS until the next start: keep a [[tls.certificate]]");
+    site.tls.is_none().then(sentence)
 }
 
 /// Names in the scopes of windows in force that the next config lacks, each a sentence. A reload

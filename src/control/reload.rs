@@ -145,6 +145,10 @@ impl Reloader {
         };
         outcome.fingerprint = Some(loaded.site.fingerprint.clone());
         outcome.warnings = config::compatible(&self.started, &loaded.process);
+        if let Some(reason) = config::unserved(&self.started, &loaded.site) {
+            outcome.reason = reason;
+            return outcome;
+        }
         let taken = match way {
             Way::Apply => self.apply(loaded).await.map(Some),
             Way::Check => self.check(&loaded).map(|()| None),

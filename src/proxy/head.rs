@@ -14,7 +14,7 @@ use super::lane::Lane;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::decide::{
-    Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+    Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
@@ -160,6 +160,7 @@ pub(super) fn judge<B>(
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
+        redirects: rules.map_or(Redirects::default(), redirects),
     };
     let ask = Ask {
         method: request.method(),
@@ -176,7 +177,8 @@ pub(super) fn judge<B>(
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
-        | Verdict::Refuse(_) => verdict,
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => verdict,
     };
     let verdict = match (verdict, rules) {
         (Verdict::Own | Verdict::Refuse(_), _) => verdict,
@@ -191,11 +193,18 @@ pub(super) fn judge<B>(
     Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields })
 }
 
+fn redirects(rules: &RouteRules) -> Redirects {
+    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
+        to_https: edge.https.is_some(),
+        elsewhere: edge.redirect.is_some(),
+    })
+}
+
 /// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
 /// served whatever it costs, since its refusal would send this node's visitors to the others.
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
-        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) => false,
+        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
         Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
             !judged.site().probes.iter().any(|probe| probe == request.uri().path())
         }

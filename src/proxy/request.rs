@@ -16,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, resume};
+use super::{capture, forward, head, own, resume, rewrite};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -100,6 +100,9 @@ fn act(
             return Act::Other(Box::pin(capture::run(lane, judged, story, parts, upload, kind)));
         }
         Verdict::Probe => Reply::probe(),
+        Verdict::Redirect(leads) => {
+            rewrite::redirect(&judged, leads, &story, request.method(), request.uri())
+        }
         Verdict::Refuse(refusal) => {
             answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
@@ -137,6 +140,9 @@ async fn look(
         }
         Verdict::Page(wants, not_kept) => answer::closed(&judged, &lane, wants, not_kept, &asker),
         Verdict::Refuse(refusal) => answer::refused(&judged, refusal, &asker),
+        Verdict::Redirect(leads) => {
+            rewrite::redirect(&judged, leads, &story, &parts.method, &parts.uri)
+        }
         Verdict::Own | Verdict::Probe | Verdict::Resume => {
             answer::fault(&judged.current.snapshot, &asker)
         }

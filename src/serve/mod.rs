@@ -23,7 +23,9 @@ use crate::config::Loaded;
 use crate::control::admin::{self, Admin};
 use crate::control::chores;
 use crate::control::gauges::{Gauges, Latency};
-use crate::control::phase::Phase;
+use crate::control::health::Checks;
+use crate::control::names::{self, Names, Resolver};
+use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
 use crate::control::traffic::Traffic;
 use crate::control::{Parts, Reconciler, service};
@@ -111,6 +113,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
         access: access.clone(),
         listener,
         phase: phases,
+        resolver: names::system(),
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
@@ -160,6 +163,7 @@ struct ControlPlane {
     access: AccessLog,
     listener: TcpListener,
     phase: watch::Receiver<Phase>,
+    resolver: Resolver,
 }
 
 impl ControlPlane {
@@ -169,7 +173,11 @@ impl ControlPlane {
         let runtime = runtime.map_err(|source| ServeError::System { what: "a runtime", source })?;
         let (booted, wait) = sync_channel(1);
         let thread = std::thread::Builder::new().name("control".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(self.run(&booted)));
+        let thread = thread.spawn(move || {
+            runtime.block_on(self.run(&booted));
+            // A name server that does not answer holds a thread, but must not hold the stop.
+            runtime.shutdown_background();
+        });
         let what = "the control thread";
         let thread = thread.map_err(|source| ServeError::System { what, source })?;
         match wait.recv() {
@@ -248,7 +256,13 @@ impl ControlPlane {
                 tasks.spawn(named("watchdog", watchdog));
             }
         }
+        let told_to_stop =
+            |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
         let (metrics, store) = (self.metrics, self.store);
+        let names = Names::new(handle.clone(), self.resolver, metrics.clone());
+        tasks.spawn(named("names", names.run(told_to_stop(self.phase.clone()))));
+        let checks = Checks::new(handle.clone(), self.clock.clone(), metrics.clone());
+        tasks.spawn(named("health checks", checks.run(told_to_stop(self.phase.clone()))));
         let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod cells;
+pub mod edge;
 mod health;
 mod roster;
 mod site;

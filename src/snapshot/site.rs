@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{Limits, Pace};
+use super::edge::EdgeRules;
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
@@ -105,6 +106,8 @@ pub struct RouteRules {
     pub websocket: bool,
     /// What is done with forms while the route is closed.
     pub forms: FormPolicy,
+    /// What it changes in heads and bodies; most routes change nothing.
+    pub edge: Option<Box<EdgeRules>>,
 }
 
 /// What is done with forms while a route is closed.
@@ -164,6 +167,13 @@ pub struct Server {
     pub addresses: Vec<ServerAddr>,
     /// Its share of the requests, from 1.
     pub weight: u32,
+}
+
+impl RouteRules {
+    /// Whether it answers with a redirect, without an upstream.
+    pub fn redirects(&self) -> bool {
+        self.edge.as_ref().is_some_and(|edge| edge.redirect.is_some())
+    }
 }
 
 impl Site {

@@ -98,6 +98,8 @@ impl Wire {
     ) -> Self {
         let mut wire = Self::silent(to);
         wire.raw(PREFACE);
+        // Without a table, no answer's head refers to another's.
+        let settings = [(1, 0)].into_iter().chain(settings);
         wire.frame(SETTINGS, 0, 0, settings_payload(settings));
         let settings = wire.next().expect("its SETTINGS");
         assert_eq!((settings.kind, settings.flags), (SETTINGS, 0));
@@ -187,6 +189,20 @@ impl Wire {
         false
     }
 
+    /// The error code of what the peer says before it answers a PING, if anything.
+    #[track_caller]
+    pub(super) fn told_off(&mut self) -> Option<u32> {
+        self.frame(PING, 0, 0, *b"and now?");
+        loop {
+            let frame = self.next()?;
+            match frame.kind {
+                RST_STREAM | GOAWAY => return Some(frame.code()),
+                PING if frame.payload == *b"and now?" => return None,
+                _ => {}
+            }
+        }
+    }
+
     /// Whether nothing comes for this long.
     pub(super) fn is_silent_for(&mut self, span: Duration) -> bool {
         self.ahead.is_empty() && self.fill(span).is_none()
@@ -264,7 +280,7 @@ fn text(to: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// The status that a block begins with: indexed, or a literal of digits in Huffman's code.
-fn status_of(block: &[u8]) -> u16 {
+pub(super) fn status_of(block: &[u8]) -> u16 {
     // A change of the table's size may come first.
     let block = if block[0] & 0xe0 == 0x20 { &block[1..] } else { block };
     let known = [200, 204, 206, 304, 400, 404, 500];

@@ -73,6 +73,7 @@ fn rules(name: &str) -> RouteRules {
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
         },
+        edge: None,
     }
 }
 

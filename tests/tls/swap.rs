@@ -103,3 +103,17 @@ fn the_end_of_each_certificate_is_told() {
     let told = node.admin("GET /api/v1/status").text();
     assert!(told.contains("2049-01-01T00:00:00.000Z"), "{told}");
 }
+
+#[test]
+fn a_reload_does_not_take_the_last_certificate_from_a_listener_that_stays() {
+    let node = Node::start();
+    let config = node.folder.path().join("intermission.toml");
+    let text = std::fs::read_to_string(&config).expect("the config");
+    let (before, _) = text.split_once("[tls]").expect("the section");
+    std::fs::write(&config, before.replace("https = [\"127.0.0.1:0\"]", "")).expect("written");
+    let answer = node.admin("POST /api/v1/config/reload");
+    assert_eq!(answer.status(), 422, "{}", answer.text());
+    assert!(answer.text().contains("speaks TLS until the next start"), "{}", answer.text());
+    let mut connection = node.visitor().connect(node.https(), "site.test");
+    assert_eq!(connection.ask(get("site.test")).status(), 200);
+}

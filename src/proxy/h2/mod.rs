@@ -34,7 +34,7 @@ use super::lane::{Kind, Lane, Link};
 use super::socket::Socket;
 use crate::limit;
 use crate::telemetry::shard::Goaway;
-use frames::{Frames, PREFACE, Tally};
+use frames::{Fault, Frames, PREFACE, Tally};
 
 pub(super) use stream::Received;
 
@@ -182,7 +182,10 @@ impl<'a> Session<'a> {
         self.clockwork.watch(cx);
         loop {
             match self.connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.begin(request, respond);
+                    continue;
+                }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(self.failed(&error)),
                 Poll::Ready(None) => return Poll::Ready(Farewell::Said),
                 Poll::Pending if self.link.worker.cutting() => {
@@ -281,13 +284,14 @@ impl<'a> Session<'a> {
     fn failed(&self, error: &h2::Error) -> Farewell {
         tracing::debug!(%error, "an HTTP/2 connection failed");
         let shard = &self.link.worker.shard;
-        if self.tally.flooded.get() || error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
-            shard.h2_goaway(Goaway::Calm);
-        } else if error.is_io() {
-            return Farewell::Cut;
-        } else if error.is_library() {
-            shard.h2_goaway(Goaway::Error);
-        }
+        let told = match self.tally.fault.get() {
+            Some(Fault::Flood) => Goaway::Calm,
+            Some(Fault::Protocol | Fault::FrameSize) => Goaway::Error,
+            None if error.is_io() => return Farewell::Cut,
+            None if error.reason() == Some(Reason::ENHANCE_YOUR_CALM) => Goaway::Calm,
+            None => Goaway::Error,
+        };
+        shard.h2_goaway(told);
         Farewell::Said
     }
 }
