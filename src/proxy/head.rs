@@ -194,7 +194,6 @@ pub(super) fn judge<B>(
     let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
     Ok(Judged {
-        trace,
         current,
         place,
         region,
