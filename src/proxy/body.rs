@@ -258,7 +258,8 @@ pub(super) enum Upload {
 pub(super) struct FromClient {
     pub inbound: Inbound,
     pub clockwork: Clockwork,
-    pub tempo: Tempo,
+    /// None where a pause is the client's right: then the server's deadlines alone bound it.
+    pub tempo: Option<Tempo>,
     pub progress: Rc<Progress>,
     /// How long the server may take for a piece of the body, and for its answer afterwards.
     pub answer_timeout: Duration,
@@ -272,7 +273,8 @@ impl FromClient {
                 self.clockwork.clear(Wait::Body);
                 if let Some(Ok(frame)) = &frame {
                     let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-                    self.tempo.moved(&self.clockwork, Wait::Body, bytes);
+                    let tempo = self.tempo.iter();
+                    tempo.for_each(|tempo| tempo.moved(&self.clockwork, Wait::Body, bytes));
                     self.progress.bytes.set(self.progress.bytes.get() + bytes);
                 }
                 if let Some(Err(_)) = &frame {
@@ -284,9 +286,10 @@ impl FromClient {
                 Poll::Ready(frame)
             }
             Poll::Pending => {
+                let Some(tempo) = &self.tempo else { return Poll::Pending };
                 self.clockwork.clear(Wait::Upstream);
                 let (idle, slow) = (self.clockwork.pace().body, self.clockwork.pace().slow);
-                self.tempo.wait(&self.clockwork, Wait::Body, idle, slow);
+                tempo.wait(&self.clockwork, Wait::Body, idle, slow);
                 Poll::Pending
             }
         }

@@ -10,7 +10,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
-use super::compress::{Compressed, Doing};
+use super::compress;
 use super::ending::{Progress, Story};
 use super::exchange::{Answered, Exchange, Turn};
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
@@ -114,7 +114,7 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     story.progress = Some(Rc::clone(&progress));
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
-    let tempo = Tempo::default();
+    let tempo = (!lane.is_conversing()).then(Tempo::default);
     Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
@@ -174,12 +174,7 @@ pub(super) fn answered(
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
     };
-    let body = match doing {
-        Doing::Compress(coding) if !story.is_head() => {
-            Body::boxed(Box::pin(Compressed::new(answer, coding)))
-        }
-        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
-    };
+    let body = compress::body(answer, doing, story.is_head());
     Response::from_parts(parts, body.ending(story))
 }
 
