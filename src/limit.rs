@@ -57,8 +57,33 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// Bytes of an unread request body that are drained after an answer of our own, so that the client
 /// sees the answer instead of a reset. Over it: connection closed.
 pub const LINGER_BYTES_MAX: u64 = 256 * 1024;
-/// From the signal to stop until connections are cut.
+/// From the end of the lame duck until connections are cut (`stop.deadline`).
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// From the signal to stop until no connection is taken any more (`stop.lame_duck`): balancers are
+/// told by `/ready`, and need so long to look.
+pub const LAME_DUCK: Duration = Duration::ZERO;
+/// How long a stopping node waits for the next request of an idle HTTP/1.1 connection, which may
+/// be on its way. Over it: closed without an answer.
+pub const STOP_IDLE: Duration = Duration::from_secs(1);
+
+// ---- one process after another -------------------------------------------------------------
+
+/// For the other process's next word when sockets are handed over. Over it: both go on as if
+/// nothing had been asked.
+pub const HANDOVER_STEP: Duration = Duration::from_secs(60);
+/// For captures and sends under way before the store is handed over. Over it: they fail as with a
+/// broken store, and visitors are told so.
+pub const HANDOVER_PROMISES: Duration = Duration::from_secs(3);
+/// Between two looks at those.
+pub const HANDOVER_LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Attempts to open the store again after a handover that failed. After them: the process ends.
+pub const HANDOVER_ATTEMPTS_MAX: u32 = 40;
+/// Between two of them.
+pub const HANDOVER_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// Sockets handed over in one message; the system takes 253.
+pub const HANDOVER_SOCKETS_MAX: usize = 64;
+/// Bytes of the list of the sockets that are handed over. Over it: refused.
+pub const HANDOVER_LIST_BYTES_MAX: usize = 256 * 1024;
 
 // ---- TLS and HTTP/2 ------------------------------------------------------------------------
 
@@ -80,7 +105,7 @@ pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes that a client may send on one connection before we take them.
 pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Bytes of one stream's answer that wait for the client's window.
-pub const H2_SEND_BUFFER: usize = 64 * 1024;
+pub const H2_SEND_BUFFER: usize = 32 * 1024;
 /// Resets that a connection's own faulty frames may cause. Over it: GOAWAY, connection closed.
 pub const H2_LOCAL_RESETS_MAX: usize = 100;
 /// Streams that we reset and whose late frames are passed over. Over it: the oldest is forgotten.
@@ -190,17 +215,18 @@ pub const H2_UPSTREAM_PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub const COMPRESSION_BYTES_MIN: u64 = 1024;
 /// The largest such bound that a config may set. Over it: refused by `check`.
 pub const COMPRESSION_BYTES_MIN_CEILING: u64 = 1024 * 1024;
-/// Bytes of a body that are compressed at once, before other requests of the worker have a turn.
-pub const COMPRESSION_TURN_BYTES: usize = 64 * 1024;
+/// Bytes of a body that are compressed at once, before other requests of the worker have a turn: a
+/// millisecond at the slowest.
+pub const COMPRESSION_TURN_BYTES: usize = 32 * 1024;
 /// Bytes that an encoder is given at a time, and room for what comes of them.
 pub const COMPRESSION_ROOM: usize = 16 * 1024;
 /// How far back an encoder looks, as a power of two of bytes: what it holds grows with it.
 pub const COMPRESSION_WINDOW_LOG: u32 = 18;
-/// The level of zstd.
+/// The level of zstd: 139 MB of source code per second of a busy core, to 28 % of its size.
 pub const COMPRESSION_ZSTD_LEVEL: i32 = 3;
-/// The quality of brotli.
+/// The quality of brotli: 42 MB per second of the same, to 28 %.
 pub const COMPRESSION_BROTLI_QUALITY: i32 = 4;
-/// The level of gzip.
+/// The level of gzip: 33 MB per second of the same, to 28 %.
 pub const COMPRESSION_GZIP_LEVEL: i32 = 5;
 
 // ---- connections ---------------------------------------------------------------------------

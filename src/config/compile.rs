@@ -67,6 +67,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
+        stop: node.stop,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };
     let site = Site {

@@ -56,6 +56,7 @@ pub const FILE: Keys = once(
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
+        key("stop", "{ deadline = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
         key("region", "[{ name = \"eu\" }]"),
@@ -158,6 +159,9 @@ pub const TIMEOUTS: Keys = once(
 
 /// `[window]`.
 pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
+
+/// `[stop]`.
+pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =
@@ -340,6 +344,7 @@ pub const ALL: &[&Keys] = &[
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,
+    &STOP,
     &PAGES,
     &PROBE,
     &REGION,

@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::HeaderValue;
 use ipnet::IpNet;
 use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, Token, keys, limits, names, quantity};
+use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
+use crate::snapshot::{
+    AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
+};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -26,7 +27,7 @@ pub(super) struct Node {
     pub(super) trusted: Networks,
     pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
-    pub(super) via: Option<HeaderValue>,
+    pub(super) via: Option<Via>,
     pub(super) begin_traces: Option<u8>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
@@ -35,6 +36,7 @@ pub(super) struct Node {
     pub(super) limits: Limits,
     pub(super) pace: Pace,
     pub(super) drain: Duration,
+    pub(super) stop: StopRules,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
     pub(super) probes: Vec<String>,
@@ -74,10 +76,22 @@ impl Node {
             limits: limits::limits(file, found),
             pace: limits::pace(file, found),
             drain,
+            stop: stop(file, found),
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
             probes: probes(file, found),
         }
+    }
+}
+
+/// How the process stops.
+fn stop(file: &Section<'_>, found: &mut Found) -> StopRules {
+    let stop = file.section("stop", &keys::STOP, found);
+    let spans = Duration::ZERO..=limit::TIMEOUT_CEILING;
+    let (duck, deadline) = (limit::LAME_DUCK, limit::DRAIN_DEADLINE);
+    StopRules {
+        lame_duck: quantity::duration(&stop, "lame_duck", duck, spans.clone(), found),
+        deadline: quantity::duration(&stop, "deadline", deadline, spans, found),
     }
 }
 
@@ -173,7 +187,6 @@ fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
     names::choice(listen, "forwarded", &words, found).unwrap_or(ForwardedBy::XForwarded)
 }
 
-/// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).
 /// How many of a hundred traces are sampled, if any are begun.
 fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
     let trace = file.section("trace", &keys::TRACE, found);
@@ -182,9 +195,13 @@ fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
     begins.then(|| sample.unwrap_or(100))
 }
 
-fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
-    let name = names::optional(listen, "via", found)?;
-    HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()
+/// What `Via` tells: requests must have it (RFC 9110 §7.6.3), answers have it where it is named.
+fn via(listen: &Section<'_>, found: &mut Found) -> Option<Via> {
+    match names::optional(listen, "via", found) {
+        None => Via::new("intermission", false),
+        Some(name) if name.get_ref() == "off" => None,
+        Some(name) => Via::new(name.get_ref(), true),
+    }
 }
 
 fn admin(file: &Section<'_>, listeners: &[Spanned<Listener>], found: &mut Found) -> AdminRules {

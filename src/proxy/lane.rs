@@ -108,6 +108,7 @@ pub(super) struct Lane {
     expecting: Cell<bool>,
     owing: Cell<bool>,
     tunnelling: Cell<bool>,
+    conversing: Cell<bool>,
     begun: Cell<bool>,
     _registered: Registered,
 }
@@ -126,6 +127,7 @@ impl Lane {
             expecting: Cell::new(false),
             owing: Cell::new(false),
             tunnelling: Cell::new(false),
+            conversing: Cell::new(false),
             begun: Cell::new(false),
             _registered: registered,
         })
@@ -153,7 +155,11 @@ impl Lane {
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
             let pace = *self.clockwork.pace();
-            let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
+            let next = match self.wire.in_head() {
+                true => pace.head,
+                false if self.link.worker.stopping() => limit::STOP_IDLE,
+                false => pace.keep_alive,
+            };
             self.clockwork.restart(Wait::Head, next);
             self.clockwork.restart(Wait::Park, limit::PARKED_AFTER);
         }
@@ -168,6 +174,12 @@ impl Lane {
     /// Whether it does.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// Whether no request can follow on this connection because the node stops. A stream's end is
+    /// not its connection's.
+    pub(super) fn is_last(&self) -> bool {
+        self.kind == Kind::Http1 && self.link.worker.stopping()
     }
 
     /// The client waits for `100 Continue`, which asking for the body would send.
@@ -187,6 +199,17 @@ impl Lane {
     /// Whether `100 Continue` is due; it is from then on taken for sent.
     pub(super) fn owes_continue(&self) -> bool {
         self.owing.replace(false)
+    }
+
+    /// Both sides may speak when they have something to say, as in gRPC: a client that pauses in
+    /// its body is not slow.
+    pub(super) fn converse(&self) {
+        self.conversing.set(true);
+    }
+
+    /// Whether they may.
+    pub(super) fn is_conversing(&self) -> bool {
+        self.conversing.get()
     }
 
     /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
@@ -15,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, resume, rewrite};
+use super::{capture, forward, head, own, resume, rewrite, target};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -42,23 +43,30 @@ pub(super) fn serve(
     request: Request<Inbound>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let act = act(lane, request);
+    let lane = Rc::clone(lane);
     async move {
-        Ok(match act {
+        let mut response = match act {
             Act::Forward(forwarding) => forwarding.await,
             Act::Other(acting) => acting.await,
-        })
+        };
+        if lane.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
     }
 }
 
 fn act(
     lane: &Rc<Lane>,
-    request: Request<Inbound>,
+    mut request: Request<Inbound>,
 ) -> Act<impl Future<Output = Response<Body>> + use<>> {
     lane.begin();
     let current = lane.link.worker.current();
+    let settled = target::settle(lane, &mut request);
     let caller = Caller::of(lane, &current, &request);
     let mut story = Story::begin(lane, caller.client, &request);
-    let judged = match head::judge(lane, Rc::clone(&current), caller, &request) {
+    let judge = |()| head::judge(lane, Rc::clone(&current), caller, &request);
+    let judged = match settled.and_then(judge) {
         Ok(judged) => judged,
         Err(bad) => {
             lane.close_after_answer();

@@ -103,6 +103,11 @@ impl Shard {
         bump(&self.worker.ends[ended.end as usize], 1);
     }
 
+    /// The worker lives: told at every sweep.
+    pub fn beat(&self) {
+        bump(&self.worker.beats, 1);
+    }
+
     /// A client connection was accepted.
     pub fn connection_opened(&self) {
         bump(&self.worker.accepted, 1);
@@ -222,6 +227,7 @@ pub(super) struct Registry {
 pub(super) struct WorkerCells {
     pub(super) accepted: AtomicU64,
     pub(super) closed: AtomicU64,
+    pub(super) beats: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
     pub(super) connect_failures: AtomicU64,

@@ -131,6 +131,11 @@ impl Metrics {
         open.sum()
     }
 
+    /// How often each worker has swept: one that stays where it was is stuck.
+    pub fn beats(&self) -> Vec<u64> {
+        lock(&self.0.registry.workers).iter().map(|worker| read(&worker.beats)).collect()
+    }
+
     /// The snapshot in force.
     pub fn generation(&self, generation: u64) {
         lock(&self.0.told).generation = generation;
