@@ -69,7 +69,7 @@ pub(super) fn up(
     judged.trace.say(fields, headers);
     say_for_whom(headers, lane, judged);
     if let Some(via) = &judged.site().via {
-        headers.append(VIA, via.clone());
+        headers.append(VIA, via.of(judged.version).clone());
     }
     Ok(())
 }
@@ -225,7 +225,7 @@ fn sets_our_cookie(cookie: &[u8]) -> bool {
 fn say_for_whom(headers: &mut HeaderMap, lane: &Lane, judged: &Judged) {
     let host = headers.get(HOST).cloned().unwrap_or(HeaderValue::from_static("unknown"));
     // One growth of the map instead of up to three.
-    headers.reserve(4);
+    headers.reserve(5);
     if let Some(said) = &judged.said {
         return say_what_was_said(headers, lane, judged, said, host);
     }

@@ -108,6 +108,7 @@ pub(super) struct Lane {
     expecting: Cell<bool>,
     owing: Cell<bool>,
     tunnelling: Cell<bool>,
+    conversing: Cell<bool>,
     begun: Cell<bool>,
     _registered: Registered,
 }
@@ -126,6 +127,7 @@ impl Lane {
             expecting: Cell::new(false),
             owing: Cell::new(false),
             tunnelling: Cell::new(false),
+            conversing: Cell::new(false),
             begun: Cell::new(false),
             _registered: registered,
         })
@@ -197,6 +199,17 @@ impl Lane {
     /// Whether `100 Continue` is due; it is from then on taken for sent.
     pub(super) fn owes_continue(&self) -> bool {
         self.owing.replace(false)
+    }
+
+    /// Both sides may speak when they have something to say, as in gRPC: a client that pauses in
+    /// its body is not slow.
+    pub(super) fn converse(&self) {
+        self.conversing.set(true);
+    }
+
+    /// Whether they may.
+    pub(super) fn is_conversing(&self) -> bool {
+        self.conversing.get()
     }
 
     /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).

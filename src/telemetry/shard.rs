@@ -157,6 +157,26 @@ impl Shard {
     pub fn upstream_reused(&self) {
         bump(&self.worker.reuses, 1);
     }
+
+    /// A connection to a server could not be made.
+    pub fn upstream_failed(&self) {
+        bump(&self.worker.connect_failures, 1);
+    }
+
+    /// A request was sent again after it may have reached a server.
+    pub fn upstream_retried(&self) {
+        bump(&self.worker.retries, 1);
+    }
+
+    /// A server is passed over from now on.
+    pub fn upstream_ejected(&self) {
+        bump(&self.worker.ejections, 1);
+    }
+
+    /// A request has to wait for a place at a server.
+    pub fn upstream_queued(&self) {
+        bump(&self.worker.queued, 1);
+    }
 }
 
 /// The counters of one worker for one config.
@@ -210,6 +230,10 @@ pub(super) struct WorkerCells {
     pub(super) beats: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
+    pub(super) connect_failures: AtomicU64,
+    pub(super) retries: AtomicU64,
+    pub(super) ejections: AtomicU64,
+    pub(super) queued: AtomicU64,
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) h2_connections: AtomicU64,
     pub(super) h2_streams: AtomicU64,

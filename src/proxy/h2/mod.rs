@@ -3,7 +3,7 @@
 //!
 //! | what ends a connection | how |
 //! |---|---|
-//! | nothing on it for too long, its age, its number of requests, the process stops | GOAWAY, streams finish |
+//! | idle for too long, old, many requests, the process stops | GOAWAY, streams finish |
 //! | SETTINGS that are not acknowledged in time | GOAWAY with SETTINGS_TIMEOUT |
 //! | more control frames or resets than a client needs | GOAWAY with ENHANCE_YOUR_CALM |
 //! | what the protocol forbids | GOAWAY with the reason, by the library |
@@ -35,6 +35,8 @@ use crate::limit;
 use crate::telemetry::shard::Goaway;
 use frames::{Fault, Frames, PREFACE, Tally};
 
+#[cfg(feature = "fuzzing")]
+pub(super) use frames::heads;
 pub(super) use stream::Received;
 
 type Followed = Frames<Gather<Socket>>;

@@ -127,7 +127,22 @@ const H2_GOAWAYS: Named = counter(
 const UPSTREAM_CONNECTIONS: Named = counter(
     "intermission_upstream_connections_total",
     &["kind"],
-    "Connections to servers that were made (connect) and pooled ones that were used (reuse).",
+    "Connections to servers that were made (connect), used again (reuse) or not made (fail).",
+);
+const RETRIES: Named = counter(
+    "intermission_upstream_retries_total",
+    &[],
+    "Idempotent requests that were sent again because their connection broke.",
+);
+const EJECTIONS: Named = counter(
+    "intermission_upstream_ejections_total",
+    &[],
+    "How often a worker began to pass a server over because it failed.",
+);
+const QUEUED: Named = counter(
+    "intermission_upstream_queued_total",
+    &[],
+    "Requests that had to wait because every server was as busy as it may be.",
 );
 const GENERATION: Named = gauge(
     "intermission_snapshot_generation",
@@ -258,8 +273,15 @@ impl Metrics {
             |at: usize| workers.iter().map(|worker| read(&worker.h2_goaways[at])).sum::<u64>();
         let goaways = Goaway::NAMES.iter().enumerate();
         page.add(H2_GOAWAYS, goaways.map(|(at, why)| number(&[("reason", why)], told(at))));
-        let kinds = [("connect", sum(|w| &w.connects)), ("reuse", sum(|w| &w.reuses))];
+        let kinds = [
+            ("connect", sum(|w| &w.connects)),
+            ("reuse", sum(|w| &w.reuses)),
+            ("fail", sum(|w| &w.connect_failures)),
+        ];
         page.add(UPSTREAM_CONNECTIONS, kinds.map(|(kind, count)| number(&[("kind", kind)], count)));
+        page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
+        page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
+        page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
     }
 
     fn unrouted(&self) -> Sums {
