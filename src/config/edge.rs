@@ -208,9 +208,9 @@ fn redirect(route: &Section<'_>, found: &mut Found) -> Option<Redirect> {
         return None;
     }
     let section = route.section("redirect", &keys::REDIRECT, found);
-    if route.has("upstream") {
-        let help = "leave `upstream` out: no server is asked";
-        found.add(route.place("upstream"), "this route answers with a redirect", help);
+    for key in ["upstream", "upstreams"].into_iter().filter(|key| route.has(key)) {
+        let help = format!("leave `{key}` out: no server is asked");
+        found.add(route.place(key), "this route answers with a redirect", help);
     }
     let status = match section.whole("status", 301..=308, found) {
         None => StatusCode::PERMANENT_REDIRECT,
