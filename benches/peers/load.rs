@@ -81,6 +81,15 @@ impl Request {
         Self { bytes: head.into_bytes(), digits: None }
     }
 
+    /// What an operator asks of the admin API.
+    pub(crate) fn command(host: SocketAddr, path: &str, token: &str) -> Self {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 0\r\n\r\n"
+        );
+        Self { bytes: head.into_bytes(), digits: None }
+    }
+
     /// A form of this many bytes as a browser sends it; no two are the same.
     pub(crate) fn form(host: SocketAddr, path: &str, bytes: usize) -> Self {
         const FIELD: &str = "claim=";
@@ -230,7 +239,7 @@ impl Load {
 }
 
 impl Tally {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.answers += other.answers;
         self.others += other.others;
         self.faults += other.faults;

@@ -18,6 +18,7 @@ mod origin;
 mod ours;
 mod page;
 mod proxy;
+mod reload;
 mod rpc;
 mod secure;
 mod syslog;
@@ -29,7 +30,7 @@ use tokio::runtime::Runtime;
 
 use compare::CASES;
 use machine::Cores;
-use options::{CAPTURE, IDLE, LATENCY, Options, SWITCH, USAGE};
+use options::{CAPTURE, IDLE, LATENCY, Options, RELOAD, SWITCH, USAGE};
 use origin::Origin;
 use page::Page;
 use proxy::{Bench, Ours, Proxy};
@@ -109,6 +110,9 @@ fn run(options: &Options) -> io::Result<Outcome> {
     }
     if options.has(CAPTURE) {
         right &= ours::capture(&ours, &bench, options, &runtime)?;
+    }
+    if options.has(RELOAD) {
+        right &= reload::run(&ours, &bench, &runtime)?;
     }
     if options.has(SWITCH) {
         right &= ours::storm(&ours);

@@ -29,6 +29,16 @@ pub(crate) fn identity(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("site.both"), chain + &key)
 }
 
+/// Another certificate for the same name and key: who trusts the first one trusts it as well.
+pub(crate) fn renew(folder: &Path, key: &str) -> io::Result<()> {
+    let key = rcgen::KeyPair::from_pem(key).map_err(io::Error::other)?;
+    let params = rcgen::CertificateParams::new([NAME.to_owned()]).map_err(io::Error::other)?;
+    let chain = params.self_signed(&key).map_err(io::Error::other)?.pem();
+    let next = folder.join("next.pem");
+    fs::write(&next, chain)?;
+    fs::rename(next, folder.join("site.pem"))
+}
+
 /// Whether a visitor comes back with a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sessions {

@@ -1,10 +1,12 @@
 //! A door for `tests/fuzz` into parsers that nobody else calls: what they make of bytes, in words
 //! that hold nothing of theirs. Compiled only with the feature `fuzzing`.
 
-use http::Request;
+use std::rc::Rc;
+
+use http::{Method, Request};
 
 use super::head;
-use super::wire::{Scan, Scanner};
+use super::wire::{Asked, Scan, Scanner};
 use crate::addr::canonical_host;
 use crate::limit;
 
@@ -21,7 +23,22 @@ pub enum Followed {
 
 /// Follows a connection that arrives in these pieces.
 pub fn requests<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Followed {
-    let mut scanner = Scanner::of_requests(limit::HEAD_BYTES_MAX);
+    follow(Scanner::of_requests(limit::HEAD_BYTES_MAX), pieces)
+}
+
+/// Follows a server's answer to one request of this method.
+pub fn answer<'a>(method: &Method, pieces: impl Iterator<Item = &'a [u8]>) -> Followed {
+    let asked = Rc::new(Asked::default());
+    asked.ask(method);
+    follow(Scanner::of_answers(asked), pieces)
+}
+
+/// The types and lengths of the HTTP/2 frames that a client sends behind its preface.
+pub fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<(u8, usize)> {
+    super::h2::heads(pieces)
+}
+
+fn follow<'a>(mut scanner: Scanner, pieces: impl Iterator<Item = &'a [u8]>) -> Followed {
     for piece in pieces {
         match scanner.scan(piece) {
             Scan::Clean => {}

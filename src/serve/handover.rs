@@ -7,7 +7,8 @@
 //! | 1 |                              | `take 1`   | ← asks, with its config compiled  |
 //! | 2 | gives the sockets →          | a list     |                                   |
 //! | 3 |                              | `ready`    | ← has found what it wants         |
-//! | 4 | takes no more connections, lets captures finish, ends its control plane, closes the store → | `released` | |
+//! | 4 | ends captures and control,   | `released` |                                   |
+//! |   | closes the store →           |            |                                   |
 //! | 5 |                              | `booted`   | ← has the store, windows in force |
 //! | 6 | lets requests in flight finish, then ends → | `yours` | serves                |
 //!

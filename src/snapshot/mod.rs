@@ -23,7 +23,7 @@ pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
-    UpstreamIx,
+    UpstreamIx, Via,
 };
 
 pub use crate::duty::Duty;

@@ -130,6 +130,19 @@ impl Scanner {
     }
 }
 
+/// For `tests/fuzz`: the types and lengths of the frames that come in these pieces.
+#[cfg(feature = "fuzzing")]
+pub(in crate::proxy) fn heads<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<(u8, usize)> {
+    let (mut scanner, mut found) = (Scanner::new(0), Vec::new());
+    for piece in pieces {
+        scanner.scan(piece, |head, payload| {
+            let _ = (head.fits(), begins_with_pseudo(head.flags, payload));
+            found.push((head.kind, head.length));
+        });
+    }
+    found
+}
+
 /// Whether a block of fields begins with a pseudo-field: one of the static table, or one that is
 /// spelled out, in Huffman's code or not (RFC 7541 §6, appendices A and B).
 fn begins_with_pseudo(flags: u8, payload: &[u8]) -> bool {

@@ -35,6 +35,8 @@ use crate::limit;
 use crate::telemetry::shard::Goaway;
 use frames::{Fault, Frames, PREFACE, Tally};
 
+#[cfg(feature = "fuzzing")]
+pub(super) use frames::heads;
 pub(super) use stream::Received;
 
 type Followed = Frames<Gather<Socket>>;
