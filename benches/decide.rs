@@ -312,6 +312,7 @@ fn site(routes: u32) -> Site {
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
+        begin_traces: None,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),

@@ -123,10 +123,9 @@ pub const H2_CONTROL_FRAMES_PER_ANSWER_FRAME: u32 = 10;
 pub const H2_RESETS_MAX: u32 = 500;
 /// How many more it may reset each second.
 pub const H2_RESETS_PER_SECOND: u32 = 50;
-/// Requests on one HTTP/2 connection. Over it: GOAWAY; those under way finish.
-pub const H2_REQUESTS_MAX: u64 = 100_000;
-/// The age of an HTTP/2 connection, give or take a tenth. Over it: as above.
-pub const H2_AGE_MAX: Duration = Duration::from_secs(3600);
+/// Requests on one HTTP/2 connection, whose streams have to share it. Over it: GOAWAY; those under
+/// way finish.
+pub const H2_REQUESTS_MAX: u64 = 1_000_000;
 /// Between two PINGs of ours on a silent connection.
 pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
 /// For the answer to one. Over it: connection closed.
@@ -164,6 +163,50 @@ pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 pub const ADDRESSES_PER_NAME_MAX: usize = 64;
 /// Attempts at one request, the first included; each further one only if nothing was sent.
 pub const ATTEMPTS_MAX: usize = 3;
+/// Requests that wait for a server with a free place, per upstream and node
+/// (`upstream.queue_max`). Over it: 503.
+pub const QUEUE_MAX: usize = 1_000;
+/// How long one waits (`upstream.queue_timeout`). Over it: 503.
+pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What `Retry-After` says to a client when no server had a place for its request.
+pub const RETRY_AFTER_BUSY: Duration = Duration::from_secs(2);
+/// Failures of a server in a row, as one worker sees them (`upstream.ejection.failures`). From then
+/// on it is passed over.
+pub const EJECTION_FAILURES: u32 = 5;
+/// How long a server is passed over the first time (`upstream.ejection.time`); twice as long each
+/// further time.
+pub const EJECTION_TIME: Duration = Duration::from_secs(10);
+/// How long it is passed over at most.
+pub const EJECTION_TIME_MAX: Duration = Duration::from_secs(300);
+/// Percent of an upstream's servers that are passed over at once (`upstream.ejection.share_max`).
+/// Over it: the next one that fails is asked all the same.
+pub const EJECTION_SHARE_MAX: u32 = 50;
+/// Percent of its share with which a server starts that came back (`upstream.slow_start`).
+pub const SLOW_START_FROM: u64 = 10;
+/// Requests that are sent again after they may have reached a server, in percent of all requests of
+/// a worker to an upstream. Over it: 502.
+pub const RETRY_SHARE: u32 = 20;
+/// Such requests per second that are sent again however few requests there are.
+pub const RETRY_FLOOR: u32 = 3;
+/// Such retries that can be saved up. Over it: they are lost.
+pub const RETRY_SAVED_MAX: u32 = 100;
+/// An idle connection older than this may have been closed by its server unseen: what is sent on it
+/// is kept to be sent again.
+pub const POOL_DOUBTED: Duration = Duration::from_secs(1);
+/// Streams at once on one HTTP/2 connection to a server, if it does not allow fewer. Over it:
+/// another connection.
+pub const H2_UPSTREAM_STREAMS_MAX: usize = 100;
+/// Bytes that a server may send on one stream before its client took them.
+pub const H2_UPSTREAM_STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes that a server may send on one connection: as much as all streams, so that clients who take
+/// nothing never stop the others'.
+pub const H2_UPSTREAM_CONNECTION_WINDOW: u32 = 101 * 256 * 1024;
+/// Streams that were cancelled and may still be answered: such answers are ignored.
+pub const H2_UPSTREAM_RESETS_MAX: usize = 1_024;
+/// Between two PINGs to a server that is being asked and silent.
+pub const H2_UPSTREAM_PING_EVERY: Duration = Duration::from_secs(20);
+/// For the answer to one. Over it: the connection's requests have failed.
+pub const H2_UPSTREAM_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 // ---- compression ---------------------------------------------------------------------------
 
@@ -202,7 +245,7 @@ pub const ADDRESS_SHARDS: usize = 16;
 /// Requests under way per node (`limits.requests`), each worker having an equal share. Over it: 503
 /// with `Retry-After`.
 pub const REQUESTS_MAX: usize = 10_000;
-/// Requests on one connection (`limits.requests_per_connection`). After them: closed.
+/// Requests on one connection of HTTP/1.1 (`limits.requests_per_connection`). After them: closed.
 pub const REQUESTS_PER_CONNECTION_MAX: u64 = 1_000;
 /// A connection without a request gives its buffers back after this.
 pub const PARKED_AFTER: Duration = Duration::from_millis(200);
@@ -411,6 +454,10 @@ pub const SUBMISSION_LIFE_FLOOR: Duration = Duration::from_secs(60);
 pub const KEPT_BYTES_CEILING: u64 = 48 * 1024 * 1024;
 /// The most worker threads that a config may ask for. Over it: refused by `check`.
 pub const WORKERS_CEILING: u64 = 1_024;
+/// The largest weight of a server that a config may set. Over it: refused by `check`.
+pub const WEIGHT_CEILING: u64 = 256;
+/// The longest queue for servers that a config may set. Over it: refused by `check`.
+pub const QUEUE_CEILING: u64 = 100_000;
 /// The most client connections that a config may allow. Over it: refused by `check`.
 pub const CONNECTIONS_CEILING: usize = 1_000_000;
 /// The most requests on one connection that a config may allow. Over it: refused by `check`.

@@ -38,6 +38,8 @@ mod telemetry;
 mod tidy;
 /// TLS: certificates and their names, sessions, clients that prove who they are, swaps.
 mod tls;
+/// Several servers: balance, queues, failures, HTTP/2 and TLS to them.
+mod upstream;
 /// The life of a submission.
 mod vault;
 /// The life of a window.

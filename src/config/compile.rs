@@ -85,6 +85,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         tls: node.tls,
         probes: node.probes,
         via: node.via,
+        begin_traces: node.begin_traces,
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,
@@ -185,11 +186,13 @@ fn twice_claimed(regions: &[Region], found: &mut Found) {
 }
 
 fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
+    let servers = addresses.servers(&pool, found);
     Upstream {
-        servers: addresses.servers(&pool, found),
+        servers,
         name: Arc::from(pool.name.into_inner()),
         connect_timeout: pool.connect_timeout,
         tls: pool.tls,
+        care: pool.care,
         health: pool.health,
         resolve_every: pool.resolve_every,
     }

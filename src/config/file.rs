@@ -21,6 +21,12 @@ pub(super) struct Section<'a> {
     span: Range<usize>,
 }
 
+/// One of a list of texts and tables.
+pub(super) enum Entry<'a> {
+    Text(Text),
+    Table(Section<'a>),
+}
+
 impl<'a> Section<'a> {
     /// The section that a table is. Keys that do not belong there are problems.
     pub(super) fn new(
@@ -137,6 +143,32 @@ impl<'a> Section<'a> {
         };
         let texts = items.iter().map(|item| text_of(item, found, key, "a list of texts"));
         Some(texts.collect::<Vec<_>>().into_iter().flatten().collect())
+    }
+
+    /// A list of texts and, where one is more than a text, of tables.
+    pub(super) fn entries(
+        &self,
+        name: &'static str,
+        keys: &'static Keys,
+        found: &mut Found,
+    ) -> Option<Vec<Entry<'a>>> {
+        let (key, value) = self.value(name)?;
+        let Some(items) = value.get_ref().as_array() else {
+            wrong_type(value.span(), key, "a list", value.get_ref(), found);
+            return None;
+        };
+        let mut entries = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    entries.push(Entry::Table(Section::new(keys, table, item.span(), found)));
+                }
+                None => {
+                    entries.extend(text_of(item, found, key, "a list of texts").map(Entry::Text));
+                }
+            }
+        }
+        Some(entries)
     }
 
     /// A table from names of the operator's choice to texts.

@@ -52,6 +52,7 @@ pub const FILE: Keys = once(
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
+        key("trace", "{ begin = true }"),
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
@@ -122,6 +123,9 @@ pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermissio
 /// `[log]`.
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
 
+/// `[trace]`.
+pub const TRACE: Keys = once("trace", &[key("begin", "true"), key("sample", "10")]);
+
 /// `[limits]`.
 pub const LIMITS: Keys = once(
     "limits",
@@ -188,6 +192,16 @@ pub const UPSTREAM: Keys = many(
         key("name", "\"claims\""),
         key("servers", "[\"127.0.0.1:9000\"]"),
         key("connect_timeout", "\"5s\""),
+        key("protocol", "\"http1\""),
+        key("balance", "\"hash\""),
+        key("hash_by", "\"cookie:session\""),
+        key("connections_max", "200"),
+        key("queue_max", "1000"),
+        key("queue_timeout", "\"5s\""),
+        key("slow_start", "\"30s\""),
+        key("retries", "true"),
+        key("proxy_protocol", "\"v2\""),
+        key("ejection", "{ failures = 5 }"),
         key("resolve_every", "\"30s\""),
         key("health", "{ kind = \"http\", path = \"/healthz\" }"),
         key("tls", "{ ca = \"ca.pem\" }"),
@@ -204,6 +218,16 @@ pub const UPSTREAM_TLS: Keys = once(
         key("certificate", "\"proxy.pem\""),
         key("key", "\"proxy.key\""),
     ],
+);
+
+/// A server in `upstream.servers` that is more than an address.
+pub const SERVER: Keys =
+    many("upstream.servers", &[key("address", "\"127.0.0.1:9000\""), key("weight", "3")]);
+
+/// `[upstream.ejection]`.
+pub const EJECTION: Keys = once(
+    "upstream.ejection",
+    &[key("failures", "5"), key("time", "\"10s\""), key("share_max", "50")],
 );
 
 /// `[upstream.health]`.
@@ -306,7 +330,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 27] = [
+pub const ALL: &[&Keys] = &[
     &FILE,
     &NODE,
     &LISTEN,
@@ -316,6 +340,7 @@ pub const ALL: [&Keys; 27] = [
     &TOKEN,
     &STORE,
     &LOG,
+    &TRACE,
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,
@@ -325,6 +350,8 @@ pub const ALL: [&Keys; 27] = [
     &REGION,
     &REGION_HEADER,
     &UPSTREAM,
+    &SERVER,
+    &EJECTION,
     &UPSTREAM_TLS,
     &UPSTREAM_HEALTH,
     &ROUTE,

@@ -95,7 +95,7 @@ pub(super) fn for_visitors(key: &str, typed: Text, found: &mut Found) -> String 
 }
 
 /// Says which texts of a list are there twice.
-pub(super) fn each_once(list: &[Text], found: &mut Found) {
+pub(super) fn each_once<'t>(list: impl IntoIterator<Item = &'t Text>, found: &mut Found) {
     let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
     for text in list {
         if let Some(first) = seen.insert(text.get_ref(), text.span()) {

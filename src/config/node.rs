@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::HeaderValue;
 use ipnet::IpNet;
 use toml::Spanned;
 
@@ -13,7 +12,9 @@ use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
+use crate::snapshot::{
+    AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
+};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -26,7 +27,8 @@ pub(super) struct Node {
     pub(super) trusted: Networks,
     pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
-    pub(super) via: Option<HeaderValue>,
+    pub(super) via: Option<Via>,
+    pub(super) begin_traces: Option<u8>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
     pub(super) access_target: LogTarget,
@@ -64,6 +66,7 @@ impl Node {
             forwarded: forwarded(&listen, found),
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
+            begin_traces: traces(file, found),
             tls: super::tls::server(file, base, &listeners, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
@@ -184,10 +187,21 @@ fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
     names::choice(listen, "forwarded", &words, found).unwrap_or(ForwardedBy::XForwarded)
 }
 
-/// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).
-fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
-    let name = names::optional(listen, "via", found)?;
-    HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()
+/// How many of a hundred traces are sampled, if any are begun.
+fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
+    let trace = file.section("trace", &keys::TRACE, found);
+    let sample = trace.whole("sample", 0..=100, found).and_then(|share| u8::try_from(share).ok());
+    let begins = trace.flag("begin", found).unwrap_or(false);
+    begins.then(|| sample.unwrap_or(100))
+}
+
+/// What `Via` tells: requests must have it (RFC 9110 §7.6.3), answers have it where it is named.
+fn via(listen: &Section<'_>, found: &mut Found) -> Option<Via> {
+    match names::optional(listen, "via", found) {
+        None => Via::new("intermission", false),
+        Some(name) if name.get_ref() == "off" => None,
+        Some(name) => Via::new(name.get_ref(), true),
+    }
 }
 
 fn admin(file: &Section<'_>, listeners: &[Spanned<Listener>], found: &mut Found) -> AdminRules {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::file::Text;
 use super::names;
 use super::problem::Found;
-use super::upstreams::Pool;
+use super::upstreams::{Declared, Pool};
 use crate::addr::ServerAddr;
 use crate::limit;
 use crate::snapshot::Server;
@@ -20,7 +20,8 @@ pub(super) struct Addresses(HashMap<String, io::Result<Vec<SocketAddr>>>);
 impl Addresses {
     /// Looks up the servers of these pools, each name once.
     pub(super) fn of(pools: &[Pool]) -> Self {
-        let typed = pools.iter().flat_map(|pool| &pool.servers).map(|text| text.get_ref().as_str());
+        let typed = pools.iter().flat_map(|pool| &pool.servers);
+        let typed = typed.map(|server| server.address.get_ref().as_str());
         let well_formed = typed.filter(|server| port(server).is_some());
         let (literal, names): (HashSet<&str>, HashSet<&str>) =
             well_formed.partition(|server| server.parse::<SocketAddr>().is_ok());
@@ -34,18 +35,18 @@ impl Addresses {
 
     /// The addresses of a pool in the order they were written; what has none is a problem.
     pub(super) fn servers(&self, pool: &Pool, found: &mut Found) -> Vec<Server> {
-        names::each_once(&pool.servers, found);
+        names::each_once(pool.servers.iter().map(|server| &server.address), found);
         let mut seen = HashSet::new();
-        let server = |text: &Text| Server {
-            name: Arc::from(text.get_ref().as_str()),
+        let server = |declared: &Declared| Server {
+            name: Arc::from(declared.address.get_ref().as_str()),
             // Two names may well lead to one server.
             addresses: self
-                .server(text, found)
+                .server(&declared.address, found)
                 .into_iter()
                 .map(ServerAddr)
                 .filter(|address| seen.insert(*address))
                 .collect(),
-            weight: 1,
+            weight: declared.weight,
         };
         pool.servers.iter().map(server).collect()
     }

@@ -14,6 +14,7 @@ use super::ending::{Progress, Story};
 use super::inbound::Inbound;
 use super::lasting::leave::Leave;
 use super::tempo::Tempo;
+use super::trailers;
 use super::upstream::Lease;
 use crate::telemetry::end::End;
 
@@ -120,6 +121,15 @@ impl Body {
     }
 }
 
+/// Takes away what has no place behind a body.
+fn clean<E>(frame: &mut Option<Result<Frame<Bytes>, E>>) {
+    if let Some(Ok(frame)) = frame
+        && let Some(trailers) = frame.trailers_mut()
+    {
+        trailers::clean(trailers);
+    }
+}
+
 impl Answer {
     /// The next piece of it.
     pub(super) fn poll(
@@ -148,12 +158,14 @@ impl Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
-            Poll::Ready(frame) => {
+            Poll::Ready(mut frame) => {
+                clean(&mut frame);
                 self.clockwork.clear(Wait::Upstream);
-                if frame.is_none() || self.incoming.is_end_stream() {
+                let trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
+                if frame.is_none() || trailers || self.incoming.is_end_stream() {
                     self.finish();
                 }
-                let malformed = || self.lease.as_ref().is_some_and(|l| l.asked().fault().is_some());
+                let malformed = || self.lease.as_ref().is_some_and(|l| l.is_in_doubt());
                 Poll::Ready(frame.map(|frame| {
                     frame.map_err(|error| match malformed() {
                         true => BodyError::Malformed,
@@ -255,7 +267,8 @@ pub(super) struct FromClient {
 impl FromClient {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.inbound).poll_frame(cx) {
-            Poll::Ready(frame) => {
+            Poll::Ready(mut frame) => {
+                clean(&mut frame);
                 self.clockwork.clear(Wait::Body);
                 if let Some(Ok(frame)) = &frame {
                     let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);

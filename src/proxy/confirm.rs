@@ -15,7 +15,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::body::Upload;
 use super::ending::Story;
-use super::forward::Exchange;
+use super::exchange::Exchange;
 use super::head::{self, Judged};
 use super::lane::Lane;
 use super::resume::is_sign_in;

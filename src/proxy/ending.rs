@@ -62,6 +62,7 @@ pub(super) struct Story {
     pub progress: Option<Rc<Progress>>,
     /// Bytes of the answer's body that were handed to the connection.
     pub bytes_out: u64,
+    trace: Option<u128>,
     status: u16,
     told: Told,
     end: End,
@@ -112,6 +113,7 @@ impl Story {
             first_byte: None,
             progress: None,
             bytes_out: 0,
+            trace: None,
             status: 0,
             told: Told::Nothing,
             end: End::Done,
@@ -123,6 +125,7 @@ impl Story {
         self.current = Some(Rc::clone(&judged.current));
         self.place = judged.place;
         self.verdict = judged.verdict;
+        self.trace = judged.trace.id();
         let edge = judged.place.and_then(|(route, _)| judged.site().rules(route).edge.as_deref());
         self.visible = edge.map(|edge| Box::new(self.seen(judged, edge)));
     }
@@ -262,6 +265,7 @@ impl Drop for Story {
             first_byte: self.first_byte,
             bytes_in: self.progress.as_ref().map_or(0, |progress| progress.bytes.get()),
             bytes_out: self.bytes_out,
+            trace: self.trace,
             end,
             request: self.number,
         };
@@ -270,6 +274,7 @@ impl Drop for Story {
             verdict: self.verdict,
             status: self.status,
             total,
+            connect: self.connect,
             first_byte: self.first_byte,
             bytes_in: record.bytes_in,
             bytes_out: self.bytes_out,

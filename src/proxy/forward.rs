@@ -1,117 +1,33 @@
 //! To the upstream and back: a connection, the request, the answer's head; the bodies stream.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
 use super::compress::{Compressed, Doing};
-use super::deadline::Wait;
 use super::ending::{Progress, Story};
+use super::exchange::{Answered, Exchange, Turn};
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
 use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
 use super::rewrite;
+use super::target;
 use super::tempo::Tempo;
+use super::unanswered::ForwardError;
 use super::upgrade;
-use super::upstream::{ConnectError, Lease, Server};
+use super::upstream::Lease;
 use super::wire::Fault;
-use super::worker::Current;
 use crate::limit;
 use crate::pages::PlainKind;
-use crate::snapshot::{Upstream, UpstreamIx};
 use crate::telemetry::end::End;
-
-/// Why there is no answer from upstream.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ForwardError {
-    /// No server took the connection; nothing was sent.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The connection broke before a byte of the request was written; nothing was sent.
-    #[error("the connection broke before anything was sent: {0}")]
-    NeverSent(hyper::Error),
-    /// The server closed or broke the connection before its answer.
-    #[error("the server closed without an answer: {0}")]
-    Reset(hyper::Error),
-    /// The server's answer is not HTTP.
-    #[error("the server's answer is malformed: {0}")]
-    Malformed(hyper::Error),
-    /// The server's answer could be read in two ways.
-    #[error("the framing of the server's answer is in doubt")]
-    InDoubt,
-    /// The answer's head did not come in time.
-    #[error("the server did not answer in time")]
-    TimedOut,
-    /// The request's body did not arrive whole, which is the client's doing.
-    #[error("the request's body did not arrive whole")]
-    Client(End),
-}
-
-impl ForwardError {
-    /// What is told of it.
-    pub(super) fn end(&self) -> End {
-        match self {
-            Self::Connect(ConnectError::Refused(..)) | Self::NeverSent(_) => {
-                End::UpstreamConnectRefused
-            }
-            Self::Connect(ConnectError::TimedOut(_)) => End::UpstreamConnectTimeout,
-            Self::Reset(_) => End::UpstreamWaitReset,
-            Self::Malformed(_) | Self::InDoubt => End::UpstreamWaitMalformed,
-            Self::TimedOut => End::UpstreamWaitTimeout,
-            Self::Client(end) => *end,
-        }
-    }
-
-    /// What the client is shown.
-    pub(super) fn page(&self) -> PlainKind {
-        match self {
-            Self::Connect(ConnectError::TimedOut(_)) | Self::TimedOut => PlainKind::GatewayTimeout,
-            Self::Connect(ConnectError::Refused(..))
-            | Self::NeverSent(_)
-            | Self::Reset(_)
-            | Self::Malformed(_)
-            | Self::InDoubt => PlainKind::BadGateway,
-            Self::Client(End::ClientBodyTimeout) => PlainKind::Timeout,
-            Self::Client(_) => PlainKind::BadRequest,
-        }
-    }
-
-    /// Whether not a byte of the request reached a server.
-    pub(super) fn never_sent(&self) -> bool {
-        match self {
-            Self::Connect(_) | Self::NeverSent(_) => true,
-            Self::Reset(_)
-            | Self::Malformed(_)
-            | Self::InDoubt
-            | Self::TimedOut
-            | Self::Client(_) => false,
-        }
-    }
-}
-
-/// Where a request goes and how long it may wait there.
-pub(super) struct Exchange {
-    lane: Rc<Lane>,
-    current: Rc<Current>,
-    upstream: UpstreamIx,
-    answer_timeout: Duration,
-    /// Whose turn it is among the servers.
-    turn: usize,
-}
-
-/// A request that has been given to a connection, or is to be given to another.
-type Sent = Result<(Response<Incoming>, Lease), (ForwardError, Option<Box<Request<Upload>>>)>;
 
 /// Forwards a request that was judged open. Where a connection is at hand, the request is on its
 /// way when this returns; else the way there is boxed.
@@ -124,6 +40,9 @@ pub(super) fn start(
     story.in_flight();
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
+    if let Some(reply) = target::last_hop(&parts.method, &mut parts.headers) {
+        return Err(reply.finish(lane, story, incoming));
+    }
     let switch = upgrade::wanted(&judged, &parts);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
@@ -144,23 +63,23 @@ pub(super) fn start(
         parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     let request = Request::from_parts(origin_form(parts), upload);
-    let Some(lease) = exchange.pooled() else {
-        return Err(Box::pin(async move {
-            let sent = exchange.connect_and_send(request, &mut story).await;
-            finish(&exchange.lane, &judged, story, sent, &asker)
-        }));
+    let lease = match exchange.first(&request, &story) {
+        Turn::Pooled(lease) => lease,
+        turn @ (Turn::Connect(_) | Turn::Wait | Turn::Nobody) => {
+            return Err(Box::pin(async move {
+                let sent = exchange.go(turn, request, &mut story).await;
+                finish(exchange.lane(), &judged, story, sent, &asker)
+            }));
+        }
     };
+    let spare = exchange.spare(&lease, &request);
     let sending = exchange.give(lease, request, &mut story);
     Ok(async move {
         let sent = match sending.await {
-            // Not a byte was written, so another connection may be tried (RFC 9110 §9.2.2).
-            Err((_, Some(unsent))) => {
-                Box::pin(exchange.connect_and_send(*unsent, &mut story)).await
-            }
-            Err((error, None)) => Err(error),
-            Ok(sent) => Ok(sent),
+            Ok(answered) => Ok(exchange.judged_well(answered)),
+            Err(failure) => Box::pin(exchange.again(failure, spare, &mut story)).await,
         };
-        finish(&exchange.lane, &judged, story, sent, &asker)
+        finish(exchange.lane(), &judged, story, sent, &asker)
     })
 }
 
@@ -203,7 +122,7 @@ fn finish(
     lane: &Lane,
     judged: &Judged,
     story: Box<Story>,
-    sent: Result<(Response<Incoming>, Lease), ForwardError>,
+    sent: Result<Answered, ForwardError>,
     asker: &Asker,
 ) -> Response<Body> {
     match sent {
@@ -216,170 +135,11 @@ fn finish(
     }
 }
 
-impl Exchange {
-    /// With the upstream of the place that was judged.
-    pub(super) fn of(lane: &Rc<Lane>, judged: &Judged) -> Self {
-        Self {
-            lane: Rc::clone(lane),
-            current: Rc::clone(&judged.current),
-            upstream: judged.upstream_ix(),
-            answer_timeout: judged.rules().answer_timeout,
-            turn: judged.current.turn(judged.upstream_ix()),
-        }
-    }
-
-    /// To the upstream of another place, for a page of the same site.
-    pub(super) fn to(self, upstream: UpstreamIx) -> Self {
-        Self { upstream, ..self }
-    }
-
-    /// How long the answer may take.
-    pub(super) fn answer_timeout(&self) -> Duration {
-        self.answer_timeout
-    }
-
-    fn upstream(&self) -> &Upstream {
-        &self.current.snapshot.site.upstreams[self.upstream.0 as usize]
-    }
-
-    /// Sends a request and waits for the answer's head. Another attempt is made only if not a byte
-    /// of the one before was written (RFC 9110 §9.2.2).
-    pub(super) async fn send(
-        &self,
-        request: Request<Upload>,
-        story: &mut Story,
-    ) -> Result<(Response<Incoming>, Lease), ForwardError> {
-        let Some(lease) = self.pooled() else { return self.connect_and_send(request, story).await };
-        match self.give(lease, request, story).await {
-            Ok(sent) => Ok(sent),
-            Err((_, Some(unsent))) => self.connect_and_send(*unsent, story).await,
-            Err((error, None)) => Err(error),
-        }
-    }
-
-    fn pooled(&self) -> Option<Lease> {
-        let servers = self.current.servers(self.upstream);
-        let lease = servers[self.turn % servers.len()].pooled()?;
-        self.lane.link.worker.shard.upstream_reused();
-        Some(lease)
-    }
-
-    /// A pooled connection may have died unseen; here only new ones are used, to each server in
-    /// turn.
-    async fn connect_and_send(
-        &self,
-        mut request: Request<Upload>,
-        story: &mut Story,
-    ) -> Result<(Response<Incoming>, Lease), ForwardError> {
-        let servers = self.current.servers(self.upstream);
-        let mut failed = None;
-        for attempt in 0..limit::ATTEMPTS_MAX.max(servers.len()) {
-            let server = &servers[self.turn.wrapping_add(attempt) % servers.len()];
-            let lease = match self.connect(server, story).await {
-                Ok(lease) => lease,
-                Err(error) => {
-                    failed = Some(ForwardError::Connect(error));
-                    continue;
-                }
-            };
-            match self.give(lease, request, story).await {
-                Ok(sent) => return Ok(sent),
-                Err((error, Some(unsent))) => {
-                    failed = Some(error);
-                    request = *unsent;
-                }
-                Err((error, None)) => return Err(error),
-            }
-        }
-        Err(failed.unwrap_or(ForwardError::TimedOut))
-    }
-
-    async fn connect(&self, server: &Rc<Server>, story: &mut Story) -> Result<Lease, ConnectError> {
-        let worker = &self.lane.link.worker;
-        let began = worker.clock.tick();
-        let lease = worker.pool.connect(server, self.upstream().connect_timeout).await?;
-        story.connect = Some(worker.clock.tick().since(began));
-        worker.shard.upstream_connected();
-        Ok(lease)
-    }
-
-    /// Gives a request to a connection, at once; what is returned waits for the answer's head, and
-    /// gives the request back if it was never written.
-    fn give(
-        &self,
-        mut lease: Lease,
-        request: Request<Upload>,
-        story: &mut Story,
-    ) -> impl Future<Output = Sent> + use<> {
-        let clockwork = self.lane.clockwork.clone();
-        if request.body().is_end_stream() {
-            clockwork.restart(Wait::Upstream, self.answer_timeout);
-        }
-        story.server = Some(lease.server());
-        let progress = story.progress.clone();
-        let switch = upgrade::Asked::of(request.headers());
-        let method = request.method().clone();
-        let answer = lease.requests(&method).try_send_request(request);
-        async move {
-            let mut answer = pin!(answer);
-            let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
-                Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-                Poll::Pending if clockwork.passed(Wait::Body) => {
-                    Poll::Ready(Err(ForwardError::Client(End::ClientBodyTimeout)))
-                }
-                Poll::Pending if clockwork.passed(Wait::Upstream) => {
-                    Poll::Ready(Err(ForwardError::TimedOut))
-                }
-                Poll::Pending => Poll::Pending,
-            })
-            .await;
-            clockwork.clear(Wait::Upstream);
-            match waited {
-                Ok(Ok(response)) if is_in_doubt(&response, switch.as_ref()) => {
-                    Err((ForwardError::InDoubt, None))
-                }
-                Ok(Ok(response)) => Ok((response, lease)),
-                Ok(Err(_)) if lease.asked().fault().is_some() => Err((ForwardError::InDoubt, None)),
-                Ok(Err(mut error)) => {
-                    let unsent = error.take_message().map(Box::new);
-                    let fault = progress.and_then(|progress| progress.fault.get());
-                    Err((ForwardError::of(error.into_error(), unsent.is_some(), fault), unsent))
-                }
-                Err(error) => Err((error, None)),
-            }
-        }
-    }
-}
-
-impl ForwardError {
-    fn of(error: hyper::Error, unsent: bool, client: Option<End>) -> Self {
-        match client {
-            Some(end) => Self::Client(end),
-            None if unsent => Self::NeverSent(error),
-            None if error.is_parse() => Self::Malformed(error),
-            None => Self::Reset(error),
-        }
-    }
-}
-
-/// Whether an answer could be read in two ways (RFC 9112 §6.3), of which hyper would take one: so
-/// is a second answer smuggled behind the first. A switch of protocols nobody asked for, or to
-/// something else than what was asked for, is another.
-fn is_in_doubt(response: &Response<Incoming>, asked: Option<&upgrade::Asked>) -> bool {
-    let mut lengths = response.headers().get_all(CONTENT_LENGTH).iter();
-    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
-    let framing = match (lengths.next(), codings.next()) {
-        (None, None) => false,
-        (Some(_), Some(_)) => true,
-        (Some(length), None) => {
-            lengths.next().is_some() || !length.as_bytes().iter().all(u8::is_ascii_digit)
-        }
-        (None, Some(coding)) => {
-            codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-        }
-    };
+/// Whether the server switched protocols though nobody asked for it, or to something else than what
+/// was asked for. Its framing was followed byte by byte (`upstream::watch`).
+pub(super) fn is_in_doubt(response: &Response<Incoming>, asked: Option<&upgrade::Asked>) -> bool {
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    framing || switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
+    switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
 }
 
 /// The answer of a server on its way to the client.
@@ -392,7 +152,12 @@ pub(super) fn answered(
 ) -> Response<Body> {
     story.first_byte = Some(story.elapsed());
     let (mut parts, incoming) = response.into_parts();
-    hop::down(&mut parts.headers, judged.site().via.as_ref());
+    let via = judged.site().via.as_ref().filter(|via| via.in_answers);
+    hop::down(&mut parts.headers, via.map(|via| via.of(parts.version)));
+    if parts.status == StatusCode::NO_CONTENT {
+        // It has none, whatever the server says (RFC 9110 §8.6).
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     let doing = rewrite::down(&mut parts, judged.rules(), &story);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
@@ -432,7 +197,12 @@ fn failed(
     // What is left of the request's body belongs to nobody.
     lane.close_after_answer();
     let page = if malformed { PlainKind::BadRequest } else { error.page() };
-    answer::plain(&judged.current.snapshot, page, asker).ending(end).send(lane, story)
+    let mut reply = answer::plain(&judged.current.snapshot, page, asker);
+    if error.is_busy() && !malformed {
+        let after = HeaderValue::from(limit::RETRY_AFTER_BUSY.as_secs());
+        reply = reply.status(StatusCode::SERVICE_UNAVAILABLE).with(RETRY_AFTER, after);
+    }
+    reply.ending(end).send(lane, story)
 }
 
 /// A target in origin form: an absolute one loses scheme and authority, which `Host` repeats.

@@ -63,10 +63,20 @@ impl Link {
         })
     }
 
-    /// Whether it has carried as many requests as it may, or is old: the one under way is its last.
+    /// Whether a connection of HTTP/1.1 has carried as many requests as it may, or is old: the one
+    /// under way is its last.
     pub(super) fn is_spent(&self) -> bool {
-        let sweep = &self.worker.sweep;
-        self.begun.get() >= sweep.limits().requests_per_connection || sweep.now() >= self.old_at
+        self.has_carried(self.worker.sweep.limits().requests_per_connection) || self.is_old()
+    }
+
+    /// Whether so many requests have begun on it.
+    pub(super) fn has_carried(&self, requests: u64) -> bool {
+        self.begun.get() >= requests
+    }
+
+    /// Whether it is as old as it may become.
+    pub(super) fn is_old(&self) -> bool {
+        self.worker.sweep.now() >= self.old_at
     }
 }
 

@@ -24,11 +24,13 @@ use super::answer::{self, Asker, Reply, STATE};
 use super::body::{Body, BodyError, Upload};
 use super::confirm::{self, NoFresh, Refreshed};
 use super::ending::Story;
-use super::forward::{self, Exchange, ForwardError};
+use super::exchange::{Answered, Exchange};
+use super::forward;
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
 use super::lane::Lane;
 use super::rewrite;
+use super::unanswered::ForwardError;
 use super::upstream::Lease;
 use super::visitor;
 use crate::id::Id;
@@ -208,7 +210,7 @@ impl Delivery {
         sending: &Sending,
         jar: Option<HeaderValue>,
         story: &mut Story,
-    ) -> Result<(Response<hyper::body::Incoming>, Lease), Outcome> {
+    ) -> Result<Answered, Outcome> {
         let Ok(request) = self.request(sending, jar, story) else {
             return Err(Outcome::NeverSent);
         };

@@ -5,9 +5,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request, response};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request, response};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
 
 use super::body::Body;
 use super::deadline::Wait;
@@ -18,7 +17,7 @@ use super::head::Judged;
 use super::hop::Switch;
 use super::lane::{Kind, Lane};
 use super::lasting::{Lasting, Why, frames};
-use super::upstream::{Lease, Socket};
+use super::upstream::{Lease, Switching};
 use crate::digest;
 use crate::snapshot::Reads;
 use crate::telemetry::end::End;
@@ -33,7 +32,7 @@ const SERVICE_RESTART: u16 = 1012;
 
 /// The server's side of a tunnel to be.
 pub(super) struct Upstream {
-    socket: oneshot::Receiver<Socket>,
+    socket: Switching,
     story: Box<Story>,
 }
 
@@ -72,6 +71,7 @@ pub(super) fn wanted(judged: &Judged, parts: &request::Parts) -> Switch {
     if judged.fields.any(Fields::UPGRADE)
         && judged.rules().websocket
         && parts.method == Method::GET
+        && judged.version != Version::HTTP_10
         && has_key(&parts.headers)
         && asks()
     {

@@ -18,7 +18,7 @@ use super::doors::{Doors, Inside};
 use super::lasting::Register;
 use super::socket::Socket;
 use super::tls::Handshakes;
-use super::upstream::{Pool, Server};
+use super::upstream::{Pool, Way};
 use super::{Drain, Parts, Phase, Queue, answer, conn, h1};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
@@ -45,6 +45,8 @@ pub(super) struct Worker {
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
     jitter: Cell<u64>,
+    /// The first half of the ids of traces that begin here.
+    pub(super) trace_prefix: u64,
     date: DateLine,
     phase: Cell<Phase>,
     doors: Doors,
@@ -73,39 +75,20 @@ pub(super) struct Current {
     ways: Rc<Vec<Way>>,
 }
 
-/// An upstream as this worker reaches it.
-struct Way {
-    servers: Vec<Rc<Server>>,
-    turn: Cell<usize>,
-}
-
 impl Current {
     fn new(snapshot: &Arc<Snapshot>, shard: &Shard, pool: &Pool) -> Rc<Self> {
         let site = &snapshot.site;
         let routes = site.rules.iter().map(|rules| Arc::clone(&rules.name));
         let table = shard.table(routes, site.regions.names().map(Arc::from));
-        let way = |at| Way {
-            servers: snapshot
-                .roster
-                .members(UpstreamIx(at))
-                .iter()
-                .map(|member| pool.server(member.address))
-                .collect(),
-            turn: Cell::new(0),
-        };
-        let ways = Rc::new((0..).zip(&site.upstreams).map(|(at, _)| way(at)).collect());
+        let members = |at| snapshot.roster.members(UpstreamIx(at));
+        let ways = (0..).zip(&site.upstreams).map(|(at, upstream)| pool.way(upstream, members(at)));
+        let ways = Rc::new(ways.collect());
         Rc::new(Self { snapshot: Arc::clone(snapshot), table, ways })
     }
 
-    /// Whose turn it is among the servers of an upstream.
-    pub(super) fn turn(&self, upstream: UpstreamIx) -> usize {
-        let turn = &self.ways[upstream.0 as usize].turn;
-        turn.replace(turn.get().wrapping_add(1))
-    }
-
-    /// The servers of an upstream.
-    pub(super) fn servers(&self, upstream: UpstreamIx) -> &[Rc<Server>] {
-        &self.ways[upstream.0 as usize].servers
+    /// The way to an upstream.
+    pub(super) fn way(&self, upstream: UpstreamIx) -> &Way {
+        &self.ways[upstream.0 as usize]
     }
 }
 
@@ -116,9 +99,9 @@ impl Worker {
         let site = &view.snapshot().site;
         let http = RefCell::new(http(&site.limits));
         let sweep = Rc::new(Sweep::new((site.pace, site.limits)));
-        let pool = Pool::new(Rc::clone(&sweep));
-        let current = Current::new(view.snapshot(), &shard, &pool);
         let began = parts.clock.tick();
+        let pool = Pool::new(Rc::clone(&sweep), began, workers);
+        let current = Current::new(view.snapshot(), &shard, &pool);
         Rc::new(Self {
             view: RefCell::new(view),
             doors,
@@ -140,6 +123,7 @@ impl Worker {
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
             date: DateLine::default(),
+            trace_prefix: u64::from_be_bytes(digest::random()),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
@@ -306,6 +290,9 @@ impl Worker {
         self.shard.beat();
         // A worker without requests must let go of an old snapshot too.
         let current = self.current();
+        for way in &*current.ways {
+            way.serve_waiting(self.sweep.now());
+        }
         self.lasting.call(self, &current.snapshot, self.sweep.spread());
     }
 }

@@ -5,6 +5,7 @@
 //! second writer cannot be written.
 
 mod bounds;
+mod care;
 mod cells;
 pub mod edge;
 mod health;
@@ -16,12 +17,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use bounds::{Limits, Pace};
+pub use care::{Balance, Care, Ejection, HashBy, Speaks};
 pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
-    UpstreamIx,
+    UpstreamIx, Via,
 };
 
 pub use crate::duty::Duty;

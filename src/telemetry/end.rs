@@ -32,6 +32,10 @@ pub enum End {
     ProxyRouteRefused,
     /// The vault could not keep the form: disk, key or store failure.
     ProxyCaptureStore,
+    /// Too many requests wait for a server of the upstream: 503.
+    ProxyQueueFull,
+    /// No server of the upstream had a place in time: 503.
+    ProxyQueueTimeout,
     /// Too many requests are under way: 503.
     ProxyOverload,
     /// The process stopped before the answer was complete.
@@ -40,10 +44,14 @@ pub enum End {
     ProxyAnswerClosed,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
+    /// No server of the upstream may be asked: 503.
+    UpstreamConnectNone,
     /// No server took the connection: 502.
     UpstreamConnectRefused,
     /// No server took the connection in time: 504.
     UpstreamConnectTimeout,
+    /// The server is not who it should be, or does not speak TLS: 502.
+    UpstreamConnectTls,
     /// The server closed before the answer's head: 502.
     UpstreamWaitReset,
     /// The answer's head did not come in time: 504.
@@ -60,7 +68,7 @@ pub enum End {
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -75,12 +83,16 @@ impl End {
         Self::ProxyRouteUnknown,
         Self::ProxyRouteRefused,
         Self::ProxyCaptureStore,
+        Self::ProxyQueueFull,
+        Self::ProxyQueueTimeout,
         Self::ProxyOverload,
         Self::ProxyAnswerStop,
         Self::ProxyAnswerClosed,
         Self::ProxyFault,
+        Self::UpstreamConnectNone,
         Self::UpstreamConnectRefused,
         Self::UpstreamConnectTimeout,
+        Self::UpstreamConnectTls,
         Self::UpstreamWaitReset,
         Self::UpstreamWaitTimeout,
         Self::UpstreamWaitMalformed,
@@ -106,12 +118,16 @@ impl End {
             Self::ProxyRouteUnknown => "proxy/route/unknown",
             Self::ProxyRouteRefused => "proxy/route/refused",
             Self::ProxyCaptureStore => "proxy/capture/store",
+            Self::ProxyQueueFull => "proxy/queue/full",
+            Self::ProxyQueueTimeout => "proxy/queue/timeout",
             Self::ProxyOverload => "proxy/overload",
             Self::ProxyAnswerStop => "proxy/answer/stop",
             Self::ProxyAnswerClosed => "proxy/answer/closed",
             Self::ProxyFault => "proxy/fault",
+            Self::UpstreamConnectNone => "upstream/connect/none",
             Self::UpstreamConnectRefused => "upstream/connect/refused",
             Self::UpstreamConnectTimeout => "upstream/connect/timeout",
+            Self::UpstreamConnectTls => "upstream/connect/tls",
             Self::UpstreamWaitReset => "upstream/wait/reset",
             Self::UpstreamWaitTimeout => "upstream/wait/timeout",
             Self::UpstreamWaitMalformed => "upstream/wait/malformed",

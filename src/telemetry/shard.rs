@@ -35,10 +35,8 @@ pub enum Goaway {
     Stop,
     /// There was nothing on it for too long.
     Idle,
-    /// It has carried enough requests.
-    Requests,
-    /// It is old.
-    Age,
+    /// It has carried as many requests as it may, or is old.
+    Spent,
     /// Our SETTINGS were not acknowledged.
     Settings,
     /// It sent more control frames or resets than a client needs.
@@ -49,7 +47,7 @@ pub enum Goaway {
 
 impl Goaway {
     /// The names of all reasons, in the order of the cells.
-    pub const NAMES: [&str; 7] = ["stop", "idle", "requests", "age", "settings", "calm", "error"];
+    pub const NAMES: [&str; 6] = ["stop", "idle", "spent", "settings", "calm", "error"];
 }
 
 /// How a request went, for counting.
@@ -61,6 +59,8 @@ pub struct Ended {
     pub status: u16,
     /// From the head's first byte to the end.
     pub total: Duration,
+    /// To connect to a server; none if a pooled connection was used.
+    pub connect: Option<Duration>,
     /// From sending to the upstream until its answer's head.
     pub first_byte: Option<Duration>,
     /// Bytes of the request body.
@@ -157,6 +157,26 @@ impl Shard {
     pub fn upstream_reused(&self) {
         bump(&self.worker.reuses, 1);
     }
+
+    /// A connection to a server could not be made.
+    pub fn upstream_failed(&self) {
+        bump(&self.worker.connect_failures, 1);
+    }
+
+    /// A request was sent again after it may have reached a server.
+    pub fn upstream_retried(&self) {
+        bump(&self.worker.retries, 1);
+    }
+
+    /// A server is passed over from now on.
+    pub fn upstream_ejected(&self) {
+        bump(&self.worker.ejections, 1);
+    }
+
+    /// A request has to wait for a place at a server.
+    pub fn upstream_queued(&self) {
+        bump(&self.worker.queued, 1);
+    }
 }
 
 /// The counters of one worker for one config.
@@ -210,6 +230,10 @@ pub(super) struct WorkerCells {
     pub(super) beats: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
+    pub(super) connect_failures: AtomicU64,
+    pub(super) retries: AtomicU64,
+    pub(super) ejections: AtomicU64,
+    pub(super) queued: AtomicU64,
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) h2_connections: AtomicU64,
     pub(super) h2_streams: AtomicU64,
@@ -265,6 +289,7 @@ pub(super) struct Counts {
     pub(super) bytes_out: AtomicU64,
     pub(super) duration: Histogram,
     pub(super) first_byte: Histogram,
+    pub(super) connect: Histogram,
 }
 
 impl Counts {
@@ -273,6 +298,9 @@ impl Counts {
         bump(&self.bytes_in, ended.bytes_in);
         bump(&self.bytes_out, ended.bytes_out);
         self.duration.observe(ended.total);
+        if let Some(connect) = ended.connect {
+            self.connect.observe(connect);
+        }
         if let Some(first_byte) = ended.first_byte {
             self.first_byte.observe(first_byte);
         }

@@ -137,6 +137,11 @@ impl Client {
         })
     }
 
+    /// Whether it is the same one, not merely one of the same files.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.http1.config(), other.http1.config()) && self.name == other.name
+    }
+
     /// Shakes hands with a server, which must prove that it is the host of `server` (as the config
     /// names it: `app.internal:9000`), unless the upstream has a name of its own.
     ///

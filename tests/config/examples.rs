@@ -152,6 +152,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
     // Whether a machine trusts any CA is its own affair, and no default of ours.
     let tls = sections.remove("upstream.tls");
     assert_eq!(tls.as_deref(), Some("verify = true\n"));
+    // Those of a server that is a table.
+    assert_eq!(sections.remove("upstream.servers").as_deref(), Some("weight = 1\n"));
     for (section, lines) in &sections {
         text.push_str(&format!("[{section}]\n{lines}"));
     }
@@ -169,6 +171,7 @@ fn alone(section: &Keys, line: &str) -> String {
         ("", _) => String::new(),
         ("route.forms", _) => "[[route]]\n[route.forms]\n".to_owned(),
         ("upstream.tls", _) => "[[upstream]]\n[upstream.tls]\n".to_owned(),
+        ("upstream.servers", _) => return format!("[[upstream]]\nservers = [{{ {line} }}]\n"),
         ("region", _) => "[node]\nregion = \"apac\"\n[[region]]\n".to_owned(),
         ("region.header", _) => "[[region]]\n[region.header]\n".to_owned(),
         (name, Times::Once) if name.starts_with("upstream.") => format!("[[upstream]]\n[{name}]\n"),
@@ -211,6 +214,9 @@ fn no_example_of_a_key_is_a_problem_itself() {
             for problem in problems.iter().filter(|problem| problem.line == line) {
                 let what = problem.what.as_str();
                 let refers = what.starts_with("there is no") || what.contains(" without ");
+                let refers = refers || what.starts_with("by what ");
+                let refers =
+                    refers || what.contains(" has no address") || what.contains(" has no servers");
                 let absent = what.contains("cannot be read") || what.contains(" certificate");
                 assert!(refers || absent, "{text}\n{}", problems.render(Color::Plain));
             }

@@ -53,6 +53,7 @@ fn the_annotated_config_has_every_key() {
             let nested = |name: &str| text.contains(&format!("[{name}]"));
             let is_there = match keys.section {
                 "" => nested(key.name),
+                "upstream.servers" => text.contains("{ address = \"10.1.0.12:9000\", weight = 2 }"),
                 "region.header" => text.contains("header = { name = \"x-region\""),
                 section => {
                     nested(&format!("{section}.{}", key.name))

@@ -58,7 +58,7 @@ fn a_host_alone_is_enough_and_one_that_differs_is_refused() {
         match wire.outcome(stream) {
             Outcome::Answered(got, _) => assert_eq!(got, status, "{fields:?}"),
             Outcome::Reset(_) => assert_eq!(status, 0, "{fields:?}"),
-            other => panic!("{other:?} for {fields:?}"),
+            other @ (Outcome::Goaway(_) | Outcome::Closed) => panic!("{other:?} for {fields:?}"),
         }
     }
     let hosts: Vec<_> =
@@ -77,7 +77,7 @@ fn targets_that_are_no_paths_reach_nobody() {
         match wire.outcome(stream) {
             Outcome::Answered(status, _) => assert_eq!(status, 400, "{path}"),
             Outcome::Reset(code) => assert_eq!(code, 1, "{path}"),
-            other => panic!("{other:?} for {path}"),
+            other @ (Outcome::Goaway(_) | Outcome::Closed) => panic!("{other:?} for {path}"),
         }
         stream += 2;
     }
@@ -350,7 +350,7 @@ fn a_listener_of_http1_takes_no_preface() {
     let node = before(Origin::untouched());
     let mut raw = crate::support::raw::Raw::connect(node.address());
     raw.send(super::wire::PREFACE);
-    assert_eq!(raw.response().status(), 400);
+    assert_eq!(raw.response().status(), 505);
 }
 
 #[test]

@@ -13,7 +13,9 @@ use intermission::digest;
 use intermission::id::Id;
 use intermission::pages::Pages;
 use intermission::proxy::{Bound, Pace, Parts, Workers};
-use intermission::snapshot::{self, AccessFormat, Cells, LogTarget, Publisher, Site};
+use intermission::snapshot::{
+    self, AccessFormat, Cells, LogTarget, Member, Publisher, Roster, Site, UpstreamIx,
+};
 use intermission::store::embedded::Embedded;
 use intermission::store::{self, Store};
 use intermission::telemetry::access::{AccessLog, AccessWriter};
@@ -40,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) route: &'static str,
     /// More sections.
     pub(crate) more: String,
+    /// The servers behind the route, as they are written, if they are not the origin alone.
+    pub(crate) servers: String,
     /// The server behind the route, if it is not the origin.
     pub(crate) server: Option<SocketAddr>,
     pub(crate) pace: Pace,
@@ -195,6 +199,16 @@ impl Node {
         end_of(&lines[0])
     }
 
+    /// Lets control say something else of the servers.
+    pub(crate) fn roster(&self, mut change: impl FnMut(&mut Member)) {
+        let mut members = Roster::of(&self.site).members(UpstreamIx(0)).to_vec();
+        members.iter_mut().for_each(&mut change);
+        let roster = Arc::new(Roster::new(vec![members.into()]));
+        let (site, pages) = (Arc::clone(&self.site), Arc::clone(&self.pages));
+        let cells = Cells::open(&self.site);
+        self.publisher.borrow_mut().publish_with(site, cells, roster, pages);
+    }
+
     /// The value of a metric's series, 0 if there is none yet.
     pub(crate) fn metric(&self, series: &str) -> u64 {
         let text = self.metrics.render();
@@ -234,7 +248,11 @@ fn read_line(line: &str) -> Value {
 }
 
 fn config_text(setup: &Setup, server: SocketAddr) -> String {
-    let Setup { listen, upstream, route, more, .. } = setup;
+    let Setup { listen, upstream, route, more, servers, .. } = setup;
+    let servers = match servers.as_str() {
+        "" => format!("{:?}", server.to_string()),
+        servers => servers.to_owned(),
+    };
     let hash = digest::hex(&digest::sha256(b"of-the-tests"));
     format!(
         r#"
@@ -259,7 +277,7 @@ name = "apac"
 hosts = ["apac.test"]
 [[upstream]]
 name = "app"
-servers = ["{server}"]
+servers = [{servers}]
 {upstream}
 [[route]]
 name = "site"

@@ -48,6 +48,7 @@ fn site() -> Site {
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
+        begin_traces: None,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),

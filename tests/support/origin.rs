@@ -98,6 +98,16 @@ impl Origin {
 
     fn start(script: Script, untouched: Untouched) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports");
+        Self::on(listener, script, untouched)
+    }
+
+    /// Answers 200 and the body `back` to everything, at an address where there was one before.
+    pub(crate) fn at(address: SocketAddr) -> std::io::Result<Self> {
+        let script: Script = Arc::new(|_: &Message| Act::Send(ok("back")));
+        Ok(Self::on(TcpListener::bind(address)?, script, Untouched::Whatever))
+    }
+
+    fn on(listener: TcpListener, script: Script, untouched: Untouched) -> Self {
         let address = listener.local_addr().expect("a bound socket");
         let seen = Arc::new(Seen::default());
         let accepting = {

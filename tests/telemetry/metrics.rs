@@ -23,6 +23,7 @@ fn ended(verdict: Verdict, status: u16) -> Ended {
         verdict,
         status,
         total: Duration::from_millis(3),
+        connect: Some(Duration::from_micros(200)),
         first_byte: Some(Duration::from_micros(400)),
         bytes_in: 10,
         bytes_out: 100,

@@ -79,6 +79,11 @@ const FIRST_BYTE: Named = histogram(
     &["route"],
     "From sending a request to the upstream until the head of its answer, in seconds.",
 );
+const CONNECT: Named = histogram(
+    "intermission_upstream_connect_seconds",
+    &["route"],
+    "To connect to a server, where no pooled connection was used, in seconds.",
+);
 const BYTES: Named = counter(
     "intermission_body_bytes_total",
     &["route", "direction"],
@@ -117,12 +122,27 @@ const H2_RESETS: Named = counter(
 const H2_GOAWAYS: Named = counter(
     "intermission_h2_goaways_total",
     &["reason"],
-    "Connections that were told to go away: stop, idle, requests, age, settings (not acknowledged), calm (too many control frames or resets), error.",
+    "Connections that were told to go away: stop, idle, spent (old, or enough requests), settings (not acknowledged), calm (too many control frames or resets), error.",
 );
 const UPSTREAM_CONNECTIONS: Named = counter(
     "intermission_upstream_connections_total",
     &["kind"],
-    "Connections to servers that were made (connect) and pooled ones that were used (reuse).",
+    "Connections to servers that were made (connect), used again (reuse) or not made (fail).",
+);
+const RETRIES: Named = counter(
+    "intermission_upstream_retries_total",
+    &[],
+    "Idempotent requests that were sent again because their connection broke.",
+);
+const EJECTIONS: Named = counter(
+    "intermission_upstream_ejections_total",
+    &[],
+    "How often a worker began to pass a server over because it failed.",
+);
+const QUEUED: Named = counter(
+    "intermission_upstream_queued_total",
+    &[],
+    "Requests that had to wait because every server was as busy as it may be.",
 );
 const GENERATION: Named = gauge(
     "intermission_snapshot_generation",
@@ -165,6 +185,7 @@ pub const NAMES: &[Named] = &[
     REQUESTS,
     DURATION,
     FIRST_BYTE,
+    CONNECT,
     BYTES,
     IN_FLIGHT,
     ENDS,
@@ -220,6 +241,8 @@ impl Metrics {
         page.add(DURATION, sums.iter().map(|(r, sums)| spread(&[("route", r)], &sums.duration)));
         let sent = sums.iter().filter(|(_, sums)| sums.first_byte.count() > 0);
         page.add(FIRST_BYTE, sent.map(|(r, sums)| spread(&[("route", r)], &sums.first_byte)));
+        let connected = sums.iter().filter(|(_, sums)| sums.connect.count() > 0);
+        page.add(CONNECT, connected.map(|(r, sums)| spread(&[("route", r)], &sums.connect)));
         let directions = |(route, sums): &(Arc<str>, Sums)| {
             [("in", sums.bytes_in), ("out", sums.bytes_out)]
                 .map(|(to, bytes)| number(&[("route", route), ("direction", to)], bytes))
@@ -250,8 +273,15 @@ impl Metrics {
             |at: usize| workers.iter().map(|worker| read(&worker.h2_goaways[at])).sum::<u64>();
         let goaways = Goaway::NAMES.iter().enumerate();
         page.add(H2_GOAWAYS, goaways.map(|(at, why)| number(&[("reason", why)], told(at))));
-        let kinds = [("connect", sum(|w| &w.connects)), ("reuse", sum(|w| &w.reuses))];
+        let kinds = [
+            ("connect", sum(|w| &w.connects)),
+            ("reuse", sum(|w| &w.reuses)),
+            ("fail", sum(|w| &w.connect_failures)),
+        ];
         page.add(UPSTREAM_CONNECTIONS, kinds.map(|(kind, count)| number(&[("kind", kind)], count)));
+        page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
+        page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
+        page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
     }
 
     fn unrouted(&self) -> Sums {

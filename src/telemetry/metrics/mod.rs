@@ -221,6 +221,7 @@ struct Sums {
     bytes_out: u64,
     duration: Spread,
     first_byte: Spread,
+    connect: Spread,
 }
 
 impl Sums {
@@ -232,6 +233,7 @@ impl Sums {
         self.bytes_out += read(&counts.bytes_out);
         self.duration.add(&counts.duration);
         self.first_byte.add(&counts.first_byte);
+        self.connect.add(&counts.connect);
     }
 }
 
