@@ -230,9 +230,9 @@ impl Wire {
         if got.bytes != 1 || byte != [BATCH] {
             return Err(io::Error::other("the other process gave no sockets"));
         }
-        let sockets = control.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(sockets) => Some(sockets.collect::<Vec<_>>()),
-            _ => None,
+        let sockets = control.drain().filter_map(|message| {
+            let RecvAncillaryMessage::ScmRights(sockets) = message else { return None };
+            Some(sockets.collect::<Vec<_>>())
         });
         Ok(sockets.flatten().collect())
     }

@@ -27,8 +27,9 @@ use crate::control::health::Checks;
 use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
+use crate::control::service::Watch;
 use crate::control::traffic::Traffic;
-use crate::control::{Parts, Reconciler, service};
+use crate::control::{Parts, Reconciler};
 use crate::limit;
 use crate::proxy;
 use crate::snapshot::Live;
@@ -248,13 +249,9 @@ impl ControlPlane {
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
         if self.signals == Signals::Heeded {
-            let (reloads, access) = (reloads.clone(), self.access);
-            let hangups = chores::heed_hangups(reloads, access, self.phase.clone());
+            let hangups = chores::heed_hangups(reloads.clone(), self.access, self.phase.clone());
             tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
-            if let Some(every) = service::watchdog_every() {
-                let watchdog = service::watchdog(every, self.metrics.clone(), self.phase.clone());
-                tasks.spawn(named("watchdog", watchdog));
-            }
+            tasks.spawn(named("watchdog", Watch::of(&self.metrics, &self.phase).run()));
         }
         let told_to_stop =
             |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
