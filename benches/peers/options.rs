@@ -20,8 +20,8 @@ pub(crate) const USAGE: &str = "\
 cargo bench --bench peers -- [OPTION]…
 --rounds N, --seconds S, --connections N: how much is measured
 --cases NAME,NAME: these alone
-(the cases are small, big, form, closed, fresh, tls, h2, handshake, resumed, websocket, grpc, latency,
-idle, capture, reload and switch)
+(the cases are small, big, form, closed, fresh, tls, h2, handshake, resumed, websocket, grpc,
+latency, idle, capture, reload and switch)
 --calls: count system calls as well, after the measurement, where strace is installed
 --no-log: without access lines";
 
