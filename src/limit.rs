@@ -132,6 +132,23 @@ pub const BIND_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Over it: accepted and closed at once.
 pub const CONNECTIONS_MAX: usize = 10_000;
 
+// ---- certificates by ACME ------------------------------------------------------------------
+
+/// Answers that prove to a CA who we are. Over it: the rest is not answered.
+pub const ACME_PROOFS_MAX: usize = 1_000;
+/// One request to the CA. Over it: the order is given up, and tried again later.
+pub const ACME_REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a CA may take to look at proofs, or to sign. Over it: as above.
+pub const ACME_PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes of one answer of the CA. Over it: as above.
+pub const ACME_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How often certificates are looked at for whether their time is nearly over.
+pub const ACME_LOOK_EVERY: Duration = Duration::from_secs(3600);
+/// From a failed order to the next one for the same domain; doubled each time.
+pub const ACME_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// The longest such time, and that between two certificates of one domain.
+pub const ACME_AGAIN_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
+
 // ---- vault ---------------------------------------------------------------------------------
 
 /// A captured `application/x-www-form-urlencoded` or `text/plain` body (`forms.body_bytes_max`).

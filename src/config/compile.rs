@@ -80,6 +80,8 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         forwarded: node.forwarded,
         proxy_protocol: node.proxy_protocol,
         tls: node.tls,
+        acme: node.acme,
+        answers: node.answers,
         probes: node.probes,
         via: node.via,
         connections_max: node.connections_max,

@@ -1,8 +1,9 @@
 //! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -13,7 +14,7 @@ use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, Token, keys, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, ForwardedBy, Listener, LogTarget, Protocol};
+use crate::snapshot::{AccessFormat, Acme, ForwardedBy, Listener, LogTarget, Protocol};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -29,6 +30,9 @@ pub(super) struct Node {
     pub(super) via: Option<HeaderValue>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
+    pub(super) acme: Option<Arc<Acme>>,
+    /// Answers that prove to a CA who we are, by their token.
+    pub(super) answers: BTreeMap<String, String>,
     pub(super) access_target: LogTarget,
     pub(super) access_format: AccessFormat,
     pub(super) connections_max: usize,
@@ -48,6 +52,8 @@ impl Node {
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
+        let store_dir = store(file, base, found);
+        let acme = super::acme::read(file, base, &store_dir, found);
         let connections = limits.whole("connections", 1..=limit::CONNECTIONS_CEILING, found);
         let drain = quantity::duration(
             &window,
@@ -64,10 +70,12 @@ impl Node {
             forwarded: forwarded(&listen, found),
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
-            tls: super::tls::server(file, base, &listeners, found),
+            tls: super::tls::server(file, base, &listeners, &acme, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
-            store_dir: store(file, base, found),
+            store_dir,
+            acme: acme.asked,
+            answers: acme.answers,
             access_target,
             access_format,
             connections_max: connections

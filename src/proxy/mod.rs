@@ -26,6 +26,7 @@ mod lane;
 mod listen;
 mod own;
 mod pace;
+mod proof;
 mod proxy_protocol;
 mod request;
 mod resume;

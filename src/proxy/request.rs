@@ -15,7 +15,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, resume};
+use super::{capture, forward, head, own, proof, resume};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -67,6 +67,9 @@ fn act(
         }
     };
     story.judged(&judged);
+    if let Some(proof) = proof::answer(&judged, &request) {
+        return Act::Other(proof.finish(lane, story, request.into_body()));
+    }
     let reply = match judged.verdict {
         Verdict::Forward => {
             return match forward::start(lane, judged, story, request) {

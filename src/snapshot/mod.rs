@@ -4,6 +4,7 @@
 //! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
 //! second writer cannot be written.
 
+mod acme;
 mod cells;
 mod health;
 mod roster;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use acme::{Acme, Proof};
 pub use cells::{Cells, Closure, Overrun};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};

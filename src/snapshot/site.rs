@@ -1,10 +1,11 @@
 //! What a config compiles to: the part of a snapshot that changes only by a reload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Acme;
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
@@ -61,6 +62,11 @@ pub struct Site {
     pub probes: Vec<String>,
     /// The certificates of `https` listeners, if there are any.
     pub tls: Option<tls::Server>,
+    /// What is asked of a CA, if anything is.
+    pub acme: Option<Arc<Acme>>,
+    /// What is answered below `/.well-known/acme-challenge/`, by what follows: it proves to a CA
+    /// who we are, also while everything is closed.
+    pub answers: BTreeMap<String, String>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
     /// Client connections on this node.
