@@ -26,7 +26,9 @@ use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
 use intermission::route::path::canonical;
 use intermission::route::{PathPattern, RouteIx, RouteTable};
-use intermission::snapshot::{Cells, FormPolicy, ForwardedBy, ResumeMode, RouteRules, Site};
+use intermission::snapshot::{
+    Cells, FormPolicy, ForwardedBy, Limits, Pace, ResumeMode, RouteRules, Site,
+};
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
 
@@ -309,7 +311,8 @@ fn site(routes: u32) -> Site {
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
-        connections_max: 1,
+        limits: Limits::default(),
+        pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 // ---- heads ---------------------------------------------------------------------------------
 
-/// Bytes of one request head, request line included. Over it: 431, connection closed.
+/// Bytes of one request head, request line included (`limits.head_bytes`). Over it: 431,
+/// connection closed.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Header fields in one head. Over it: 431, connection closed.
+/// Header fields in one head (`limits.head_fields`). Over it: 431, connection closed.
 pub const HEAD_FIELDS_MAX: usize = 100;
-/// Bytes of one request target. Over it: 414.
+/// Bytes of one request target (`limits.target_bytes`). Over it: 414.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a host without its port, as in the domain name system. Over it: 400.
 pub const HOST_BYTES_MAX: usize = 253;
@@ -22,18 +23,33 @@ pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
 // ---- time on a connection ------------------------------------------------------------------
 
-/// From a head's first byte to its last. Over it: 408, connection closed.
+/// From a head's first byte to its last (`timeouts.head`). Over it: 408, connection closed.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// Between two requests of a connection. Over it: closed without an answer.
+/// Between two requests of a connection (`timeouts.keep_alive`). Over it: closed without an answer.
 pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-/// Between two pieces of a request body. Over it: 408, connection closed.
+/// Between two pieces of a request body (`timeouts.body`). Over it: 408, connection closed.
 pub const BODY_IDLE: Duration = Duration::from_secs(20);
-/// Without progress while writing an answer. Over it: connection closed.
+/// Without progress while writing an answer (`timeouts.write`). Over it: connection closed.
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// A whole captured body. Over it: 503, nothing kept.
 pub const CAPTURE_DEADLINE: Duration = Duration::from_secs(60);
-/// A tunnel (WebSocket) without a byte either way. Over it: both sides closed.
+/// A tunnel (WebSocket) without a byte either way (`timeouts.tunnel`). Over it: both sides closed.
 pub const TUNNEL_IDLE: Duration = Duration::from_secs(3600);
+/// An answer for a client that has ended its side (`timeouts.half_closed`): it may be waiting for
+/// the answer (RFC 9112 §9.6), or gone. Over it: taken for gone.
+pub const HALF_CLOSED: Duration = Duration::from_secs(5);
+/// A connection's age (`timeouts.connection_age`), a tenth more or less so that those that came
+/// together don't go together. Over it: closed after the answer under way.
+pub const CONNECTION_AGE: Duration = Duration::from_secs(3600);
+/// Bytes a second that a client must send of a body, or take of an answer, on the whole
+/// (`limits.body_rate`); 0 is none. Under it: 408, or the answer is cut.
+pub const BODY_RATE_MIN: u64 = 500;
+/// How long a client may be below that before it counts (`timeouts.slow`).
+pub const BODY_RATE_GRACE: Duration = Duration::from_secs(10);
+/// How far ahead of it a client may get by having been fast before.
+pub const BODY_RATE_CREDIT: Duration = Duration::from_secs(60);
+/// Bytes of a tunnel that are read at once.
+pub const TUNNEL_PIECE_BYTES: usize = 16 * 1024;
 /// How often deadlines are looked at: the precision of every bound above.
 pub const DEADLINE_SWEEP: Duration = Duration::from_millis(250);
 /// An unread request body after an answer of our own. Over it: connection closed.
@@ -46,7 +62,7 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 // ---- TLS and HTTP/2 ------------------------------------------------------------------------
 
-/// A TLS handshake. Over it: connection closed.
+/// A TLS handshake (`timeouts.handshake`). Over it: connection closed.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 /// TLS handshakes under way on one worker. Over it: a new connection is closed at once.
 pub const TLS_HANDSHAKES_MAX: usize = 2_048;
@@ -103,6 +119,8 @@ pub const ANSWER_IDLE: Duration = Duration::from_secs(60);
 pub const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Idle connections kept per worker and server. Over it: the connection closes after its answer.
 pub const POOL_IDLE_MAX: usize = 256;
+/// Interim answers (1xx) to one request. Over it: 502, connection dropped.
+pub const INTERIM_ANSWERS_MAX: u32 = 32;
 /// Between two looks at a server's health (`upstream.health.interval`), give or take a tenth.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(5);
 /// A check of a server (`upstream.health.timeout`). Over it: the check failed.
@@ -129,8 +147,27 @@ pub const BIND_ATTEMPTS_MAX: u32 = 11;
 /// Between two of them.
 pub const BIND_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Client connections per node (`limits.connections`), never more than half of the file limit.
-/// Over it: accepted and closed at once.
+/// Over it: a bare 503 in the clear, closed at once under TLS.
 pub const CONNECTIONS_MAX: usize = 10_000;
+/// Client connections from one address, or one /64 of IPv6 (`limits.connections_per_address`);
+/// trusted peers have no such bound. Over it: as above.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
+/// Parts that the count of connections by address is held in, so that workers seldom meet there.
+pub const ADDRESS_SHARDS: usize = 16;
+/// Requests under way per node (`limits.requests`), each worker having an equal share. Over it: 503
+/// with `Retry-After`.
+pub const REQUESTS_MAX: usize = 10_000;
+/// Requests on one connection (`limits.requests_per_connection`). After them: closed.
+pub const REQUESTS_PER_CONNECTION_MAX: u64 = 1_000;
+/// A connection without a request gives its buffers back after this.
+pub const PARKED_AFTER: Duration = Duration::from_millis(200);
+/// Refused connections that are told so at once, per worker. More are closed without a word.
+pub const FAREWELLS_MAX: usize = 64;
+/// File descriptors that connections leave for the admin listener, the store and the log. Under
+/// it: a new connection is closed at once.
+pub const FILES_RESERVED: u64 = 64;
+/// Between two attempts to accept where the system has run out of something.
+pub const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 // ---- certificates by ACME ------------------------------------------------------------------
 
@@ -142,6 +179,8 @@ pub const ACME_REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 pub const ACME_PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes of one answer of the CA. Over it: as above.
 pub const ACME_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a token that names what is to be proved. Over it: as above.
+pub const ACME_TOKEN_BYTES_MAX: usize = 256;
 /// How often certificates are looked at for whether their time is nearly over.
 pub const ACME_LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// From a failed order to the next one for the same domain; doubled each time.
@@ -283,6 +322,16 @@ pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
+/// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
+/// moment of its own, so that their clients do not return all at once (`window.spread`).
+pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);
+/// How long one of them may take to come to a boundary and to take leave. Over it: cut.
+pub const LEAVE: Duration = Duration::from_secs(2);
+/// When an event stream's client is told to come back if nobody knows the window's end, at least;
+/// up to twice that.
+pub const EVENTS_RETRY: Duration = Duration::from_secs(15);
+/// The same when the node stops: another one is there, or soon will be.
+pub const EVENTS_RETRY_STOP: Duration = Duration::from_secs(1);
 /// How often a draining window's requests in flight are counted.
 pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
 /// Quiet time after a change of a watched file before it is read.
@@ -337,4 +386,16 @@ pub const KEPT_BYTES_CEILING: u64 = 48 * 1024 * 1024;
 /// The most worker threads that a config may ask for. Over it: refused by `check`.
 pub const WORKERS_CEILING: u64 = 1_024;
 /// The most client connections that a config may allow. Over it: refused by `check`.
-pub const CONNECTIONS_CEILING: u64 = 1_000_000;
+pub const CONNECTIONS_CEILING: usize = 1_000_000;
+/// The most requests on one connection that a config may allow. Over it: refused by `check`.
+pub const REQUESTS_CEILING: u64 = 1_000_000_000;
+/// The smallest head or target that a config may ask for. Under it: refused by `check`.
+pub const HEAD_BYTES_FLOOR: usize = 1024;
+/// The largest head or target that a config may allow. Over it: refused by `check`.
+pub const HEAD_BYTES_CEILING: usize = 256 * 1024;
+/// The fewest fields of a head that a config may ask for. Under it: refused by `check`.
+pub const HEAD_FIELDS_FLOOR: usize = 16;
+/// The most fields of a head that a config may allow. Over it: refused by `check`.
+pub const HEAD_FIELDS_CEILING: usize = 1_000;
+/// The highest least rate that a config may ask for. Over it: refused by `check`.
+pub const BODY_RATE_CEILING: u64 = 1024 * 1024;

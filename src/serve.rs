@@ -17,10 +17,14 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{Loaded, Process};
+#[cfg(feature = "acme")]
+use crate::control::acme;
 use crate::control::admin::{self, Admin};
 use crate::control::chores;
 use crate::control::gauges::{Gauges, Latency};
-use crate::control::phase::Phase;
+use crate::control::health::Checks;
+use crate::control::names::{self, Names, Resolver};
+use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
 use crate::control::traffic::Traffic;
 use crate::control::{BootError, Parts, Reconciler};
@@ -154,11 +158,11 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
         access: access.clone(),
         listener,
         phase: phases,
+        resolver: names::system(),
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
-    let workers =
-        proxy::Parts { live, vault, metrics, access, clock, pace: proxy::Pace::default() };
+    let workers = proxy::Parts { live, vault, metrics, access, clock };
     let workers = proxy::Workers::spawn(sockets, &workers);
     let workers = workers.map_err(|source| ServeError::System { what: "the workers", source })?;
     let proxy = workers.addresses().to_vec();
@@ -231,6 +235,7 @@ struct ControlPlane {
     access: AccessLog,
     listener: TcpListener,
     phase: watch::Receiver<Phase>,
+    resolver: Resolver,
 }
 
 impl ControlPlane {
@@ -240,7 +245,11 @@ impl ControlPlane {
         let runtime = runtime.map_err(|source| ServeError::System { what: "a runtime", source })?;
         let (booted, wait) = sync_channel(1);
         let thread = std::thread::Builder::new().name("control".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(self.run(&booted)));
+        let thread = thread.spawn(move || {
+            runtime.block_on(self.run(&booted));
+            // A name server that does not answer holds a thread, but must not hold the stop.
+            runtime.shutdown_background();
+        });
         let what = "the control thread";
         let thread = thread.map_err(|source| ServeError::System { what, source })?;
         match wait.recv() {
@@ -310,12 +319,24 @@ impl ControlPlane {
             tasks.spawn(named("config watch", watch.map_err(failed("the config watch"))?));
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
+        #[cfg(feature = "acme")]
+        if let Some(reloads) = &reloads {
+            let (reloads, clock) = (reloads.clone(), self.clock.clone());
+            let renewals = acme::run(live.clone(), reloads, clock, self.phase.clone());
+            tasks.spawn(named("acme", renewals));
+        }
         if self.signals == Signals::Heeded {
             let (reloads, access) = (reloads.clone(), self.access);
             let hangups = chores::heed_hangups(reloads, access, self.phase.clone());
             tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
         }
+        let told_to_stop =
+            |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
         let (metrics, store) = (self.metrics, self.store);
+        let names = Names::new(handle.clone(), self.resolver, metrics.clone());
+        tasks.spawn(named("names", names.run(told_to_stop(self.phase.clone()))));
+        let checks = Checks::new(handle.clone(), self.clock.clone(), metrics.clone());
+        tasks.spawn(named("health checks", checks.run(told_to_stop(self.phase.clone()))));
         let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());

@@ -12,16 +12,22 @@ mod demo;
 mod edge;
 /// The whole story over the wire: capture, receipt, resume.
 mod forms;
+/// HTTP/2 over the wire, gRPC and WebSocket on it.
+mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
+/// Servers that come and go, by health checks, look-ups and operators.
+mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
 /// The contract that every store engine keeps.
 mod store;
 /// Switches as fast as they go, under visitors.
 mod storm;
+/// HTTP/1 to the letter, and what hostile or idle clients cost.
+mod strict;
 /// Origins, proxies and clients that the tests are told with.
 mod support;
 /// Access lines and metrics.

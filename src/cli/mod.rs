@@ -12,6 +12,7 @@ mod serve;
 pub mod status;
 mod text;
 mod token;
+mod upstream;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Command {
     Status(status::StatusCommand),
     /// Tell who changed what, newest first.
     History(history::History),
+    /// Tell which servers there are; say which of them take requests.
+    Upstream(upstream::Upstream),
     /// Make a token for the admin API.
     Token(token::Token),
     /// Print completions for a shell.
@@ -130,6 +133,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Extend(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::History(command) => command.run(),
+        Command::Upstream(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

@@ -81,6 +81,20 @@ pub(super) fn segment(id: &str) -> Result<&str, Fault> {
     Err(Fault::Usage(format!("\"{id}\" is no window's id; `intermission status` lists them")))
 }
 
+/// A name as one segment of a path: whatever could be taken for more is escaped (RFC 3986 §2.1).
+pub(super) fn escaped(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
+                segment.push(char::from(byte));
+            }
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    segment
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,7 +64,6 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
-        connections_max: node.connections_max,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };
     let site = Site {
@@ -84,7 +83,8 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         answers: node.answers,
         probes: node.probes,
         via: node.via,
-        connections_max: node.connections_max,
+        limits: node.limits,
+        pace: node.pace,
         operator: node.operator,
     };
     Some(Loaded { site: Arc::new(site), pages: Arc::new(pages?), process })

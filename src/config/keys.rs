@@ -54,6 +54,7 @@ pub const FILE: Keys = once(
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
         key("limits", "{ connections = 10000 }"),
+        key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
@@ -135,10 +136,38 @@ pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermissio
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
 
 /// `[limits]`.
-pub const LIMITS: Keys = once("limits", &[key("connections", "10000")]);
+pub const LIMITS: Keys = once(
+    "limits",
+    &[
+        key("connections", "10000"),
+        key("connections_per_address", "100"),
+        key("requests", "10000"),
+        key("requests_per_connection", "1000"),
+        key("head_bytes", "32768"),
+        key("head_fields", "100"),
+        key("target_bytes", "8192"),
+        key("body_rate", "500"),
+    ],
+);
+
+/// `[timeouts]`.
+pub const TIMEOUTS: Keys = once(
+    "timeouts",
+    &[
+        key("handshake", "\"10s\""),
+        key("head", "\"10s\""),
+        key("keep_alive", "\"60s\""),
+        key("body", "\"20s\""),
+        key("write", "\"30s\""),
+        key("slow", "\"10s\""),
+        key("tunnel", "\"1h\""),
+        key("half_closed", "\"5s\""),
+        key("connection_age", "\"1h\""),
+    ],
+);
 
 /// `[window]`.
-pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\"")]);
+pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =
@@ -238,7 +267,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 21] = [
+pub const ALL: [&Keys; 22] = [
     &FILE,
     &NODE,
     &LISTEN,
@@ -250,6 +279,7 @@ pub const ALL: [&Keys; 21] = [
     &STORE,
     &LOG,
     &LIMITS,
+    &TIMEOUTS,
     &WINDOW,
     &PAGES,
     &PROBE,

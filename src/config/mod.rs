@@ -9,6 +9,7 @@ mod file;
 mod files;
 mod health;
 pub mod keys;
+mod limits;
 mod names;
 mod node;
 mod problem;
@@ -66,8 +67,6 @@ pub struct Process {
     /// How long requests in flight may take to finish after a scope closes, unless the switch
     /// says otherwise.
     pub drain: Duration,
-    /// Client connections at once; the site has it too, but workers take their share at the start.
-    pub connections_max: usize,
     /// The directory of the operator's templates, to be watched together with the file.
     pub pages_dir: Option<PathBuf>,
 }

@@ -12,9 +12,11 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, Token, keys, names, quantity};
+use super::{AdminRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, Acme, ForwardedBy, Listener, LogTarget, Protocol};
+use crate::snapshot::{
+    AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol,
+};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -35,7 +37,8 @@ pub(super) struct Node {
     pub(super) answers: BTreeMap<String, String>,
     pub(super) access_target: LogTarget,
     pub(super) access_format: AccessFormat,
-    pub(super) connections_max: usize,
+    pub(super) limits: Limits,
+    pub(super) pace: Pace,
     pub(super) drain: Duration,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
@@ -47,14 +50,12 @@ impl Node {
     pub(super) fn read(file: &Section<'_>, base: &Path, found: &mut Found) -> Self {
         let node = file.section("node", &keys::NODE, found);
         let listen = file.section("listen", &keys::LISTEN, found);
-        let limits = file.section("limits", &keys::LIMITS, found);
         let window = file.section("window", &keys::WINDOW, found);
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
         let store_dir = store(file, base, found);
         let acme = super::acme::read(file, base, &store_dir, found);
-        let connections = limits.whole("connections", 1..=limit::CONNECTIONS_CEILING, found);
         let drain = quantity::duration(
             &window,
             "drain",
@@ -78,9 +79,8 @@ impl Node {
             answers: acme.answers,
             access_target,
             access_format,
-            connections_max: connections
-                .and_then(|count| usize::try_from(count).ok())
-                .unwrap_or(limit::CONNECTIONS_MAX),
+            limits: limits::limits(file, found),
+            pace: limits::pace(file, found),
             drain,
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),

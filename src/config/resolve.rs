@@ -98,6 +98,11 @@ pub fn addresses_of(server: &str) -> io::Result<Vec<SocketAddr>> {
 
 /// Looks names up at the system's resolver, which blocks: a few threads share the list.
 fn look_up(names: &[&str]) -> HashMap<String, io::Result<Vec<SocketAddr>>> {
+    if cfg!(feature = "fuzzing") {
+        // What a fuzzer makes up is not to be asked of anybody's resolver.
+        let made_up = || Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]);
+        return names.iter().map(|name| ((*name).to_owned(), made_up())).collect();
+    }
     let done = Mutex::new(HashMap::new());
     let next = AtomicUsize::new(0);
     let work = || {

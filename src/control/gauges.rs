@@ -6,12 +6,14 @@ use tokio::sync::watch;
 
 use super::command::{Handle, Standing};
 use super::reload::{Outcome, Reloads, Verdict};
+use super::roster::{Pool, Servers};
 use crate::clock::Clock;
+use crate::duty::Duty;
 use crate::limit;
 use crate::snapshot::Live;
 use crate::store::Store;
 use crate::store::embedded::StoreGauges;
-use crate::telemetry::metrics::{Metrics, Reload, StoreFigures};
+use crate::telemetry::metrics::{Metrics, Reload, ServerCounts, StoreFigures};
 use crate::window::state::State;
 
 /// How long the store's commits took.
@@ -71,6 +73,7 @@ impl Gauges {
         let count = |state| standing.windows.iter().filter(|w| w.state == state).count() as u64;
         let states = [State::Draining, State::Closed, State::Overrun];
         let by_state = states.map(|state| (state.name(), count(state)));
+        self.metrics.servers(counts(&standing.servers));
         self.metrics.generation(standing.generation);
         self.metrics.windows(by_state.to_vec(), standing.closed_cells as u64);
         self.certificates();
@@ -107,4 +110,23 @@ impl Gauges {
             failures: latency.failures,
         });
     }
+}
+
+fn counts(servers: &Servers) -> Vec<(Arc<str>, ServerCounts)> {
+    let of = |pool: &Pool| {
+        let mut counts = ServerCounts::default();
+        for server in &pool.servers {
+            for place in &server.places {
+                let count = match server.duty() {
+                    Duty::Ready if place.health.is_well() => &mut counts.ready,
+                    Duty::Ready => &mut counts.unhealthy,
+                    Duty::Drain => &mut counts.drain,
+                    Duty::Maint => &mut counts.maint,
+                };
+                *count += 1;
+            }
+        }
+        (Arc::clone(&pool.name), counts)
+    };
+    servers.pools().iter().map(of).collect()
 }

@@ -1,13 +1,19 @@
-//! The control plane: the one writer of windows and servers, the reload of the config, the admin API.
+//! The control plane: the one writer of windows and servers, the reload of the config, the admin
+//! API, health checks and look-ups.
 //!
 //! It runs on a thread and a runtime of its own. The data plane reads what it publishes and never
 //! waits for it; when it is gone, the last snapshot stays in force.
 
+#[cfg(feature = "acme")]
+pub mod acme;
 pub mod admin;
 mod batch;
 pub mod chores;
 pub mod command;
+mod crew;
 pub mod gauges;
+pub mod health;
+pub mod names;
 pub mod phase;
 pub mod reconcile;
 pub mod reload;

@@ -1,4 +1,5 @@
-//! THE one writer. Every change of a window, of a server and every config passes through this single task.
+//! THE one writer. Every change of a window, of a server and every config passes through this
+//! single task.
 //!
 //! ```text
 //!  commands, clock, traffic ─► step (pure) ─► store.commit (durable) ─► publish ─► answer ─► sleep

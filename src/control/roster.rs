@@ -160,6 +160,10 @@ impl Servers {
                 let Some(place) = place.filter(|place| place.health != *health) else {
                     return false;
                 };
+                // A check that was under way when the config stopped asking for it.
+                if place.health == Health::Unchecked {
+                    return false;
+                }
                 if health.is_well() && !place.health.is_well() {
                     place.since = Some(now);
                 }

@@ -16,6 +16,7 @@ use http_body::Body as _;
 use super::body::{Body, FromClient, Upload};
 use super::deadline::Wait;
 use super::ending::Story;
+use super::grpc;
 use super::head::{Bad, Judged};
 use super::inbound::Inbound;
 use super::lane::Lane;
@@ -29,6 +30,7 @@ use crate::telemetry::end::End;
 
 /// `closed`, or what became of a submission; tells a maintenance from a failure.
 pub(super) const STATE: HeaderName = HeaderName::from_static("intermission-state");
+const CLOSED: HeaderValue = HeaderValue::from_static("closed");
 const GENERATION: HeaderName = HeaderName::from_static("intermission-generation");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
@@ -42,11 +44,19 @@ pub(super) const BARE_TIMEOUT: &[u8] =
 pub(super) const BARE_TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
+/// See [`BARE_MALFORMED`].
+pub(super) const BARE_OTHER_VERSION: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// For connections that there is no room for.
+pub(super) const BARE_BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
+    Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 /// What an answer of ours needs to know of who asks, kept while the head is given away.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asker {
     accept: Option<HeaderValue>,
     language: Option<HeaderValue>,
+    grpc: bool,
 }
 
 impl Asker {
@@ -55,6 +65,7 @@ impl Asker {
         Self {
             accept: headers.get(ACCEPT).cloned(),
             language: headers.get(ACCEPT_LANGUAGE).cloned(),
+            grpc: headers.get(CONTENT_TYPE).is_some_and(grpc::is_media),
         }
     }
 
@@ -219,7 +230,10 @@ pub(super) fn closed(
     let (kind, body) = match wants {
         Wants::Html => ("text/html; charset=utf-8", page.html.clone()),
         Wants::Problem => ("application/problem+json", page.problem.clone()),
-        Wants::Grpc => return grpc(lane, closure, asker),
+        Wants::Grpc => {
+            let back = seconds_to_return(lane, closure);
+            return grpc::unavailable(&page.grpc_message, back).with(STATE, CLOSED);
+        }
         Wants::WebSocket | Wants::EventStream | Wants::Text => {
             ("text/plain; charset=utf-8", page.text.clone())
         }
@@ -265,25 +279,6 @@ const fn state_of(not_kept: Option<NotKept>) -> &'static str {
     }
 }
 
-/// gRPC clients read a status from trailers; an answer without messages carries them in its head.
-/// They obey the pushback exactly, so it carries our own jitter.
-fn grpc(lane: &Lane, closure: &Closure, asker: &Asker) -> Reply {
-    const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
-    let page = closure.pages.of(asker.lang());
-    let reply = Reply::new(StatusCode::OK, Body::empty())
-        .with(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
-        .with(HeaderName::from_static("grpc-status"), UNAVAILABLE)
-        .with(HeaderName::from_static("grpc-message"), page.grpc_message.clone())
-        .with(STATE, HeaderValue::from_static("closed"));
-    match seconds_to_return(lane, closure) {
-        Some(secs) => {
-            let pushback = HeaderName::from_static("grpc-retry-pushback-ms");
-            reply.with(pushback, HeaderValue::from(secs.saturating_mul(1000)))
-        }
-        None => reply,
-    }
-}
-
 /// With when to come back, if anybody knows.
 pub(super) fn with_return(reply: Reply, lane: &Lane, closure: &Closure) -> Reply {
     match seconds_to_return(lane, closure) {
@@ -311,7 +306,8 @@ pub(super) fn see_other(location: &str) -> Reply {
 
 /// The answer to a head that is not served.
 pub(super) fn bad(snapshot: &Arc<Snapshot>, bad: Bad, asker: &Asker) -> Reply {
-    plain(snapshot, bad.page, asker).status(bad.status).ending(bad.end)
+    let reply = plain(snapshot, bad.page, asker).ending(bad.end);
+    if asker.grpc { reply } else { reply.status(bad.status) }
 }
 
 /// The answer to a request that is not served where it asks.
@@ -337,11 +333,23 @@ pub(super) fn failed(snapshot: &Arc<Snapshot>, end: End, asker: &Asker) -> Reply
     plain(snapshot, page, asker).ending(end)
 }
 
+/// The answer where too many requests are under way. It is made without looking at anything.
+pub(super) fn busy() -> Reply {
+    let text = Bytes::from_static(b"503 Service Unavailable\n");
+    Reply::new(StatusCode::SERVICE_UNAVAILABLE, Body::full(text))
+        .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+        .with(RETRY_AFTER, HeaderValue::from_static("5"))
+        .ending(End::ProxyOverload)
+}
+
 /// A small page, as HTML for who takes it and as a line of text for others.
 pub(super) fn plain(snapshot: &Arc<Snapshot>, kind: PlainKind, asker: &Asker) -> Reply {
     let status = kind.status();
     let ours = kind == PlainKind::Fault || kind == PlainKind::StoreDown;
     let end = if ours { End::ProxyFault } else { End::Done };
+    if asker.grpc {
+        return grpc::failed(kind).ending(end);
+    }
     if asker.takes_html() {
         return Reply::page(status, snapshot.pages.plain(asker.lang(), kind)).ending(end);
     }

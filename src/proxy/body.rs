@@ -12,6 +12,8 @@ use hyper::body::Incoming;
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
 use super::inbound::Inbound;
+use super::lasting::leave::Leave;
+use super::tempo::Tempo;
 use super::upstream::Lease;
 use crate::telemetry::end::End;
 
@@ -24,6 +26,9 @@ pub(super) enum BodyError {
     /// The peer's stream broke.
     #[error("the stream broke off: {0}")]
     Reset(#[from] h2::Error),
+    /// The server's framing is broken.
+    #[error("the framing of the answer's body is broken")]
+    Malformed,
     /// Nothing came for too long.
     #[error("the body paused for too long")]
     TimedOut,
@@ -55,6 +60,8 @@ pub(super) struct Answer {
     pub lease: Option<Lease>,
     pub clockwork: Clockwork,
     pub idle: Duration,
+    /// How it takes leave, if it does not end by itself.
+    pub leave: Option<Box<Leave>>,
 }
 
 impl Body {
@@ -115,13 +122,40 @@ impl Body {
 
 impl Answer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(said) = self.leave.as_mut().and_then(|leave| leave.last_words()) {
+            return said;
+        }
+        let said = self.poll_server(cx);
+        match &mut self.leave {
+            None => said,
+            Some(leave) => leave.pass(said),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self.leave.as_ref().filter(|leave| leave.end().is_some()) {
+            None => self.incoming.is_end_stream(),
+            Some(leave) => leave.is_over(),
+        }
+    }
+
+    fn poll_server(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(frame) => {
                 self.clockwork.clear(Wait::Upstream);
                 if frame.is_none() || self.incoming.is_end_stream() {
                     self.finish();
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+                let malformed = || self.lease.as_ref().is_some_and(|l| l.asked().fault().is_some());
+                Poll::Ready(frame.map(|frame| {
+                    frame.map_err(|error| match malformed() {
+                        true => BodyError::Malformed,
+                        false => BodyError::Broken(error),
+                    })
+                }))
             }
             Poll::Pending if self.clockwork.passed(Wait::Upstream) => {
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
@@ -150,6 +184,13 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = self.poll_source(cx);
         let ended = self.is_end_stream();
+        let left = match &self.source {
+            Source::Upstream(answer) => answer.leave.as_ref().and_then(|leave| leave.end()),
+            Source::Bytes(_) | Source::Boxed(_) => None,
+        };
+        if let (Some(story), Some(end)) = (&mut self.story, left) {
+            story.cut(end);
+        }
         if let (Some(story), Poll::Ready(frame)) = (&mut self.story, &polled) {
             match frame {
                 Some(Ok(frame)) => {
@@ -162,6 +203,7 @@ impl HttpBody for Body {
                 Some(Err(BodyError::Broken(_) | BodyError::Reset(_))) => {
                     story.cut(End::UpstreamAnswerReset);
                 }
+                Some(Err(BodyError::Malformed)) => story.cut(End::UpstreamAnswerMalformed),
                 Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
                 None => story.complete(),
             }
@@ -172,7 +214,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Bytes(bytes) => bytes.is_empty(),
-            Source::Upstream(answer) => answer.incoming.is_end_stream(),
+            Source::Upstream(answer) => answer.is_end_stream(),
             Source::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -200,6 +242,7 @@ pub(super) enum Upload {
 pub(super) struct FromClient {
     pub inbound: Inbound,
     pub clockwork: Clockwork,
+    pub tempo: Tempo,
     pub progress: Rc<Progress>,
     /// How long the server may take for a piece of the body, and for its answer afterwards.
     pub answer_timeout: Duration,
@@ -212,6 +255,7 @@ impl FromClient {
                 self.clockwork.clear(Wait::Body);
                 if let Some(Ok(frame)) = &frame {
                     let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    self.tempo.moved(&self.clockwork, Wait::Body, bytes);
                     self.progress.bytes.set(self.progress.bytes.get() + bytes);
                 }
                 if let Some(Err(_)) = &frame {
@@ -224,7 +268,8 @@ impl FromClient {
             }
             Poll::Pending => {
                 self.clockwork.clear(Wait::Upstream);
-                self.clockwork.arm(Wait::Body, self.clockwork.pace().body);
+                let (idle, slow) = (self.clockwork.pace().body, self.clockwork.pace().slow);
+                self.tempo.wait(&self.clockwork, Wait::Body, idle, slow);
                 Poll::Pending
             }
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
+use super::doors::Inside;
 use super::lane::Link;
 use super::socket::Socket;
 use super::worker::Worker;
@@ -22,6 +23,7 @@ use crate::snapshot::{Listener, Protocol};
 /// | 4 | requests  | HTTP/1.1 or HTTP/2                                       |
 pub(super) async fn serve(
     worker: Rc<Worker>,
+    _inside: Inside,
     mut stream: TcpStream,
     peer: SocketAddr,
     listener: Listener,
@@ -52,8 +54,9 @@ pub(super) async fn serve(
         }
         Socket::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
     };
+    // Boxed, so that a connection that is parked does not keep room for one that is not.
     if h2 {
-        h2::serve(link, socket).await;
+        Box::pin(h2::serve(link, socket)).await;
     } else {
         h1::serve(link, socket).await;
     }

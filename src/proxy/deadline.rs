@@ -3,12 +3,12 @@
 //! A timer wheel entry costs more than everything else we decide about a small request. Deadlines
 //! here are numbers in a cell; a sweep every [`limit::DEADLINE_SWEEP`] wakes whoever is late.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use super::Pace;
+use crate::snapshot::{Limits, Pace};
 
 /// What a connection may be waiting for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,13 +21,19 @@ pub(super) enum Wait {
     Upstream = 2,
     /// The client, to take bytes of an answer.
     Write = 3,
+    /// Nothing at all: when a connection may be parked.
+    Park = 5,
+    /// An answer, for a client that has ended its side.
+    Gone = 6,
+    /// Its turn to end, of what does not end by itself (`lasting`).
+    Turn = 4,
 }
 
 /// The deadlines of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     /// Milliseconds on the worker's clock; 0 is none.
-    at: [Cell<u64>; 4],
+    at: [Cell<u64>; 7],
     waker: RefCell<Option<Waker>>,
 }
 
@@ -35,7 +41,7 @@ pub(super) struct Deadlines {
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     now: Cell<u64>,
-    pace: Pace,
+    bounds: RefCell<(Pace, Limits)>,
     entries: RefCell<slab::Slab<Rc<Deadlines>>>,
 }
 
@@ -48,9 +54,24 @@ pub(super) struct Registered {
 }
 
 impl Sweep {
-    /// For connections that may take this long.
-    pub(super) fn new(pace: Pace) -> Self {
-        Self { pace, ..Self::default() }
+    /// For clients that may take this long and this much.
+    pub(super) fn new(bounds: (Pace, Limits)) -> Self {
+        Self { bounds: RefCell::new(bounds), ..Self::default() }
+    }
+
+    /// From now on clients may take this long and this much.
+    pub(super) fn set_bounds(&self, bounds: (Pace, Limits)) {
+        self.bounds.replace(bounds);
+    }
+
+    /// How long clients may take.
+    pub(super) fn pace(&self) -> Ref<'_, Pace> {
+        Ref::map(self.bounds.borrow(), |(pace, _)| pace)
+    }
+
+    /// How much clients may take.
+    pub(super) fn limits(&self) -> Ref<'_, Limits> {
+        Ref::map(self.bounds.borrow(), |(_, limits)| limits)
     }
 
     /// Milliseconds since the worker began, as of the last sweep.
@@ -58,9 +79,9 @@ impl Sweep {
         self.now.get()
     }
 
-    /// How long clients may take.
-    pub(super) fn pace(&self) -> &Pace {
-        &self.pace
+    /// Over which time turns to end fall.
+    pub(super) fn spread(&self) -> Duration {
+        self.pace().spread
     }
 
     /// Registers a connection.
@@ -125,8 +146,28 @@ pub(super) struct Clockwork {
 
 impl Clockwork {
     /// How long the client may take.
-    pub(super) fn pace(&self) -> &Pace {
+    pub(super) fn pace(&self) -> Ref<'_, Pace> {
         self.sweep.pace()
+    }
+
+    /// How much the client may take.
+    pub(super) fn limits(&self) -> Ref<'_, Limits> {
+        self.sweep.limits()
+    }
+
+    /// Milliseconds since the worker began, as of the last sweep.
+    pub(super) fn now(&self) -> u64 {
+        self.sweep.now()
+    }
+
+    /// When the deadline of `wait` passes; 0 if nothing is waited for.
+    pub(super) fn until(&self, wait: Wait) -> u64 {
+        self.deadlines.at[wait as usize].get()
+    }
+
+    /// Lets the deadline of `wait` pass at this moment, as [`Clockwork::until`] gave it.
+    pub(super) fn set_until(&self, wait: Wait, at: u64) {
+        self.deadlines.at[wait as usize].set(at);
     }
 
     /// Starts the deadline of `wait`, unless it already runs.
@@ -156,6 +197,13 @@ impl Clockwork {
     /// Wakes the task that watches.
     pub(super) fn wake(&self) {
         self.deadlines.wake();
+    }
+
+    /// Whether the deadline of `wait` passed at least `span` ago.
+    pub(super) fn passed_by(&self, wait: Wait, span: Duration) -> bool {
+        let at = self.deadlines.at[wait as usize].get();
+        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        at != 0 && at.saturating_add(span) <= self.sweep.now()
     }
 
     /// Wakes the task of `cx` when a deadline passes.

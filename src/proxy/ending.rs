@@ -8,17 +8,20 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri, response};
 
 use super::deadline::Wait;
 use super::head::Judged;
-use super::lane::{Kind, Lane};
+use super::lane::{self, Lane};
+use super::lasting::Lasting;
+use super::lasting::leave::{Kind, Leave};
 use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
+use crate::snapshot::Reads;
 use crate::telemetry::access::Record;
 use crate::telemetry::end::End;
 use crate::telemetry::shard::{Ended, InFlight};
@@ -120,6 +123,21 @@ impl Story {
         }
     }
 
+    /// Puts it on the register of what lasts; none if it is at no place.
+    pub(super) fn lasting(&self, reads: Reads) -> Option<Lasting> {
+        let (current, place) = (self.current.as_ref()?, self.place?);
+        let worker = &self.lane.link.worker;
+        let clockwork = self.lane.clockwork.clone();
+        Some(Lasting::begin(worker, &current.snapshot.site, place, reads, clockwork))
+    }
+
+    /// Puts an answer with this head on the register, if it is of a kind that lasts.
+    pub(super) fn leave(&self, head: &response::Parts) -> Option<Box<Leave>> {
+        let kind = Kind::of(head)?;
+        let reads = if self.method.is_safe() { Reads::Only } else { Reads::Beyond };
+        Some(Leave::new(kind, self.lasting(reads)?))
+    }
+
     /// Time since the head.
     pub(super) fn elapsed(&self) -> Duration {
         self.lane.link.worker.clock.tick().since(self.began)
@@ -181,8 +199,8 @@ impl Drop for Story {
             at: self.lane.link.worker.wall(self.began),
             client: self.client,
             protocol: match self.lane.kind {
-                Kind::Http1 => "h1",
-                Kind::Http2 => "h2",
+                lane::Kind::Http1 => "h1",
+                lane::Kind::Http2 => "h2",
             },
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),

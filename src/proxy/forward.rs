@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
@@ -20,6 +20,7 @@ use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::tempo::Tempo;
 use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
 use super::wire::Fault;
@@ -188,7 +189,8 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     story.progress = Some(Rc::clone(&progress));
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
-    Upload::Client(FromClient { inbound, clockwork, progress, answer_timeout })
+    let tempo = Tempo::default();
+    Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
 fn finish(
@@ -310,7 +312,8 @@ impl Exchange {
         story.server = Some(lease.server());
         let progress = story.progress.clone();
         let switch = upgrade::Asked::of(request.headers());
-        let answer = lease.requests().try_send_request(request);
+        let method = request.method().clone();
+        let answer = lease.requests(&method).try_send_request(request);
         async move {
             let mut answer = pin!(answer);
             let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
@@ -330,6 +333,7 @@ impl Exchange {
                     Err((ForwardError::InDoubt, None))
                 }
                 Ok(Ok(response)) => Ok((response, lease)),
+                Ok(Err(_)) if lease.asked().fault().is_some() => Err((ForwardError::InDoubt, None)),
                 Ok(Err(mut error)) => {
                     let unsent = error.take_message().map(Box::new);
                     let fault = progress.and_then(|progress| progress.fault.get());
@@ -387,12 +391,16 @@ pub(super) fn answered(
         return upgrade::accept(lane, story, parts, lease);
     }
     parts.version = Version::HTTP_11;
+    if lane.is_closing() {
+        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     story.answered(parts.status, End::Done);
     let answer = Answer {
         incoming,
         lease: Some(lease),
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
+        leave: story.leave(&parts),
     };
     Response::from_parts(parts, Body::upstream(answer).ending(story))
 }

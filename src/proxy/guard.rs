@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::deadline::{Clockwork, Wait};
+use super::tempo::Tempo;
 use super::wire::{Fault, Scan, Scanner};
 
 /// What the connection and the guard tell each other.
@@ -16,6 +17,9 @@ use super::wire::{Fault, Scan, Scanner};
 pub(super) struct Wire {
     fault: Cell<Option<Fault>>,
     in_head: Cell<bool>,
+    in_message: Cell<bool>,
+    ended: Cell<bool>,
+    unsent: Cell<bool>,
     in_flight: Cell<bool>,
     tunnel: Cell<bool>,
     reader: RefCell<Option<Waker>>,
@@ -30,6 +34,12 @@ impl Wire {
     /// Whether a head has begun and not ended.
     pub(super) fn in_head(&self) -> bool {
         self.in_head.get()
+    }
+
+    /// Whether nothing is under way, either way: no byte of a message is anywhere but on the wire.
+    pub(super) fn is_quiet(&self) -> bool {
+        let busy = self.in_flight.get() || self.in_message.get() || self.unsent.get();
+        !busy && !self.ended.get() && self.fault.get().is_none() && !self.tunnel.get()
     }
 
     /// Whether a request is being answered.
@@ -62,12 +72,14 @@ pub(super) struct Guard<S> {
     scanner: Scanner,
     wire: Rc<Wire>,
     clockwork: Clockwork,
+    tempo: Tempo,
 }
 
 impl<S> Guard<S> {
     /// Follows `socket` from its first byte.
     pub(super) fn new(socket: S, wire: Rc<Wire>, clockwork: Clockwork) -> Self {
-        Self { socket, scanner: Scanner::new(), wire, clockwork }
+        let scanner = Scanner::of_requests(clockwork.limits().head_bytes);
+        Self { socket, scanner, wire, clockwork, tempo: Tempo::default() }
     }
 
     /// The socket, no longer followed.
@@ -85,6 +97,17 @@ impl<S> Guard<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// A client that has ended its side behind a whole request may still be waiting for its answer
+    /// (RFC 9112 §9.6), or be gone, which looks the same until something is written.
+    fn half_closed(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.ended.set(true);
+        if !self.scanner.is_between() || self.clockwork.passed(Wait::Gone) {
+            return Poll::Ready(Ok(()));
+        }
+        self.clockwork.arm(Wait::Gone, self.clockwork.pace().half_closed);
+        self.end_of_input(cx)
+    }
+
     fn follow(
         &mut self,
         cx: &Context<'_>,
@@ -93,9 +116,11 @@ impl<S> Guard<S> {
     ) -> Poll<io::Result<()>> {
         if self.scanner.is_between() {
             self.clockwork.restart(Wait::Head, self.clockwork.pace().head);
+            self.tempo.restart();
         }
         let scan = self.scanner.scan(&buf.filled()[before..]);
         self.wire.in_head.set(self.scanner.is_in_head());
+        self.wire.in_message.set(!self.scanner.is_between());
         match scan {
             Scan::Clean => {
                 if !self.scanner.is_in_head() {
@@ -117,13 +142,23 @@ impl<S> Guard<S> {
         }
     }
 
-    fn stalled<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.clockwork.clear(Wait::Write);
-        } else if self.clockwork.passed(Wait::Write) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        } else {
-            self.clockwork.arm(Wait::Write, self.clockwork.pace().write);
+    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.wire.unsent.set(true);
+        match &polled {
+            Poll::Ready(wrote) => {
+                let bytes = wrote.as_ref().map_or(0, |count| *count as u64);
+                self.tempo.moved(&self.clockwork, Wait::Write, bytes);
+                if self.wire.ended.get() {
+                    self.clockwork.restart(Wait::Gone, self.clockwork.pace().half_closed);
+                }
+            }
+            Poll::Pending if self.clockwork.passed(Wait::Write) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Poll::Pending => {
+                let (write, slow) = (self.clockwork.pace().write, self.clockwork.pace().slow);
+                self.tempo.wait(&self.clockwork, Wait::Write, write, write.max(slow));
+            }
         }
         polled
     }
@@ -144,12 +179,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         match self.wire.fault.get() {
             Some(fault) if fault.is_in_body() => return broken_body(),
             Some(_) => return self.end_of_input(cx),
+            None if self.wire.ended.get() => return self.half_closed(cx),
             None => {}
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        if buf.filled().len() == before || self.wire.tunnel.get() {
+        if self.wire.tunnel.get() {
             return Poll::Ready(Ok(()));
+        }
+        if buf.filled().len() == before {
+            return self.half_closed(cx);
         }
         self.follow(cx, buf, before)
     }
@@ -162,7 +201,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.stalled(polled)
+        self.wrote(polled)
     }
 
     fn poll_write_vectored(
@@ -171,7 +210,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, pieces);
-        self.stalled(polled)
+        self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -179,7 +218,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let flushed = ready!(Pin::new(&mut self.socket).poll_flush(cx));
+        self.wire.unsent.set(false);
+        Poll::Ready(flushed)
     }
 
     /// The connection shuts the socket down itself, after it has said what is still to be said.

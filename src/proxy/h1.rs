@@ -1,4 +1,5 @@
-//! HTTP/1.1: hyper over the guarded socket, then whatever is left to say or to carry.
+//! HTTP/1.1: hyper over the guarded socket while there is something to carry, the bare socket while
+//! there is not, then whatever is left to say.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -20,6 +21,7 @@ use super::lane::{Kind, Lane, Link};
 use super::request;
 use super::socket::Socket;
 use super::upgrade;
+use super::wire::Fault;
 use crate::addr::ClientAddr;
 use crate::limit;
 use crate::telemetry::end::End;
@@ -29,31 +31,89 @@ enum Ended {
     Served(hyper::Result<()>),
     Late,
     Cut,
+    /// Nothing is under way: the connection can be parked.
+    Quiet,
 }
 
-/// Serves a connection to its end.
+/// A socket between two requests, until when it may stay so.
+struct Parked {
+    socket: Socket,
+    until: u64,
+}
+
+/// Serves a connection to its end. Between requests nothing is held but the socket: hyper and its
+/// buffers are made when bytes come, and dropped when a request has long been answered.
 pub(super) async fn serve(link: Rc<Link>, socket: Socket) {
+    let mut parked = match &socket {
+        Socket::Plain(_) => Some(Parked { socket, until: 0 }),
+        // What came with the handshake's end is in the TLS session, where the socket tells of
+        // nothing.
+        Socket::Tls(_) => Box::pin(carry(&link, socket)).await,
+    };
+    while let Some(idle) = parked {
+        parked = match rest(&link, idle).await {
+            Some(socket) => Box::pin(carry(&link, socket)).await,
+            None => None,
+        };
+    }
+}
+
+/// Waits for bytes. None if none came in time, or none is waited for any more.
+async fn rest(link: &Link, Parked { socket, until }: Parked) -> Option<Socket> {
+    let registered = link.worker.sweep.register();
+    let clockwork = registered.share();
+    match until {
+        0 => clockwork.restart(Wait::Head, clockwork.pace().head),
+        until => clockwork.set_until(Wait::Head, until),
+    }
+    let came = poll_fn(|cx| {
+        clockwork.watch(cx);
+        if socket.poll_readable(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        let over = clockwork.passed(Wait::Head) || link.worker.stopping();
+        if over { Poll::Ready(false) } else { Poll::Pending }
+    })
+    .await;
+    drop(registered);
+    if came {
+        return Some(socket);
+    }
+    Box::pin(close(socket, None)).await;
+    None
+}
+
+/// Carries requests until none is under way; gives the socket back if it can carry more.
+async fn carry(link: &Rc<Link>, socket: Socket) -> Option<Parked> {
     let worker = Rc::clone(&link.worker);
-    let lane = Lane::new(&link, Kind::Http1);
+    let lane = Lane::new(link, Kind::Http1);
     let clockwork = lane.clockwork.clone();
     clockwork.restart(Wait::Head, clockwork.pace().head);
+    clockwork.restart(Wait::Park, limit::PARKED_AFTER);
     let wire = Rc::clone(&lane.wire);
     let guard = Guard::new(Gather(socket), Rc::clone(&wire), clockwork.clone());
     let service =
         service_fn(|request: Request<_>| request::serve(&lane, request.map(Inbound::Http1)));
-    let mut http = worker.http.serve_connection(TokioIo::new(guard), service);
+    let mut http = worker.http().serve_connection(TokioIo::new(guard), service);
     let mut graceful = false;
     let ended = poll_fn(|cx| {
         clockwork.watch(cx);
-        if worker.stopping() && !graceful {
-            graceful = true;
-            Pin::new(&mut http).graceful_shutdown();
-        }
         if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
             return Poll::Ready(Ended::Served(served));
         }
+        if worker.stopping() && !graceful {
+            // After the first poll: what the client has sent already is answered.
+            graceful = true;
+            Pin::new(&mut http).graceful_shutdown();
+            if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
+                return Poll::Ready(Ended::Served(served));
+            }
+        }
         if worker.cutting() {
             return Poll::Ready(Ended::Cut);
+        }
+        if clockwork.passed(Wait::Park) && wire.is_quiet() && !graceful {
+            return Poll::Ready(Ended::Quiet);
         }
         // The head of a request behind the one that is being answered may take its time.
         let late = clockwork.passed(Wait::Head) && !wire.in_flight();
@@ -65,20 +125,24 @@ pub(super) async fn serve(link: Rc<Link>, socket: Socket) {
     let tunnel = lane.upgrade.take();
     match (ended, tunnel) {
         (Ended::Served(Ok(())), Some(upstream)) => {
-            upgrade::tunnel(&lane, socket, parts.read_buf, upstream).await;
+            Box::pin(upgrade::tunnel(&lane, socket, parts.read_buf, upstream)).await;
+        }
+        (Ended::Quiet, _) if parts.read_buf.is_empty() => {
+            return Some(Parked { socket, until: clockwork.until(Wait::Head) });
         }
         (ended, _) => {
             let story = |status, end| tell(&lane, status, end);
-            close(socket, last_words(&ended, &wire, story)).await;
+            Box::pin(close(socket, last_words(&ended, &wire, story))).await;
         }
     }
+    None
 }
 
 /// What is still to be said to a client whose connection ends in the middle of a head: hyper has
 /// answered what it could not parse, the guard's and the sweep's findings are answered here.
 fn last_words(ended: &Ended, wire: &Wire, tell: impl Fn(StatusCode, End)) -> Option<&'static [u8]> {
     match (ended, wire.fault()) {
-        (Ended::Cut, _) => None,
+        (Ended::Cut | Ended::Quiet, _) => None,
         (Ended::Late, _) if !wire.in_head() => None,
         (Ended::Late, _) => {
             tell(StatusCode::REQUEST_TIMEOUT, End::ClientHeadTimeout);
@@ -95,6 +159,10 @@ fn last_words(ended: &Ended, wire: &Wire, tell: impl Fn(StatusCode, End)) -> Opt
         (Ended::Served(_), Some(fault)) if fault.is_size() => {
             tell(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, End::ClientHeadTooLarge);
             Some(answer::BARE_TOO_LARGE)
+        }
+        (Ended::Served(_), Some(Fault::OtherVersion)) => {
+            tell(StatusCode::HTTP_VERSION_NOT_SUPPORTED, End::ClientHeadUnsupported);
+            Some(answer::BARE_OTHER_VERSION)
         }
         (Ended::Served(_), Some(fault)) if !fault.is_in_body() => {
             tell(StatusCode::BAD_REQUEST, End::ClientHeadMalformed);

@@ -142,7 +142,7 @@ pub(super) fn judge<B>(
     if lane.link.proved.as_ref().is_some_and(|proved| proved.is_misdirected(canonical)) {
         return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
     }
-    let path = path_of(request, path_scratch)?;
+    let path = path_of(request, current.snapshot.site.limits.target_bytes, path_scratch)?;
     let fields = Fields::of(request.headers());
     if fields.any(Fields::EXPECT) {
         check_expectation(lane, request.headers())?;
@@ -191,8 +191,22 @@ pub(super) fn judge<B>(
     Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields })
 }
 
+/// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
+/// served whatever it costs, since its refusal would send this node's visitors to the others.
+pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
+    match judged.verdict {
+        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) => false,
+        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
+            !judged.site().probes.iter().any(|probe| probe == request.uri().path())
+        }
+    }
+}
+
 /// The one host that a request names (RFC 9112 §3.2).
-fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
+    if request.uri().scheme().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(MALFORMED);
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| MALFORMED)?),
@@ -210,10 +224,14 @@ fn host_of<B>(request: &Request<B>) -> Result<&str, Bad> {
     }
 }
 
-fn path_of<'a, B>(request: &'a Request<B>, scratch: &'a mut String) -> Result<Canonical<'a>, Bad> {
+pub(super) fn path_of<'a, B>(
+    request: &'a Request<B>,
+    target_max: usize,
+    scratch: &'a mut String,
+) -> Result<Canonical<'a>, Bad> {
     let target = request.uri();
     let length = target.path_and_query().map_or(0, |target| target.as_str().len());
-    if length > limit::TARGET_BYTES_MAX {
+    if length > target_max {
         let status = StatusCode::URI_TOO_LONG;
         return Err(Bad { status, page: PlainKind::TooLarge, end: End::ClientHeadTooLarge });
     }

@@ -17,6 +17,7 @@ use super::upgrade::Upstream;
 use super::worker::Worker;
 use crate::addr::PeerAddr;
 use crate::addr::proxy_protocol::Ends;
+use crate::limit;
 
 /// What all requests of one client connection share.
 pub(super) struct Link {
@@ -34,6 +35,10 @@ pub(super) struct Link {
     pub proved: Option<Proved>,
     /// The last `Forwarded` value, by host and scheme: most connections ask one host only.
     pub forwarded: RefCell<Option<(HeaderValue, Scheme, HeaderValue)>>,
+    /// Requests that have begun.
+    begun: Cell<u64>,
+    /// When it is old, in milliseconds on the worker's clock.
+    old_at: u64,
 }
 
 impl Link {
@@ -53,8 +58,23 @@ impl Link {
             scheme: socket.scheme(),
             proved,
             forwarded: RefCell::default(),
+            begun: Cell::new(0),
+            old_at: old_at(worker),
         })
     }
+
+    /// Whether it has carried as many requests as it may, or is old: the one under way is its last.
+    pub(super) fn is_spent(&self) -> bool {
+        let sweep = &self.worker.sweep;
+        self.begun.get() >= sweep.limits().requests_per_connection || sweep.now() >= self.old_at
+    }
+}
+
+/// When a connection that is made now is old: a tenth sooner or later than the others.
+fn old_at(worker: &Worker) -> u64 {
+    let age = u64::try_from(worker.sweep.pace().connection_age.as_millis()).unwrap_or(u64::MAX);
+    let tenth = (age / 10).max(1);
+    worker.sweep.now().saturating_add(age - tenth + worker.jitter() % (2 * tenth))
 }
 
 /// Which protocol a lane belongs to.
@@ -78,6 +98,7 @@ pub(super) struct Lane {
     expecting: Cell<bool>,
     owing: Cell<bool>,
     tunnelling: Cell<bool>,
+    begun: Cell<bool>,
     _registered: Registered,
 }
 
@@ -95,24 +116,36 @@ impl Lane {
             expecting: Cell::new(false),
             owing: Cell::new(false),
             tunnelling: Cell::new(false),
+            begun: Cell::new(false),
             _registered: registered,
         })
     }
 
     /// A request has begun.
     pub(super) fn begin(&self) {
+        self.begun.set(true);
+        self.link.begun.set(self.link.begun.get() + 1);
+        self.link.worker.request_begun();
         self.wire.begin();
+        self.clockwork.clear(Wait::Park);
         self.expecting.set(false);
+        if self.link.is_spent() {
+            self.close_after_answer();
+        }
     }
 
     /// A request has ended: the lane waits for the next one, if it can carry another.
     pub(super) fn end(&self) {
+        if self.begun.replace(false) {
+            self.link.worker.request_ended();
+        }
         self.clockwork.clear(Wait::Upstream);
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
-            let pace = self.clockwork.pace();
+            let pace = *self.clockwork.pace();
             let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
             self.clockwork.restart(Wait::Head, next);
+            self.clockwork.restart(Wait::Park, limit::PARKED_AFTER);
         }
         self.wire.end();
     }

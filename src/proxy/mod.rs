@@ -12,10 +12,16 @@ mod confirm;
 mod conn;
 mod date;
 mod deadline;
+mod doors;
 mod ending;
 mod fields;
+mod flow;
 mod forward;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
+mod grpc;
 mod guard;
 mod h1;
 mod h2;
@@ -23,14 +29,15 @@ mod head;
 mod hop;
 mod inbound;
 mod lane;
+mod lasting;
 mod listen;
 mod own;
-mod pace;
 mod proof;
 mod proxy_protocol;
 mod request;
 mod resume;
 mod socket;
+mod tempo;
 mod tls;
 mod upgrade;
 mod upstream;
@@ -42,11 +49,11 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use doors::Doors;
 use tokio::sync::watch;
 
-pub use pace::Pace;
-
 use crate::clock::Clock;
+pub use crate::snapshot::Pace;
 use crate::snapshot::{Listener, Live};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
@@ -65,8 +72,6 @@ pub struct Parts {
     pub access: AccessLog,
     /// What time it is.
     pub clock: Clock,
-    /// How long clients may take.
-    pub pace: Pace,
 }
 
 /// How far a worker is with stopping.
@@ -122,16 +127,17 @@ impl Workers {
     pub fn spawn(bound: Bound, parts: &Parts) -> std::io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
         let count = bound.sockets.len();
+        let doors = Doors::new(doors::raise_files());
         let mut threads = Vec::new();
         for (number, listeners) in bound.sockets.into_iter().enumerate() {
-            let parts = parts.clone();
+            let (parts, doors) = (parts.clone(), doors.clone());
             let phase = phase.subscribe();
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
             threads.push(thread.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default())?;
-                runtime.block_on(worker::run(parts, listeners, count, phase))
+                runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
             })?);
         }
         Ok(Self { threads, addresses: bound.addresses, phase })

@@ -70,6 +70,10 @@ fn act(
     if let Some(proof) = proof::answer(&judged, &request) {
         return Act::Other(proof.finish(lane, story, request.into_body()));
     }
+    if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
+        lane.close_after_answer();
+        return Act::Other(answer::busy().finish(lane, story, request.into_body()));
+    }
     let reply = match judged.verdict {
         Verdict::Forward => {
             return match forward::start(lane, judged, story, request) {

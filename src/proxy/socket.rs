@@ -19,6 +19,17 @@ pub(super) enum Socket {
 }
 
 impl Socket {
+    /// Whether the system has bytes, or an end, for who reads. Under TLS a session may hold more:
+    /// only to be asked when reading has just found nothing.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        // An error is found again by reading.
+        stream.poll_read_ready(cx).map(drop)
+    }
+
     /// What a browser calls it.
     pub(super) fn scheme(&self) -> Scheme {
         match self {

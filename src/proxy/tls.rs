@@ -89,7 +89,8 @@ pub(super) async fn shake_hands(
         return None;
     };
     let shaking = attempt(&server, stream);
-    let shaken = tokio::time::timeout(worker.sweep.pace().handshake, shaking).await;
+    let deadline = worker.sweep.pace().handshake;
+    let shaken = tokio::time::timeout(deadline, shaking).await;
     drop(under_way);
     let (outcome, kept) = match shaken {
         Err(_) => (Handshake::Late, None),

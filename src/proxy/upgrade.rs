@@ -1,30 +1,35 @@
 //! WebSocket: an upgrade that the server accepted becomes a tunnel once hyper is done.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request, response};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::body::Body;
-use super::deadline::{Clockwork, Wait};
+use super::deadline::Wait;
 use super::ending::Story;
 use super::fields::Fields;
+use super::flow::{Broken, Flow};
 use super::head::Judged;
 use super::hop::Switch;
 use super::lane::{Kind, Lane};
+use super::lasting::{Lasting, Why, frames};
 use super::upstream::{Lease, Socket};
 use crate::digest;
+use crate::snapshot::Reads;
 use crate::telemetry::end::End;
 
 /// What is told when the client's side of a tunnel breaks.
 const CLIENT: End = End::ClientAnswerAbort;
 /// What is told when the server's side does.
 const SERVER: End = End::UpstreamAnswerReset;
+/// Status codes of a Close (RFC 6455 §7.4.1, and the registry it begins).
+const GOING_AWAY: u16 = 1001;
+const SERVICE_RESTART: u16 = 1012;
 
 /// The server's side of a tunnel to be.
 pub(super) struct Upstream {
@@ -100,7 +105,8 @@ pub(super) fn accept(
     Response::from_parts(parts, Body::empty())
 }
 
-/// Carries bytes both ways until one side ends, nothing has moved for too long, or we stop.
+/// Carries bytes both ways until one side ends, nothing has moved for too long, the place closed
+/// and its turn has come, or we stop.
 pub(super) async fn tunnel(
     lane: &Lane,
     mut client: impl AsyncRead + AsyncWrite + Unpin,
@@ -117,56 +123,73 @@ pub(super) async fn tunnel(
         story.cut(End::ClientHeadMalformed);
         return;
     }
-    let clockwork = &lane.clockwork;
+    let (worker, clockwork) = (&lane.link.worker, &lane.clockwork);
     clockwork.clear(Wait::Head);
     clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
-    let carry = async {
-        server.write_all(&early).await.map_err(|_| SERVER)?;
-        client.write_all(&ahead).await.map_err(|_| CLIENT)?;
-        let (from_client, to_client) = split(&mut client);
-        let (from_server, to_server) = split(&mut server);
-        tokio::try_join!(
-            pump((from_client, CLIENT), (to_server, SERVER), clockwork),
-            pump((from_server, SERVER), (to_client, CLIENT), clockwork)
-        )
-    };
-    let mut carry = pin!(carry);
+    let moved = || clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
+    let lasting = story.lasting(Reads::Beyond);
+    let (mut up, mut down) = (Flow::new(early), Flow::new(ahead));
+    let mut leave = None;
     let ended = poll_fn(|cx| {
         clockwork.watch(cx);
-        if let Poll::Ready(ended) = carry.as_mut().poll(cx) {
-            return Poll::Ready(Some(ended));
+        if let Some(lasting) = lasting.as_ref().filter(|lasting| lasting.is_due()) {
+            leave.get_or_insert_with(|| Leave::of(lasting));
         }
-        let over = lane.link.worker.cutting() || clockwork.passed(Wait::Upstream);
+        let (to_client, to_server) = Leave::closes(leave.as_ref());
+        let piece = &mut *worker.piece.borrow_mut();
+        let down = down.poll(cx, (&mut server, &mut client), piece, to_client, moved);
+        let up = up.poll(cx, (&mut client, &mut server), piece, to_server, moved);
+        if down.is_ready() && up.is_ready() || broken(&down) || broken(&up) {
+            return Poll::Ready(Some((up, down)));
+        }
+        let late = lasting.as_ref().is_some_and(Lasting::is_overdue);
+        let over = worker.cutting() || late || clockwork.passed(Wait::Upstream);
         if over { Poll::Ready(None) } else { Poll::Pending }
     })
     .await;
-    match ended {
-        Some(Ok((_, down))) => {
-            story.bytes_out = down;
-            story.complete();
+    story.bytes_out = down.carried();
+    let left = leave.map(|leave| leave.why.end());
+    match (ended, left) {
+        (_, Some(end)) => story.cut(end),
+        (Some((Poll::Ready(Err(broken)), _)), None) => {
+            story.cut(if broken == Broken::Source { CLIENT } else { SERVER });
         }
-        Some(Err(end)) => story.cut(end),
-        None if lane.link.worker.cutting() => story.cut(End::ProxyAnswerStop),
-        None => story.cut(End::UpstreamAnswerTimeout),
+        (Some((_, Poll::Ready(Err(broken)))), None) => {
+            story.cut(if broken == Broken::Source { SERVER } else { CLIENT });
+        }
+        (Some(_), None) => story.complete(),
+        (None, None) if worker.cutting() => story.cut(End::ProxyAnswerStop),
+        (None, None) => story.cut(End::UpstreamAnswerTimeout),
     }
 }
 
-/// Carries bytes one way; passes the end on too. Each side comes with what is told if it breaks.
-async fn pump(
-    (mut from, source): (impl AsyncRead + Unpin, End),
-    (mut to, sink): (impl AsyncWrite + Unpin, End),
-    clockwork: &Clockwork,
-) -> Result<u64, End> {
-    let mut piece = vec![0; 16 * 1024];
-    let mut carried = 0;
-    loop {
-        let count = from.read(&mut piece).await.map_err(|_| source)?;
-        if count == 0 {
-            to.shutdown().await.map_err(|_| sink)?;
-            return Ok(carried);
+fn broken(polled: &Poll<Result<(), Broken>>) -> bool {
+    matches!(polled, Poll::Ready(Err(_)))
+}
+
+/// The Close frames that end a tunnel whose turn has come.
+struct Leave {
+    to_client: Vec<u8>,
+    to_server: Vec<u8>,
+    why: Why,
+}
+
+impl Leave {
+    fn of(lasting: &Lasting) -> Self {
+        let why = lasting.why();
+        let code = match why {
+            Why::Window => SERVICE_RESTART,
+            Why::Stop => GOING_AWAY,
+        };
+        let [mask @ .., _, _, _, _] = lasting.jitter().to_be_bytes();
+        Self {
+            to_client: frames::close(code, why.text(), None),
+            to_server: frames::close(code, why.text(), Some(mask)),
+            why,
         }
-        to.write_all(&piece[..count]).await.map_err(|_| sink)?;
-        carried += count as u64;
-        clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
+    }
+
+    fn closes(leave: Option<&Self>) -> (Option<&[u8]>, Option<&[u8]>) {
+        (leave.map(|leave| &*leave.to_client), leave.map(|leave| &*leave.to_server))
     }
 }

@@ -1,25 +1,29 @@
 //! One worker: a thread, its runtime, its listeners, and everything a request needs without a lock.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::server::conn::http1;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::date::DateLine;
 use super::deadline::Sweep;
+use super::doors::{Doors, Inside};
+use super::lasting::Register;
+use super::socket::Socket;
 use super::tls::Handshakes;
 use super::upstream::{Pool, Server};
-use super::{Parts, Phase, conn};
+use super::{Parts, Phase, answer, conn, h1};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
 use crate::limit;
-use crate::snapshot::{Listener, Snapshot, UpstreamIx, View};
+use crate::snapshot::{Limits, Listener, Protocol, Snapshot, UpstreamIx, View};
 use crate::telemetry::access::Lines;
 use crate::telemetry::shard::{Shard, Table};
 use crate::vault::Vault;
@@ -34,7 +38,7 @@ pub(super) struct Worker {
     pub(super) shard: Shard,
     pub(super) lines: Lines,
     pub(super) vault: Vault,
-    pub(super) http: http1::Builder,
+    http: RefCell<http1::Builder>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) handshakes: Handshakes,
     began: Tick,
@@ -43,9 +47,16 @@ pub(super) struct Worker {
     jitter: Cell<u64>,
     date: DateLine,
     phase: Cell<Phase>,
-    share: usize,
+    doors: Doors,
+    workers: usize,
+    requests: Cell<usize>,
+    farewells: Cell<usize>,
     captures: Cell<usize>,
     tasks: RefCell<JoinSet<()>>,
+    /// What does not end by itself.
+    pub(super) lasting: Register,
+    /// Where a tunnel's bytes are read into, of whichever tunnel reads just now.
+    pub(super) piece: RefCell<Box<[u8]>>,
 }
 
 /// Where texts are put in canonical form.
@@ -99,20 +110,21 @@ impl Current {
 }
 
 impl Worker {
-    fn new(parts: &Parts, workers: usize) -> Rc<Self> {
-        let sweep = Rc::new(Sweep::new(parts.pace));
+    fn new(parts: &Parts, (workers, doors): (usize, Doors)) -> Rc<Self> {
         let shard = parts.metrics.shard();
         let mut view = parts.live.view();
+        let site = &view.snapshot().site;
+        let http = RefCell::new(http(&site.limits));
+        let sweep = Rc::new(Sweep::new((site.pace, site.limits)));
         let pool = Pool::new(Rc::clone(&sweep));
         let current = Current::new(view.snapshot(), &shard, &pool);
         let began = parts.clock.tick();
-        let mut http = http1::Builder::new();
-        http.max_headers(limit::HEAD_FIELDS_MAX)
-            .max_header_size(limit::HEAD_BYTES_MAX)
-            .header_read_timeout(None);
         Rc::new(Self {
             view: RefCell::new(view),
-            share: current.snapshot.site.connections_max.div_ceil(workers),
+            doors,
+            workers,
+            requests: Cell::new(0),
+            farewells: Cell::new(0),
             current: RefCell::new(current),
             clock: parts.clock.clone(),
             pool,
@@ -131,6 +143,8 @@ impl Worker {
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
+            lasting: Register::default(),
+            piece: RefCell::new(vec![0; limit::TUNNEL_PIECE_BYTES].into()),
         })
     }
 
@@ -141,6 +155,11 @@ impl Worker {
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(snapshot, &current.snapshot) {
             let same_site = Arc::ptr_eq(&snapshot.site, &current.snapshot.site);
+            if !same_site {
+                let site = &snapshot.site;
+                self.sweep.set_bounds((site.pace, site.limits));
+                self.http.replace(http(&site.limits));
+            }
             let same_roster = Arc::ptr_eq(&snapshot.roster, &current.snapshot.roster);
             *current = if same_site && same_roster {
                 Rc::new(Current {
@@ -153,6 +172,26 @@ impl Worker {
             };
         }
         Rc::clone(&current)
+    }
+
+    /// What speaks HTTP/1.1.
+    pub(super) fn http(&self) -> Ref<'_, http1::Builder> {
+        self.http.borrow()
+    }
+
+    /// A request has begun.
+    pub(super) fn request_begun(&self) {
+        self.requests.set(self.requests.get() + 1);
+    }
+
+    /// A request has ended.
+    pub(super) fn request_ended(&self) {
+        self.requests.set(self.requests.get() - 1);
+    }
+
+    /// Whether more requests are under way than may be.
+    pub(super) fn is_overloaded(&self) -> bool {
+        self.requests.get() > self.sweep.limits().requests.div_ceil(self.workers)
     }
 
     /// A request's number on this worker, from 1.
@@ -219,6 +258,34 @@ impl Worker {
         Some(UnderWay(Rc::clone(self)))
     }
 
+    /// Lets a connection in, if there is room for it.
+    fn admit(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Inside> {
+        if !self.doors.spares(stream.as_raw_fd()) {
+            return None;
+        }
+        let current = self.current();
+        let site = &current.snapshot.site;
+        self.doors.enter(peer.ip(), site.trusted.contains(peer.ip()), &site.limits).ok()
+    }
+
+    /// Tells a connection that there is no room, as far as that costs nothing to speak of.
+    fn turn_away(self: &Rc<Self>, stream: TcpStream, listener: Listener) {
+        let clear = match listener.protocol {
+            Protocol::Http | Protocol::H2c => true,
+            Protocol::Https => false,
+        };
+        let told = self.farewells.get();
+        if !clear || told >= limit::FAREWELLS_MAX || !self.doors.spares(stream.as_raw_fd()) {
+            return;
+        }
+        self.farewells.set(told + 1);
+        let worker = Rc::clone(self);
+        self.tasks.borrow_mut().spawn_local(async move {
+            h1::close(Socket::Plain(stream), Some(answer::BARE_BUSY)).await;
+            worker.farewells.set(worker.farewells.get() - 1);
+        });
+    }
+
     fn sweep(&self) {
         while self.tasks.borrow_mut().try_join_next().is_some() {}
         let now = self.clock.tick();
@@ -227,8 +294,18 @@ impl Worker {
         self.pool.prune();
         self.lines.flush();
         // A worker without requests must let go of an old snapshot too.
-        drop(self.current());
+        let current = self.current();
+        self.lasting.call(self, &current.snapshot, self.sweep.spread());
     }
+}
+
+/// What speaks HTTP/1.1 within these limits.
+fn http(limits: &Limits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.max_headers(limits.head_fields)
+        .max_header_size(limits.head_bytes)
+        .header_read_timeout(None);
+    http
 }
 
 /// A capture under way.
@@ -244,10 +321,10 @@ impl Drop for UnderWay {
 pub(super) async fn run(
     parts: Parts,
     listeners: Vec<(std::net::TcpListener, Listener)>,
-    workers: usize,
+    house: (usize, Doors),
     mut phase: watch::Receiver<Phase>,
 ) -> std::io::Result<usize> {
-    let worker = Worker::new(&parts, workers);
+    let worker = Worker::new(&parts, house);
     let mut accepting = JoinSet::new();
     let mut connections = JoinSet::new();
     let (give, mut accepted) = tokio::sync::mpsc::channel(64);
@@ -261,11 +338,13 @@ pub(super) async fn run(
         // CANCEL: each branch is a queue or a timer; what is not taken now is taken next time.
         tokio::select! {
             Some((stream, peer, listener)) = accepted.recv() => {
-                if connections.len() >= worker.share {
+                let Some(inside) = worker.admit(&stream, peer) else {
+                    worker.turn_away(stream, listener);
                     continue;
-                }
+                };
                 worker.shard.connection_opened();
-                connections.spawn_local(conn::serve(Rc::clone(&worker), stream, peer, listener));
+                let worker = Rc::clone(&worker);
+                connections.spawn_local(conn::serve(worker, inside, stream, peer, listener));
             }
             Some(_) = connections.join_next() => worker.shard.connection_closed(),
             _ = sweep.tick() => worker.sweep(),
@@ -288,7 +367,7 @@ pub(super) async fn run(
     Ok(cut)
 }
 
-type Accepted = (tokio::net::TcpStream, std::net::SocketAddr, Listener);
+type Accepted = (TcpStream, SocketAddr, Listener);
 
 async fn accept(
     socket: TcpListener,
@@ -305,7 +384,7 @@ async fn accept(
             // Out of file descriptors, or a client that left: look again when others have gone.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(limit::ACCEPT_AGAIN_AFTER).await;
             }
         }
     }

@@ -36,6 +36,10 @@ pub struct Closure {
     pub until: Option<Wall>,
     /// Whether a promised end has passed.
     pub overrun: Overrun,
+    /// When the first of the windows no longer waits for what they all close.
+    drained: Wall,
+    /// The same, of those windows that close what only reads too; none if no window does.
+    reads_drained: Option<Wall>,
     /// The finished answers.
     pub pages: Arc<ClosedPages>,
     /// What they were made of, for pages that are made for one visitor.
@@ -50,6 +54,15 @@ pub enum Overrun {
     No,
     /// It has.
     Yes,
+}
+
+/// Whether something under way does nothing but read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Reads {
+    /// It does: a safe method, and no tunnel.
+    Only,
+    /// It may do more.
+    Beyond,
 }
 
 /// The windows with their versions, and the route's title.
@@ -132,6 +145,11 @@ impl Cells {
         }
     }
 
+    /// Whether nothing is closed.
+    pub fn is_open(&self) -> bool {
+        self.closures.is_empty()
+    }
+
     /// How many cells are closed.
     pub fn closed_count(&self) -> usize {
         self.cells.iter().filter(|number| **number != 0).count()
@@ -139,6 +157,15 @@ impl Cells {
 }
 
 impl Closure {
+    /// Until when something that was under way when the cell was closed may go on; none if it may
+    /// stay, because it only reads and that is not closed.
+    pub fn drain_deadline(&self, reads: Reads) -> Option<Wall> {
+        match reads {
+            Reads::Only => self.reads_drained,
+            Reads::Beyond => Some(self.drained),
+        }
+    }
+
     fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
         let mut windows = windows.to_vec();
         windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.began, window.id));
@@ -148,6 +175,10 @@ impl Closure {
         let until = ends.and_then(|ends| ends.into_iter().max()).filter(|_| !overrun);
         let since = windows.iter().map(|window| window.began).min().unwrap_or(first.began);
         let overrun = if overrun { Overrun::Yes } else { Overrun::No };
+        let drained = |window: &&Window| window.drain_deadline;
+        let pages_only = windows.iter().filter(|window| window.mode == Mode::Page);
+        let reads_drained = pages_only.map(drained).min();
+        let drained = windows.iter().map(drained).min().unwrap_or(first.drain_deadline);
         let notice = Notice {
             window: first.id,
             service: key.1.clone(),
@@ -167,6 +198,8 @@ impl Closure {
             since,
             until,
             overrun,
+            drained,
+            reads_drained,
             pages: Arc::new(pages.closed(&notice)),
             notice,
             key,

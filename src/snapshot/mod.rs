@@ -5,6 +5,7 @@
 //! second writer cannot be written.
 
 mod acme;
+mod bounds;
 mod cells;
 mod health;
 mod roster;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use acme::{Acme, Proof};
-pub use cells::{Cells, Closure, Overrun};
+pub use bounds::{Limits, Pace};
+pub use cells::{Cells, Closure, Overrun, Reads};
 pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Acme;
+use super::bounds::{Limits, Pace};
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
@@ -69,8 +70,10 @@ pub struct Site {
     pub answers: BTreeMap<String, String>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
-    /// Client connections on this node.
-    pub connections_max: usize,
+    /// How much a client may send, and how many there may be.
+    pub limits: Limits,
+    /// How long is waited for a client.
+    pub pace: Pace,
     /// The page's name for the operator: "Example Ltd".
     pub operator: String,
 }

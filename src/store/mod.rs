@@ -1,4 +1,5 @@
-//! What must survive: windows with their history, decisions about servers, submissions with their sealed frames.
+//! What must survive: windows with their history, decisions about servers, submissions with their
+//! sealed frames.
 //!
 //! One trait in domain words. A write that returned `Ok` is durable (committed and fsynced); one
 //! that returned an error may not be acknowledged to anybody, and is never retried into success.

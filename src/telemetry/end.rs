@@ -11,7 +11,8 @@ pub enum End {
     ClientHeadTooLarge,
     /// The head was not complete in time: 408.
     ClientHeadTimeout,
-    /// The method, an expectation or the host is one that we do not serve here: 405, 417, 421, 501.
+    /// The method, version, an expectation or the host on this connection is one we do not serve:
+    /// 405, 417, 421, 501, 505.
     ClientHeadUnsupported,
     /// The body's framing is broken: 400.
     ClientBodyMalformed,
@@ -31,8 +32,12 @@ pub enum End {
     ProxyRouteRefused,
     /// The vault could not keep the form: disk, key or store failure.
     ProxyCaptureStore,
+    /// Too many requests are under way: 503.
+    ProxyOverload,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
+    /// A window outlasted a WebSocket, an event stream or a gRPC stream; its client was told so.
+    ProxyAnswerClosed,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,
     /// No server took the connection: 502.
@@ -47,13 +52,15 @@ pub enum End {
     UpstreamWaitMalformed,
     /// The server closed in the middle of the answer: the client's connection is cut too.
     UpstreamAnswerReset,
+    /// The framing of the answer's body is broken: the client's connection is cut too.
+    UpstreamAnswerMalformed,
     /// The answer paused for too long: the client's connection is cut too.
     UpstreamAnswerTimeout,
 }
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -68,7 +75,9 @@ impl End {
         Self::ProxyRouteUnknown,
         Self::ProxyRouteRefused,
         Self::ProxyCaptureStore,
+        Self::ProxyOverload,
         Self::ProxyAnswerStop,
+        Self::ProxyAnswerClosed,
         Self::ProxyFault,
         Self::UpstreamConnectRefused,
         Self::UpstreamConnectTimeout,
@@ -76,6 +85,7 @@ impl End {
         Self::UpstreamWaitTimeout,
         Self::UpstreamWaitMalformed,
         Self::UpstreamAnswerReset,
+        Self::UpstreamAnswerMalformed,
         Self::UpstreamAnswerTimeout,
     ];
 
@@ -96,7 +106,9 @@ impl End {
             Self::ProxyRouteUnknown => "proxy/route/unknown",
             Self::ProxyRouteRefused => "proxy/route/refused",
             Self::ProxyCaptureStore => "proxy/capture/store",
+            Self::ProxyOverload => "proxy/overload",
             Self::ProxyAnswerStop => "proxy/answer/stop",
+            Self::ProxyAnswerClosed => "proxy/answer/closed",
             Self::ProxyFault => "proxy/fault",
             Self::UpstreamConnectRefused => "upstream/connect/refused",
             Self::UpstreamConnectTimeout => "upstream/connect/timeout",
@@ -104,6 +116,7 @@ impl End {
             Self::UpstreamWaitTimeout => "upstream/wait/timeout",
             Self::UpstreamWaitMalformed => "upstream/wait/malformed",
             Self::UpstreamAnswerReset => "upstream/answer/reset",
+            Self::UpstreamAnswerMalformed => "upstream/answer/malformed",
             Self::UpstreamAnswerTimeout => "upstream/answer/timeout",
         }
     }

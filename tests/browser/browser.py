@@ -22,10 +22,10 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 class Browser:
     """One visitor. A new profile each, so that no test sees another's cookies."""
 
-    def __init__(self, site, profile, scripts="on", languages="en"):
+    def __init__(self, site, profile, scripts="on", languages="en", flags=()):
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
-        for flag in [*FLAGS, f"--user-data-dir={profile}"]:
+        for flag in [*FLAGS, *flags, f"--user-data-dir={profile}"]:
             options.add_argument(flag)
         preferences = {"intl.accept_languages": languages, "intl.selected_languages": languages}
         if scripts == "off":

@@ -122,11 +122,12 @@ fn seen(loaded: &Loaded) -> String {
         .collect();
     let connects: Vec<_> = site.upstreams.iter().map(|pool| pool.connect_timeout).collect();
     format!(
-        "{rules:#?} {connects:?} {:?} {:?} {:?} {} {:?} {:#?}",
+        "{rules:#?} {connects:?} {:?} {:?} {:?} {:?} {:?} {:?} {:#?}",
         site.trusted.is_empty(),
         (site.proxy_protocol.is_empty(), site.forwarded),
         site.via,
-        site.connections_max,
+        site.limits,
+        site.pace,
         site.operator,
         loaded.process
     )

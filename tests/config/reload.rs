@@ -42,7 +42,7 @@ fn author() -> Author {
 #[test]
 fn the_same_config_needs_no_restart() {
     assert_eq!(config::compatible(&process(""), &process("")), Vec::<String>::new());
-    let reloadable = "[pages]\noperator = \"Other\"\n[node]\nname = \"b\"";
+    let reloadable = "[pages]\noperator = \"Other\"\n[limits]\nconnections = 7\n[timeouts]\nhead = \"1s\"\n[node]\nname = \"b\"";
     assert_eq!(config::compatible(&process(""), &process(reloadable)), Vec::<String>::new());
 }
 
@@ -58,8 +58,8 @@ fn every_key_of_the_process_is_named_when_it_differs() {
         ("store.directory", "[store]\ndirectory = \"state\"".to_owned()),
         ("log.access", "[log]\naccess = \"off\"".to_owned()),
         ("log.format", "[log]\nformat = \"logfmt\"".to_owned()),
-        ("limits.connections", "[limits]\nconnections = 7".to_owned()),
         ("window.drain", "[window]\ndrain = \"5s\"".to_owned()),
+        ("window.spread", "[window]\nspread = \"5s\"".to_owned()),
     ];
     for (key, text) in changes {
         let warnings = config::compatible(&process(""), &process(&text));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::node::{Node, TOKEN};
 use crate::support::http1::Message;
 
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 13] = [
     "GET /api/v1/status",
     "POST /api/v1/switches",
     "POST /api/v1/switches/off",
@@ -15,6 +15,9 @@ const ROUTES: [&str; 10] = [
     "POST /api/v1/windows/0/end",
     "POST /api/v1/windows/0/extend",
     "GET /api/v1/history",
+    "GET /api/v1/upstreams",
+    "GET /api/v1/upstreams/app",
+    "POST /api/v1/upstreams/app/servers/s/state",
     "POST /api/v1/config/reload",
     "POST /api/v1/config/check",
 ];
@@ -65,15 +68,20 @@ fn the_page_about_the_api_names_the_routes_there_are() {
     let named = rows.flat_map(|row| row.split(" | ").next().unwrap_or("").split('`'));
     let mut lines: Vec<_> = named.filter(|text| text.contains(" /")).collect();
     lines.sort_unstable();
-    assert_eq!(lines.len(), 14, "{lines:?}");
+    assert_eq!(lines.len(), 17, "{lines:?}");
     for line in &lines {
-        let answer = node.ask(&line.replace("{id}", id), &bearer(TOKEN), "{}");
+        let line = line.replace("{id}", id).replace("{upstream}", "app");
+        let line = line.replace("{server}", &node.origin.address().to_string());
+        let answer = node.ask(&line, &bearer(TOKEN), "{}");
         assert!(![404, 405].contains(&answer.status()), "{line}: {}", answer.text());
     }
     for route in ROUTES {
-        let documented = lines
-            .iter()
-            .any(|line| line.split('?').next().unwrap_or("") == route.replace("/0", "/{id}"));
+        let documented = lines.iter().any(|line| {
+            line.split('?').next().unwrap_or("") == {
+                let route = route.replace("/0", "/{id}").replace("/app", "/{upstream}");
+                route.replace("/s/", "/{server}/")
+            }
+        });
         assert!(documented, "{route}");
     }
 }

@@ -9,3 +9,4 @@ mod node;
 mod reconcile;
 mod reload;
 mod storm;
+mod upstreams;

@@ -31,6 +31,7 @@ fn play(end: End) -> Node {
             let setup = pace(Pace { body: SOON, ..Pace::default() });
             waiting(Origin::replying("a"), setup, &upload("Content-Length: 9", "part"))
         }
+        // One that is gone, and not merely done with sending.
         End::ClientWaitAbort => left(stalling(""), &get("/"), 0),
         End::ClientAnswerAbort => left(stalling(HALF), &get("/"), HALF.len()),
         End::ClientAnswerTimeout => {
@@ -45,7 +46,9 @@ fn play(end: End) -> Node {
         End::ProxyRouteUnknown => served("GET / HTTP/1.1\r\nHost: nowhere.example\r\n\r\n"),
         End::ProxyRouteRefused => served(&get("/a%2fb")),
         End::ProxyCaptureStore => unkept(),
+        End::ProxyOverload => overloaded(),
         End::ProxyAnswerStop => stopped(),
+        End::ProxyAnswerClosed => ended_by_a_window(),
         End::ProxyFault => faulty(),
         End::UpstreamConnectRefused => behind(nowhere()),
         End::UpstreamConnectTimeout => behind(Deaf::start().address),
@@ -56,6 +59,9 @@ fn play(end: End) -> Node {
         }
         End::UpstreamWaitMalformed => acting(Act::Send(b"what?\r\n\r\n".to_vec())),
         End::UpstreamAnswerReset => acting(Act::SendAndReset(HALF.into())),
+        End::UpstreamAnswerMalformed => acting(Act::Send(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n".to_vec(),
+        )),
         End::UpstreamAnswerTimeout => {
             let node = routed(stalling(HALF), "idle_timeout = \"200ms\"");
             asked(node, &get("/"))
@@ -86,6 +92,18 @@ fn upload(framing: &str, part: &str) -> String {
 
 fn stalling(bytes: &'static str) -> Origin {
     Origin::acting(move |_| Act::Stall(bytes.into()))
+}
+
+/// One request is under way, and no more may be.
+fn overloaded() -> Node {
+    let setup = Setup { more: "[limits]\nrequests = 1".to_owned(), ..Setup::default() };
+    let node = Node::start(stalling(""), &setup);
+    let mut first = node.connect();
+    first.send(get("/"));
+    node.origin.wait_for(1);
+    let got = node.ask(get("/"));
+    assert_eq!((got.status(), got.field("retry-after")), (503, Some("5")));
+    node
 }
 
 /// A request that the proxy ends by itself, on a connection that stays until it does.
@@ -185,4 +203,16 @@ fn a_store_that_is_gone_stops_no_traffic() {
     assert_eq!(node.ask(form("")).status(), 503);
     node.reopen();
     assert_eq!(node.ask(get("/")).text(), "hello");
+}
+
+/// An event stream that its window outlasted.
+fn ended_by_a_window() -> Node {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let node = Node::start(stalling(head), &pace(Pace { spread: SOON, ..Pace::default() }));
+    let mut client = node.connect();
+    client.send(get("/"));
+    node.origin.wait_for(1);
+    node.close(Mode::Page);
+    node.lines(1);
+    node
 }

@@ -67,6 +67,7 @@ fn framing() -> Vec<Row> {
 
 fn lines() -> Vec<Row> {
     let row = |name, request: &str| (name, request.to_owned(), 400, MALFORMED);
+    let version = |name, request: &str| (name, request.to_owned(), 505, UNSUPPORTED);
     vec![
         row("a bare LF after the request line", "GET / HTTP/1.1\nHost: site.test\r\n\r\n"),
         row("a bare LF after a field", "GET / HTTP/1.1\r\nHost: site.test\nA: b\r\n\r\n"),
@@ -89,11 +90,11 @@ fn lines() -> Vec<Row> {
         row("a blank before the method", &line(" GET / HTTP/1.1")),
         row("a method that is no token", &line("G(T / HTTP/1.1")),
         row("HTTP/0.9", "GET /\r\n\r\n"),
-        row("HTTP/1.2", &line("GET / HTTP/1.2")),
-        row("HTTP/2.0", &line("GET / HTTP/2.0")),
+        version("HTTP/1.2", &line("GET / HTTP/1.2")),
+        version("HTTP/2.0", &line("GET / HTTP/2.0")),
         row("http/1.1", &line("GET / http/1.1")),
         row("no version", &line("GET /")),
-        row("an HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        version("an HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         row("a TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n"),
         row("a text", "hello, is anybody there?\r\n\r\n"),
     ]

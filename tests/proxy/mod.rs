@@ -12,6 +12,8 @@ mod forward;
 mod head;
 /// What belongs to one hop, and what this hop adds.
 mod hop;
+/// What does not end by itself, in maintenance.
+mod lasting;
 /// How long clients may take, and how much they may send.
 mod limits;
 /// A node's data plane in front of an origin.

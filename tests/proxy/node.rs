@@ -82,14 +82,14 @@ impl Node {
         let engine = Arc::new(engine);
         let store = Arc::clone(&engine) as Arc<dyn Store>;
         let vault = Vault::new(store, key, clock.clone(), loaded.site.node_tag);
-        let (site, pages) = (loaded.site, loaded.pages);
+        let (mut site, pages) = (loaded.site, loaded.pages);
+        Arc::get_mut(&mut site).expect("nobody has seen it").pace = setup.pace;
         let open = Cells::open(&site);
         let (publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
         let metrics = Metrics::default();
         let bound = Bound::bind(&loaded.process.listeners, 1).expect("loopback has ports");
         let addresses = bound.addresses().to_vec();
-        let (pace, counts) = (setup.pace, metrics.clone());
-        let parts = Parts { live, vault, metrics: counts, access, clock, pace };
+        let parts = Parts { live, vault, metrics: metrics.clone(), access, clock };
         let workers = Workers::spawn(bound, &parts).expect("threads");
         Self {
             origin,

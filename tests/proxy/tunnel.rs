@@ -14,15 +14,20 @@ const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive
                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSet-Cookie: intermission=planted\r\n\r\n";
 
 /// A request for a WebSocket.
-fn upgrade() -> String {
+pub(super) fn upgrade() -> String {
     "GET /live HTTP/1.1\r\nHost: site.test\r\nConnection: keep-alive, Upgrade\r\n\
      Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         .to_owned()
 }
 
 fn switching() -> Origin {
-    let head = SWITCH.as_bytes().to_vec();
-    Origin::acting(move |_| Act::Echo([&head[..], b"behind"].concat()))
+    switching_to(b"behind")
+}
+
+/// An application that says this behind its 101, and then sends back whatever comes.
+pub(super) fn switching_to(first: &[u8]) -> Origin {
+    let bytes = [SWITCH.as_bytes(), first].concat();
+    Origin::acting(move |_| Act::Echo(bytes.clone()))
 }
 
 #[test]

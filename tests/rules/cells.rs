@@ -11,7 +11,7 @@ use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable};
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    Cells, Closure, FormPolicy, ForwardedBy, Overrun, ResumeMode, RouteRules, Site,
+    Cells, Closure, FormPolicy, ForwardedBy, Limits, Overrun, Pace, ResumeMode, RouteRules, Site,
 };
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Event, Mode, Order, Texts, Window};
@@ -48,7 +48,8 @@ fn site() -> Site {
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
-        connections_max: 1,
+        limits: Limits::default(),
+        pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
     }
 }

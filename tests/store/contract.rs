@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use intermission::clock::Wall;
+use intermission::duty::{Duty, Posting};
 use intermission::id::{Id, NodeTag};
 use intermission::store::{Kept, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
@@ -59,6 +60,31 @@ pub(super) async fn a_window_that_changed_meanwhile_is_a_conflict(store: &dyn St
     store.commit(won.clone()).await.expect("the first to end it");
     assert_eq!(store.commit(lost).await, Err(StoreError::Conflict));
     assert_eq!(store.history_of(first.window.id).await, Ok(vec![first.entry, won.entry]));
+}
+
+fn posting(server: &str, version: u64, state: Duty) -> Posting {
+    let [upstream, server, by] = ["app", server, "ops"].map(str::to_owned);
+    Posting { upstream, server, version, state, at: NOON, by, why: "new disks".to_owned() }
+}
+
+pub(super) async fn the_newest_decision_about_a_server_holds_and_all_are_kept(store: &dyn Store) {
+    assert_eq!(store.postings().await, Ok(vec![]));
+    let a = [posting("a:1", 1, Duty::Drain), posting("a:1", 2, Duty::Maint)];
+    let b = posting("b:1", 1, Duty::Ready);
+    let elsewhere = Posting { upstream: "other".to_owned(), ..posting("a:1", 1, Duty::Maint) };
+    for one in [&a[0], &b, &a[1], &elsewhere] {
+        store.post(one.clone()).await.expect("the version before is stored");
+    }
+    let newest = vec![a[1].clone(), b.clone(), elsewhere];
+    assert_eq!(store.postings().await, Ok(newest.clone()));
+    for late in [a[1].clone(), posting("a:1", 4, Duty::Ready), posting("c:1", 2, Duty::Ready)] {
+        assert_eq!(store.post(late).await, Err(StoreError::Conflict));
+    }
+    assert_eq!(store.postings().await, Ok(newest));
+    let [first, second] = a;
+    let all = store.postings_of("app".to_owned(), 9).await;
+    assert_eq!(all, Ok(vec![second.clone(), b, first]), "newest first, of this upstream only");
+    assert_eq!(store.postings_of("app".to_owned(), 1).await, Ok(vec![second]));
 }
 
 pub(super) async fn what_is_kept_comes_back_as_it_was(store: &dyn Store) {

@@ -27,6 +27,7 @@ macro_rules! keeps_the_contract {
 keeps_the_contract! {
     a_window_moves_from_force_to_the_past_with_its_history,
     a_window_that_changed_meanwhile_is_a_conflict,
+    the_newest_decision_about_a_server_holds_and_all_are_kept,
     what_is_kept_comes_back_as_it_was,
     an_upload_arrives_frame_by_frame,
     half_a_submission_is_never_kept,
@@ -207,6 +208,22 @@ fn a_foreign_or_bereft_file_is_left_alone() {
     drop(ours);
     let error = why_not(directory.path());
     assert!(error.contains("later release"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open_in(directory.path());
+    let begun = contract::begin(NOON);
+    store.commit(begun.clone()).await.expect("a new window");
+    store.shutdown();
+    let main = rusqlite::Connection::open(directory.path().join("intermission.db"));
+    let main = main.expect("opens");
+    main.execute_batch("DROP TABLE duties; PRAGMA user_version = 1").expect("as it was then");
+    drop(main);
+    let store = open_in(directory.path());
+    assert_eq!(store.postings().await, Ok(vec![]));
+    assert_eq!(store.windows().await, Ok(vec![begun.window]));
 }
 
 #[tokio::test]

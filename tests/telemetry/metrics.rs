@@ -8,7 +8,9 @@ use intermission::clock::Wall;
 use intermission::decide::verdict::{NotKept, Verdict, Wants};
 use intermission::telemetry::end::End;
 use intermission::telemetry::handshake::Handshake;
-use intermission::telemetry::metrics::{InFlightCount, Metrics, NAMES, Reload, StoreFigures};
+use intermission::telemetry::metrics::{
+    InFlightCount, Metrics, NAMES, Reload, ServerCounts, StoreFigures,
+};
 use intermission::telemetry::shard::{Ended, Shard, Table, VERDICTS};
 
 fn table(shard: &Shard, routes: &[&str], regions: &[&str]) -> Rc<Table> {
@@ -162,6 +164,10 @@ fn every_metric_is_exposed_once_something_happened() {
     metrics.reload(Reload::Failed, Wall::from_millis(1_000));
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
     metrics.windows(vec![("closed", 1)], 4);
+    let counts = ServerCounts { ready: 2, maint: 1, ..ServerCounts::default() };
+    metrics.servers(vec![("app".into(), counts)]);
+    metrics.health_checked(&"app".into(), false);
+    metrics.name_stale(true);
     metrics.store(StoreFigures {
         submissions: vec![("held", 5)],
         bytes: 6,
@@ -185,6 +191,9 @@ fn every_metric_is_exposed_once_something_happened() {
         (r#"intermission_upstream_connections_total{kind="reuse"}"#, 1.0),
         (r#"intermission_tls_handshakes_total{outcome="resumed",version="1.3"}"#, 1.0),
         (r#"intermission_tls_certificate_expiry_timestamp_seconds{name="site.test"}"#, 4.0),
+        (r#"intermission_upstream_servers{upstream="app",state="ready"}"#, 2.0),
+        (r#"intermission_health_checks_total{upstream="app",result="bad"}"#, 1.0),
+        ("intermission_upstream_names_stale", 1.0),
         ("intermission_snapshot_generation", 3.0),
         (r#"intermission_reload_total{result="failed"}"#, 1.0),
         ("intermission_reload_last_success_timestamp_seconds", 2.0),

@@ -28,7 +28,11 @@ const RULES: &[Rule] = &[
     only("SystemTime", &["src/clock.rs"], "time is an argument"),
     only("Instant::now", &["src/clock.rs"], "time is an argument"),
     only("hyper::server", &["src/proxy/", "src/control/admin/", "src/cli/demo/"], "two listeners"),
-    only("hyper::client", &["src/proxy/", "src/cli/"], "upstreams, and the admin API"),
+    only(
+        "hyper::client",
+        &["src/proxy/", "src/cli/", "src/control/health/"],
+        "upstreams, their health, and the admin API",
+    ),
     only("axum", &["src/control/admin/"], "the admin API alone is routed by it"),
     only("minijinja", &["src/pages/", "src/cli/demo/"], "pages are rendered in one place"),
     only("prometheus", &["src/telemetry/metrics/"], "metrics are named in one place"),

@@ -227,7 +227,7 @@ fn promise(back_in: Option<Span>, until: Option<Wall>, now: Wall) -> Result<Opti
 }
 
 /// An operator's text: of bounded length, without control characters other than line ends.
-fn text(field: &'static str, given: &str) -> Result<String, Problem> {
+pub(super) fn text(field: &'static str, given: &str) -> Result<String, Problem> {
     let count = given.chars().count();
     if count > limit::OPERATOR_TEXT_CHARS_MAX {
         let most = limit::OPERATOR_TEXT_CHARS_MAX;
@@ -239,7 +239,7 @@ fn text(field: &'static str, given: &str) -> Result<String, Problem> {
     Ok(given.trim().to_owned())
 }
 
-/// `If-Match: "3"`: act only if the window is still at the version that was read.
+/// `If-Match: "3"`: act only if what is changed is still at the version that was read.
 pub(super) fn if_match(headers: &HeaderMap) -> Result<Expected, Problem> {
     let Some(value) = headers.get(IF_MATCH) else { return Ok(Expected::Any) };
     let value = value.to_str().unwrap_or_default().trim();

@@ -4,6 +4,7 @@ mod body;
 mod gate;
 mod problem;
 mod status;
+mod upstreams;
 mod windows;
 
 use std::net::SocketAddr;
@@ -145,6 +146,9 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/api/v1/windows/{id}/end", post(windows::end))
         .route("/api/v1/windows/{id}/extend", post(windows::extend))
         .route("/api/v1/history", get(windows::history))
+        .route("/api/v1/upstreams", get(upstreams::list))
+        .route("/api/v1/upstreams/{upstream}", get(upstreams::show))
+        .route("/api/v1/upstreams/{upstream}/servers/{server}/state", post(upstreams::post))
         .route("/api/v1/config/reload", post(status::reload))
         .route("/api/v1/config/check", post(status::check))
         .fallback(nothing_here)

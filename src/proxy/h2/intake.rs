@@ -4,8 +4,14 @@
 use http::header::{COOKIE, Entry, HOST};
 use http::{HeaderMap, HeaderValue, request};
 
+/// A field that RFC 9113 §8.2.1 wants refused and the library lets pass.
+pub(super) struct Malformed;
+
 /// Names the host in `Host` and joins the crumbs of a cookie.
-pub(super) fn fit(parts: &mut request::Parts) {
+pub(super) fn fit(parts: &mut request::Parts) -> Result<(), Malformed> {
+    if parts.headers.values().any(is_padded) {
+        return Err(Malformed);
+    }
     // A `Host` beside `:authority` stays: whether the two agree is judged with the head.
     if let Some(authority) = parts.uri.authority()
         && !parts.headers.contains_key(HOST)
@@ -14,6 +20,14 @@ pub(super) fn fit(parts: &mut request::Parts) {
         parts.headers.insert(HOST, host);
     }
     join_cookies(&mut parts.headers);
+    Ok(())
+}
+
+/// Whether blanks surround a value: another parser behind us might take them away.
+fn is_padded(value: &HeaderValue) -> bool {
+    let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+    let bytes = value.as_bytes();
+    bytes.first().is_some_and(blank) || bytes.last().is_some_and(blank)
 }
 
 /// Browsers send each pair of a cookie in a field of its own (RFC 9113 §8.2.3).

@@ -159,7 +159,7 @@ impl<'a> Session<'a> {
         connection: Connection<Followed, Bytes>,
         pings: Option<PingPong>,
     ) -> Self {
-        let pace = clockwork.pace();
+        let pace = *clockwork.pace();
         clockwork.restart(Wait::Head, pace.keep_alive);
         clockwork.restart(Wait::Body, pace.head);
         clockwork.restart(Wait::Upstream, limit::H2_PING_EVERY);
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
 
     /// Whether the client has let its last chance pass: it is gone, or does not let go.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        let pace = self.clockwork.pace();
+        let pace = *self.clockwork.pace();
         if self.connection.has_streams() {
             self.clockwork.clear(Wait::Head);
         } else {

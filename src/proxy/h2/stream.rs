@@ -96,7 +96,9 @@ pub(super) async fn serve(
     } else {
         (Some(Inbound::Http2(Received::new(stream, &lane, &parts.headers))), None)
     };
-    intake::fit(&mut parts);
+    if intake::fit(&mut parts).is_err() {
+        return respond.send_reset(Reason::PROTOCOL_ERROR);
+    }
     if connect::is_websocket(&parts) {
         connect::into_upgrade(&lane, &mut parts);
     }

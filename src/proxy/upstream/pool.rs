@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 use super::super::body::Upload;
 use super::super::deadline::Sweep;
 use super::super::gather::Gather;
+use super::super::wire::Asked;
+use super::watch::Watch;
 use crate::addr::ServerAddr;
 use crate::limit;
 
@@ -53,6 +55,7 @@ struct Idle {
 /// A connection to a server.
 struct Connection {
     requests: SendRequest<Upload>,
+    asked: Rc<Asked>,
     socket: oneshot::Receiver<Socket>,
 }
 
@@ -91,7 +94,9 @@ impl Pool {
         let stream = connecting.await.map_err(|_| ConnectError::TimedOut(address))?;
         let stream = stream.map_err(|error| ConnectError::Refused(address, error))?;
         let _ = stream.set_nodelay(true);
-        let handshake = self.builder.handshake(TokioIo::new(Gather(stream))).await;
+        let asked = Rc::<Asked>::default();
+        let watched = Watch::new(Gather(stream), Rc::clone(&asked));
+        let handshake = self.builder.handshake(TokioIo::new(watched)).await;
         let (requests, mut driver) = handshake
             .map_err(|error| ConnectError::Refused(address, std::io::Error::other(error)))?;
         let (give, socket) = oneshot::channel();
@@ -99,10 +104,10 @@ impl Pool {
         tokio::task::spawn_local(async move {
             if (&mut driver).await.is_ok() {
                 let parts = driver.into_parts();
-                let _ = give.send((parts.io.into_inner().0, parts.read_buf));
+                let _ = give.send((parts.io.into_inner().into_inner().0, parts.read_buf));
             }
         });
-        let connection = Connection { requests, socket };
+        let connection = Connection { requests, asked, socket };
         Ok(Lease { connection, server: Rc::clone(server) })
     }
 
@@ -140,9 +145,15 @@ impl Server {
 }
 
 impl Lease {
-    /// To send a request with.
-    pub(in crate::proxy) fn requests(&mut self) -> &mut SendRequest<Upload> {
+    /// To send a request of this method with.
+    pub(in crate::proxy) fn requests(&mut self, method: &http::Method) -> &mut SendRequest<Upload> {
+        self.connection.asked.ask(method);
         &mut self.connection.requests
+    }
+
+    /// What tells whether the server's bytes can be trusted.
+    pub(in crate::proxy) fn asked(&self) -> &Rc<Asked> {
+        &self.connection.asked
     }
 
     /// Which server it leads to.
@@ -154,7 +165,8 @@ impl Lease {
     pub(in crate::proxy) fn give_back(self) {
         let Self { connection, server } = self;
         let mut idle = server.idle.borrow_mut();
-        if idle.len() < limit::POOL_IDLE_MAX && !connection.requests.is_closed() {
+        let good = !connection.requests.is_closed() && connection.asked.fault().is_none();
+        if idle.len() < limit::POOL_IDLE_MAX && good {
             idle.push(Idle { connection, since: server.sweep.now() });
         }
     }

@@ -10,6 +10,7 @@ use prometheus::proto::{
     Summary,
 };
 
+use super::servers::{self, CHECKS, SERVERS, STALE};
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
 use crate::telemetry::handshake::Handshake;
@@ -39,11 +40,19 @@ impl Named {
     }
 }
 
-const fn counter(name: &'static str, labels: &'static [&str], help: &'static str) -> Named {
+pub(super) const fn counter(
+    name: &'static str,
+    labels: &'static [&str],
+    help: &'static str,
+) -> Named {
     Named { name, labels, help, kind: MetricType::COUNTER }
 }
 
-const fn gauge(name: &'static str, labels: &'static [&str], help: &'static str) -> Named {
+pub(super) const fn gauge(
+    name: &'static str,
+    labels: &'static [&str],
+    help: &'static str,
+) -> Named {
     Named { name, labels, help, kind: MetricType::GAUGE }
 }
 
@@ -168,6 +177,9 @@ pub const NAMES: &[Named] = &[
     H2_RESETS,
     H2_GOAWAYS,
     UPSTREAM_CONNECTIONS,
+    SERVERS,
+    CHECKS,
+    STALE,
     GENERATION,
     WINDOWS,
     CLOSED_CELLS,
@@ -251,6 +263,7 @@ impl Metrics {
 }
 
 fn control(told: &Told, page: &mut Page) {
+    servers::expose(&told.servers, page);
     page.add(GENERATION, [number(&[], told.generation)]);
     page.add(WINDOWS, by_state(&told.windows));
     page.add(CLOSED_CELLS, [number(&[], told.closed_cells)]);
@@ -307,11 +320,11 @@ fn verdicts(route: &str, sums: &Sums) -> Vec<Metric> {
 }
 
 /// What is exposed so far.
-struct Page(Vec<MetricFamily>);
+pub(super) struct Page(Vec<MetricFamily>);
 
 impl Page {
     /// Adds a metric; one that has no values yet is left out, as the format wants it.
-    fn add(&mut self, named: Named, metrics: impl IntoIterator<Item = Metric>) {
+    pub(super) fn add(&mut self, named: Named, metrics: impl IntoIterator<Item = Metric>) {
         let metrics: Vec<Metric> = metrics.into_iter().collect();
         if metrics.is_empty() {
             return;
@@ -326,7 +339,7 @@ impl Page {
 }
 
 /// A value that is a counter or a gauge, as its family says.
-fn number(labels: &[(&str, &str)], value: u64) -> Metric {
+pub(super) fn number(labels: &[(&str, &str)], value: u64) -> Metric {
     let mut metric = Metric::from_label(pairs(labels));
     let mut counter = Counter::default();
     counter.set_value(value as f64);

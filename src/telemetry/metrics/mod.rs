@@ -1,6 +1,7 @@
 //! The metrics of the process: what control tells of it, and the sums over all workers' counters.
 
 mod exposition;
+mod servers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use super::shard::{
 use crate::clock::Wall;
 
 pub use exposition::{NAMES, Named};
+pub use servers::ServerCounts;
 
 /// The metrics of the process. Clones are the same metrics.
 #[derive(Clone, Default)]
@@ -36,6 +38,7 @@ struct Told {
     reloads: [u64; 2],
     reloaded_at: Option<Wall>,
     store: StoreFigures,
+    servers: servers::ServerFigures,
     access: Option<AccessLog>,
     /// When each certificate ends to be valid, in seconds since the epoch, by its name.
     certificates: BTreeMap<String, u64>,

@@ -1,12 +1,21 @@
-//! Reads a client's bytes before hyper does and refuses framing that two parsers could read in
-//! two ways.
+//! Reads bytes before hyper does and refuses framing that two parsers could read in two ways: a
+//! client's requests, and a server's answers.
 //!
 //! hyper's parser forgives: it takes a bare LF for a line end, drops `Content-Length` beside
-//! `Transfer-Encoding`, and lets loose chunk extensions pass. A request that our parser and an
-//! application's cut in different places is how requests are smuggled, so this scanner follows the
+//! `Transfer-Encoding`, and lets loose chunk extensions pass. A message that our parser and another
+//! cut in different places is how requests and answers are smuggled, so this scanner follows the
 //! framing of RFC 9112 to the letter and stops the connection at the first doubt. It copies
 //! nothing unless a line is split between two reads.
 
+mod asked;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+pub(super) use asked::Asked;
+use line::{decimal, refuse_fold, request_line, status_line, value_of};
 use memchr::memchr;
 
 use crate::limit;
@@ -18,6 +27,10 @@ pub(super) enum Fault {
     BareLineEnd,
     /// A request line of another version than HTTP/1.1 or HTTP/1.0 (RFC 9112 §2.3).
     OtherVersion,
+    /// A first line that is none of HTTP/1 (RFC 9112 §3, §4).
+    NotHttp,
+    /// A target with a fragment, or with bytes that no URI has (RFC 9112 §3.2).
+    BadTarget,
     /// A folded header line (RFC 9112 §5.2).
     FoldedLine,
     /// Both `Content-Length` and `Transfer-Encoding` (RFC 9112 §6.1).
@@ -32,6 +45,10 @@ pub(super) enum Fault {
     TrailerTooLarge,
     /// A head that is too large.
     HeadTooLarge,
+    /// Bytes of a server that nobody asked for.
+    Surplus,
+    /// Interim answers without end.
+    TooManyInterim,
 }
 
 impl Fault {
@@ -63,11 +80,25 @@ enum At {
     ChunkEnd,
     /// In the trailer section.
     Trailer,
+    /// In a body that ends with its connection.
+    UntilClose,
+    /// In a tunnel: no longer HTTP.
+    Tunnel,
+}
+
+/// Whose messages are followed.
+#[derive(Debug)]
+enum Side {
+    Client,
+    /// What the server was asked tells how its answer is framed (RFC 9112 §6.3).
+    Server(Rc<Asked>),
 }
 
 /// Follows the framing of one connection.
 #[derive(Debug)]
 pub(super) struct Scanner {
+    side: Side,
+    head_max: usize,
     at: At,
     /// The line so far, if it was split between two reads.
     line: Vec<u8>,
@@ -75,7 +106,10 @@ pub(super) struct Scanner {
     section: usize,
     length: Option<u64>,
     chunked: bool,
-    request_line: bool,
+    first_line: bool,
+    /// Whether the message is HTTP/1.0, which knows no transfer codings.
+    old: bool,
+    status: u16,
 }
 
 /// How far a piece could be followed.
@@ -90,15 +124,28 @@ pub(super) enum Scan {
 }
 
 impl Scanner {
-    /// At the beginning of a connection.
-    pub(super) fn new() -> Self {
+    /// Of requests, at the beginning of a connection, with heads of at most this many bytes.
+    pub(super) fn of_requests(head_max: usize) -> Self {
+        Self::new(Side::Client, head_max)
+    }
+
+    /// Of a server's answers to what it is asked, at the beginning of a connection.
+    pub(super) fn of_answers(asked: Rc<Asked>) -> Self {
+        Self::new(Side::Server(asked), limit::HEAD_BYTES_MAX)
+    }
+
+    fn new(side: Side, head_max: usize) -> Self {
         Self {
+            side,
+            head_max,
             at: At::Between,
             line: Vec::new(),
             section: 0,
             length: None,
             chunked: false,
-            request_line: true,
+            first_line: true,
+            old: false,
+            status: 0,
         }
     }
 
@@ -121,10 +168,16 @@ impl Scanner {
             match self.at {
                 At::Between => {
                     head_began = here;
+                    if let Side::Server(asked) = &self.side
+                        && !asked.is_pending()
+                    {
+                        return Scan::FaultInHead(here, Fault::Surplus);
+                    }
                     self.begin_head();
                 }
+                At::UntilClose | At::Tunnel => return Scan::Clean,
                 At::Length(left) | At::Chunk(left) => rest = self.skip(left, rest),
-                At::Head => match self.take_line(&mut rest, limit::HEAD_BYTES_MAX) {
+                At::Head => match self.take_line(&mut rest, self.head_max) {
                     Ok(true) => {}
                     Ok(false) => return Scan::Clean,
                     Err(fault) => {
@@ -153,22 +206,17 @@ impl Scanner {
         self.section = 0;
         self.length = None;
         self.chunked = false;
-        self.request_line = true;
+        self.first_line = true;
     }
 
     fn skip<'a>(&mut self, left: u64, rest: &'a [u8]) -> &'a [u8] {
         let step = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
         let left = left - step as u64;
-        self.at = match self.at {
-            At::Chunk(_) if left == 0 => At::ChunkEnd,
-            At::Chunk(_) => At::Chunk(left),
-            At::Between | At::Head | At::Length(_) | At::ChunkSize | At::ChunkEnd | At::Trailer => {
-                if left == 0 {
-                    At::Between
-                } else {
-                    At::Length(left)
-                }
-            }
+        self.at = match (matches!(self.at, At::Chunk(_)), left) {
+            (true, 0) => At::ChunkEnd,
+            (true, left) => At::Chunk(left),
+            (false, 0) => At::Between,
+            (false, left) => At::Length(left),
         };
         &rest[step..]
     }
@@ -212,12 +260,7 @@ impl Scanner {
             return Err(Fault::BareLineEnd);
         }
         match self.at {
-            At::Head if self.request_line => {
-                // RFC 9112 §2.2: an empty line before a request line is to be ignored.
-                self.request_line = line.is_empty();
-                let known = line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
-                if known || line.is_empty() { Ok(()) } else { Err(Fault::OtherVersion) }
-            }
+            At::Head if self.first_line => self.first_line(line),
             At::Head if line.is_empty() => self.end_head(),
             At::Head => self.field(line),
             At::ChunkSize => self.chunk_size(line),
@@ -230,8 +273,19 @@ impl Scanner {
                 Ok(())
             }
             At::Trailer => refuse_fold(line),
-            At::Between | At::Length(_) | At::Chunk(_) => Ok(()),
+            At::Between | At::Length(_) | At::Chunk(_) | At::UntilClose | At::Tunnel => Ok(()),
         }
+    }
+
+    fn first_line(&mut self, line: &[u8]) -> Result<(), Fault> {
+        match &self.side {
+            // RFC 9112 §2.2: an empty line before a request line is to be ignored.
+            Side::Client if line.is_empty() => return Ok(()),
+            Side::Client => self.old = request_line(line)?,
+            Side::Server(_) => (self.old, self.status) = status_line(line)?,
+        }
+        self.first_line = false;
+        Ok(())
     }
 
     fn begin_line(&mut self, at: At) {
@@ -264,11 +318,32 @@ impl Scanner {
     }
 
     fn end_head(&mut self) -> Result<(), Fault> {
+        if self.chunked && self.old {
+            return Err(Fault::BadEncoding);
+        }
+        if self.chunked && self.length.is_some() {
+            return Err(Fault::LengthAndEncoding);
+        }
+        let bodiless = match &self.side {
+            Side::Client => false,
+            Side::Server(asked) => match asked.answered(self.status)? {
+                asked::Body::Framed => false,
+                asked::Body::None => true,
+                asked::Body::Tunnel => {
+                    self.at = At::Tunnel;
+                    return Ok(());
+                }
+            },
+        };
         match (self.chunked, self.length) {
-            (true, Some(_)) => return Err(Fault::LengthAndEncoding),
-            (true, None) => self.begin_line(At::ChunkSize),
+            _ if bodiless => self.at = At::Between,
+            (true, _) => self.begin_line(At::ChunkSize),
             (false, Some(length)) if length > 0 => self.at = At::Length(length),
-            (false, _) => self.at = At::Between,
+            (false, Some(_)) => self.at = At::Between,
+            (false, None) => {
+                let requests = matches!(self.side, Side::Client);
+                self.at = if requests { At::Between } else { At::UntilClose };
+            }
         }
         Ok(())
     }
@@ -287,116 +362,5 @@ impl Scanner {
             size => self.begin_line(At::Chunk(size)),
         }
         Ok(())
-    }
-}
-
-fn refuse_fold(line: &[u8]) -> Result<(), Fault> {
-    match line[0] {
-        b' ' | b'\t' => Err(Fault::FoldedLine),
-        _ => Ok(()),
-    }
-}
-
-/// The value of `line` if its name is `name` (lower case). A blank before the colon is no part of
-/// a name; hyper refuses such a line by itself.
-fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (found, rest) = line.split_at_checked(name.len())?;
-    let value = rest.strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name))?;
-    Some(value.trim_ascii())
-}
-
-fn decimal(value: &[u8]) -> Option<u64> {
-    let digits = value.iter().all(u8::is_ascii_digit) && !value.is_empty();
-    digits.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scan(bytes: &[u8]) -> Scan {
-        let whole = Scanner::new().scan(bytes);
-        let mut scanner = Scanner::new();
-        let mut offset = 0;
-        for byte in bytes.chunks(1) {
-            match (scanner.scan(byte), whole) {
-                (Scan::Clean, _) => offset += 1,
-                (Scan::FaultInHead(_, fault), Scan::FaultInHead(_, expected))
-                | (Scan::FaultInBody(_, fault), Scan::FaultInBody(_, expected)) => {
-                    assert_eq!(fault, expected, "byte by byte");
-                    return whole;
-                }
-                (other, _) => panic!("at {offset}: {other:?}, but as a whole {whole:?}"),
-            }
-        }
-        assert_eq!(whole, Scan::Clean);
-        whole
-    }
-
-    #[test]
-    fn plain_requests_in_a_row_are_clean() {
-        let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na\nb";
-        let chunks = "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n\
-                      3;x=y\r\na\rb\r\n0\r\nA: b\r\n\r\n";
-        assert_eq!(scan(format!("{get}{post}{chunks}\r\n{get}").as_bytes()), Scan::Clean);
-    }
-
-    #[test]
-    fn a_faulty_head_is_found_where_it_begins() {
-        let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        for (head, fault) in [
-            ("GET / HTTP/1.1\nHost: a\r\n\r\n", Fault::BareLineEnd),
-            ("PRI * HTTP/2.0\r\n\r\n", Fault::OtherVersion),
-            ("GET / HTTP/1.1\r\nA: b\n\r\n", Fault::BareLineEnd),
-            ("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", Fault::BareLineEnd),
-            ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", Fault::FoldedLine),
-            (
-                "P / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-                Fault::LengthAndEncoding,
-            ),
-            ("P / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", Fault::BadLength),
-            ("P / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n", Fault::BadLength),
-            ("P / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", Fault::BadLength),
-            ("P / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Fault::BadEncoding),
-            (
-                "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
-                Fault::BadEncoding,
-            ),
-        ] {
-            assert_eq!(scan(head.as_bytes()), Scan::FaultInHead(0, fault), "{head:?}");
-            let second = format!("{get}{head}");
-            let at = Scan::FaultInHead(get.len(), fault);
-            assert_eq!(Scanner::new().scan(second.as_bytes()), at);
-        }
-    }
-
-    #[test]
-    fn a_faulty_body_is_found() {
-        let head = "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-        for body in [
-            "3 \r\nabc\r\n",
-            "\r\n",
-            "3;\r\n",
-            "x\r\n",
-            "3\nabc\r\n",
-            "3\r\nabcd\r\n",
-            "0x3\r\n",
-            "fffffffffffffffff\r\n",
-            "3\r\nabc\n",
-        ] {
-            let found = scan(format!("{head}{body}").as_bytes());
-            assert!(matches!(found, Scan::FaultInBody(..)), "{body:?}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn heads_and_extensions_are_bounded() {
-        let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(40_000));
-        assert_eq!(scan(long.as_bytes()), Scan::FaultInHead(0, Fault::HeadTooLarge));
-        let chunk =
-            format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "x".repeat(300));
-        let line = chunk.len() - 302;
-        assert_eq!(scan(chunk.as_bytes()), Scan::FaultInBody(line, Fault::BadChunk));
     }
 }

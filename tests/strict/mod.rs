@@ -1,0 +1,3 @@
+//! HTTP/1 to the letter, both ways, and what hostile or idle clients cost.
+
+mod idle;
