@@ -20,7 +20,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use intermission::addr::{ClientAddr, HostPattern, Networks, canonical_host};
 use intermission::clock::Wall;
-use intermission::decide::{Ask, Ground, Keeps, Verdict, decide};
+use intermission::decide::{Ask, Ground, Keeps, Redirects, Verdict, decide};
 use intermission::id::{Id, NodeTag};
 use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
@@ -194,6 +194,7 @@ impl World {
             probes: &self.probes,
             keeps_forms: if rules.forms.keep { Keeps::Forms } else { Keeps::Nothing },
             cookie: "intermission",
+            redirects: Redirects::default(),
         };
         let ask = Ask {
             method: &head.method,
@@ -313,6 +314,7 @@ fn site(routes: u32) -> Site {
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
+        begin_traces: None,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
@@ -339,6 +341,7 @@ fn route_rules(route: u32) -> RouteRules {
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
         },
+        edge: None,
     }
 }
 

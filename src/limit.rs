@@ -57,8 +57,33 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// Bytes of an unread request body that are drained after an answer of our own, so that the client
 /// sees the answer instead of a reset. Over it: connection closed.
 pub const LINGER_BYTES_MAX: u64 = 256 * 1024;
-/// From the signal to stop until connections are cut.
+/// From the end of the lame duck until connections are cut (`stop.deadline`).
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// From the signal to stop until no connection is taken any more (`stop.lame_duck`): balancers are
+/// told by `/ready`, and need so long to look.
+pub const LAME_DUCK: Duration = Duration::ZERO;
+/// How long a stopping node waits for the next request of an idle HTTP/1.1 connection, which may
+/// be on its way. Over it: closed without an answer.
+pub const STOP_IDLE: Duration = Duration::from_secs(1);
+
+// ---- one process after another -------------------------------------------------------------
+
+/// For the other process's next word when sockets are handed over. Over it: both go on as if
+/// nothing had been asked.
+pub const HANDOVER_STEP: Duration = Duration::from_secs(60);
+/// For captures and sends under way before the store is handed over. Over it: they fail as with a
+/// broken store, and visitors are told so.
+pub const HANDOVER_PROMISES: Duration = Duration::from_secs(3);
+/// Between two looks at those.
+pub const HANDOVER_LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Attempts to open the store again after a handover that failed. After them: the process ends.
+pub const HANDOVER_ATTEMPTS_MAX: u32 = 40;
+/// Between two of them.
+pub const HANDOVER_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// Sockets handed over in one message; the system takes 253.
+pub const HANDOVER_SOCKETS_MAX: usize = 64;
+/// Bytes of the list of the sockets that are handed over. Over it: refused.
+pub const HANDOVER_LIST_BYTES_MAX: usize = 256 * 1024;
 
 // ---- TLS and HTTP/2 ------------------------------------------------------------------------
 
@@ -98,10 +123,9 @@ pub const H2_CONTROL_FRAMES_PER_ANSWER_FRAME: u32 = 10;
 pub const H2_RESETS_MAX: u32 = 500;
 /// How many more it may reset each second.
 pub const H2_RESETS_PER_SECOND: u32 = 50;
-/// Requests on one HTTP/2 connection. Over it: GOAWAY; those under way finish.
-pub const H2_REQUESTS_MAX: u64 = 100_000;
-/// The age of an HTTP/2 connection, give or take a tenth. Over it: as above.
-pub const H2_AGE_MAX: Duration = Duration::from_secs(3600);
+/// Requests on one HTTP/2 connection, whose streams have to share it. Over it: GOAWAY; those under
+/// way finish.
+pub const H2_REQUESTS_MAX: u64 = 1_000_000;
 /// Between two PINGs of ours on a silent connection.
 pub const H2_PING_EVERY: Duration = Duration::from_secs(30);
 /// For the answer to one. Over it: connection closed.
@@ -140,6 +164,26 @@ pub const ADDRESSES_PER_NAME_MAX: usize = 64;
 /// Attempts at one request, the first included; each further one only if nothing was sent.
 pub const ATTEMPTS_MAX: usize = 3;
 
+// ---- compression ---------------------------------------------------------------------------
+
+/// Bytes of the smallest body that is compressed (`compression.bytes_min`); a body of unknown
+/// length is taken for a larger one.
+pub const COMPRESSION_BYTES_MIN: u64 = 1024;
+/// The largest such bound that a config may set. Over it: refused by `check`.
+pub const COMPRESSION_BYTES_MIN_CEILING: u64 = 1024 * 1024;
+/// Bytes of a body that are compressed at once, before other requests of the worker have a turn.
+pub const COMPRESSION_TURN_BYTES: usize = 64 * 1024;
+/// Bytes that an encoder is given at a time, and room for what comes of them.
+pub const COMPRESSION_ROOM: usize = 16 * 1024;
+/// How far back an encoder looks, as a power of two of bytes: what it holds grows with it.
+pub const COMPRESSION_WINDOW_LOG: u32 = 18;
+/// The level of zstd.
+pub const COMPRESSION_ZSTD_LEVEL: i32 = 3;
+/// The quality of brotli.
+pub const COMPRESSION_BROTLI_QUALITY: i32 = 4;
+/// The level of gzip.
+pub const COMPRESSION_GZIP_LEVEL: i32 = 5;
+
 // ---- connections ---------------------------------------------------------------------------
 
 /// Attempts to bind an address that is in use. After them: the start fails.
@@ -157,7 +201,7 @@ pub const ADDRESS_SHARDS: usize = 16;
 /// Requests under way per node (`limits.requests`), each worker having an equal share. Over it: 503
 /// with `Retry-After`.
 pub const REQUESTS_MAX: usize = 10_000;
-/// Requests on one connection (`limits.requests_per_connection`). After them: closed.
+/// Requests on one connection of HTTP/1.1 (`limits.requests_per_connection`). After them: closed.
 pub const REQUESTS_PER_CONNECTION_MAX: u64 = 1_000;
 /// A connection without a request gives its buffers back after this.
 pub const PARKED_AFTER: Duration = Duration::from_millis(200);

@@ -16,6 +16,8 @@ mod forms;
 mod h2;
 /// Templates, languages, answers in each format.
 mod pages;
+/// The program as a process: how it stops, and how another takes its place.
+mod process;
 /// Requests over the wire: forwarding, refusing, faults, end codes.
 mod proxy;
 /// Servers that come and go, by health checks, look-ups and operators.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::load::Load;
+use super::compare::Work;
 use super::machine;
 use super::proxy::Proxy;
 
@@ -19,7 +19,7 @@ const ATTACHING: Duration = Duration::from_millis(300);
 /// How many system calls one request of this load takes; none without `strace`, or the right.
 pub(crate) fn per_request(
     proxy: &Proxy,
-    load: &Load,
+    load: &mut Work,
     folder: &Path,
     runtime: &Runtime,
 ) -> Option<f64> {
@@ -32,7 +32,7 @@ pub(crate) fn per_request(
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut strace = command.spawn().ok()?;
     std::thread::sleep(ATTACHING);
-    let tally = Load { span: LOOK, ..load.clone() }.run(runtime);
+    let tally = load.run_for(LOOK, runtime);
     machine::interrupt(&mut strace);
     let text = fs::read_to_string(&counted).ok()?;
     let total = text.lines().find(|line| line.trim_end().ends_with(" total"))?;

@@ -1,14 +1,18 @@
 //! One case for all proxies in turn, round after round, and what their figures say together.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 use super::calls;
-use super::load::{Load, Request};
+use super::h2load::{self, H2load};
+use super::load::{Load, Manner, Request, Tally};
 use super::options::Options;
 use super::page;
 use super::proxy::{Bench, Name, Proxy};
+use super::secure::{Sessions, Visitor};
+use super::{chat, rpc};
 
 /// Bytes of the posted form.
 pub(crate) const FORM_BYTES: usize = 2 * 1024;
@@ -36,13 +40,54 @@ enum Kind {
     Get(&'static str),
     Form,
     Closed,
+    Fresh,
+    Secure(Version),
+    Handshake(Sessions),
+    Talk,
+    Call,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// What one proxy is loaded with.
+pub(crate) enum Work {
+    Own(Load),
+    H2load(H2load),
+}
+
+impl Work {
+    fn run(&self, runtime: &Runtime) -> Tally {
+        match self {
+            Self::Own(load) => load.run(runtime),
+            Self::H2load(load) => load.run(),
+        }
+    }
+
+    /// For as long as that.
+    pub(crate) fn run_for(&mut self, span: Duration, runtime: &Runtime) -> Tally {
+        match self {
+            Self::Own(load) => load.span = span,
+            Self::H2load(load) => load.span = span,
+        }
+        self.run(runtime)
+    }
+}
+
+/// Requests at once on one connection of HTTP/2.
+const STREAMS: usize = 10;
 
 const fn target(peer: Name, ratio_max: f64) -> Target {
     Target { peer, ratio_max }
 }
 
-pub(crate) const CASES: [Case; 4] = [
+/// The issue's: at most what the better of the two takes.
+const BOTH: &[Target] = &[target(Name::Nginx, 1.0), target(Name::Haproxy, 1.0)];
+
+pub(crate) const CASES: [Case; 11] = [
     Case {
         name: "small",
         title: "small GET, an answer of 119 bytes",
@@ -61,6 +106,48 @@ pub(crate) const CASES: [Case; 4] = [
         title: "the closed page",
         kind: Kind::Closed,
         targets: &[target(Name::Haproxy, 1.0)],
+    },
+    Case {
+        name: "fresh",
+        title: "small GET, a connection for each",
+        kind: Kind::Fresh,
+        targets: BOTH,
+    },
+    Case {
+        name: "tls",
+        title: "small GET over TLS 1.3, HTTP/1.1",
+        kind: Kind::Secure(Version::Http1),
+        targets: BOTH,
+    },
+    Case {
+        name: "h2",
+        title: "small GET over TLS 1.3, HTTP/2, 10 at once on a connection",
+        kind: Kind::Secure(Version::Http2),
+        targets: BOTH,
+    },
+    Case {
+        name: "handshake",
+        title: "full TLS 1.3 handshake and a small GET",
+        kind: Kind::Handshake(Sessions::Forgotten),
+        targets: BOTH,
+    },
+    Case {
+        name: "resumed",
+        title: "resumed TLS 1.3 handshake and a small GET",
+        kind: Kind::Handshake(Sessions::Kept),
+        targets: BOTH,
+    },
+    Case {
+        name: "websocket",
+        title: "WebSocket, a message of 64 bytes there and back",
+        kind: Kind::Talk,
+        targets: BOTH,
+    },
+    Case {
+        name: "grpc",
+        title: "gRPC unary call over TLS, 10 at once on a connection",
+        kind: Kind::Call,
+        targets: BOTH,
     },
 ];
 
@@ -90,12 +177,14 @@ impl Case {
         options: &Options,
         runtime: &Runtime,
     ) -> bool {
-        let mut all: Vec<(Load, &Proxy, Rounds)> = Vec::new();
+        let mut all: Vec<(Work, &Proxy, Rounds)> = Vec::new();
+        if self.needs_h2load() && !h2load::is_installed() {
+            println!("\n{}: h2load is not installed (nghttp2-client)", self.title);
+            return true;
+        }
         for proxy in proxies {
-            let Some(mut load) = self.load(proxy, options) else { continue };
-            load.span = WARM_UP;
-            load.run(runtime);
-            load.span = options.span;
+            let Some(mut load) = self.work(proxy, bench, options) else { continue };
+            load.run_for(WARM_UP, runtime);
             all.push((load, proxy, Rounds { name: proxy.name, samples: Vec::new(), calls: None }));
         }
         for round in 0..options.rounds {
@@ -103,7 +192,7 @@ impl Case {
             // Each round begins with another proxy, so that none is always after the same one.
             for turn in 0..count {
                 let (load, proxy, rounds) = &mut all[(round + turn) % count];
-                rounds.samples.push(sample(load, proxy, runtime));
+                rounds.samples.push(sample(load, proxy, options.span, runtime));
             }
         }
         if options.calls {
@@ -116,16 +205,34 @@ impl Case {
         all.iter().all(|rounds| rounds.samples.iter().all(|sample| sample.wrong == 0))
     }
 
+    fn needs_h2load(&self) -> bool {
+        matches!(self.kind, Kind::Secure(_) | Kind::Call)
+    }
+
     /// None if this proxy has no part in the case.
-    fn load(&self, proxy: &Proxy, options: &Options) -> Option<Load> {
-        let to = if self.kind == Kind::Closed { proxy.closed? } else { proxy.open };
-        let (request, expected) = match self.kind {
-            Kind::Get(path) => (Request::get(to, path, "*/*"), 200),
-            Kind::Form => (Request::form(to, "/post", FORM_BYTES), 200),
-            Kind::Closed => (Request::get(to, page::PATH, page::ACCEPT), 503),
+    fn work(&self, proxy: &Proxy, bench: &Bench, options: &Options) -> Option<Work> {
+        let (open, secure) = (proxy.open, proxy.secure);
+        let (to, request, expected, manner) = match self.kind {
+            Kind::Get(path) => (open, Request::get(open, path, "*/*"), 200, Manner::Kept),
+            Kind::Form => (open, Request::form(open, "/post", FORM_BYTES), 200, Manner::Kept),
+            Kind::Closed => {
+                let to = proxy.closed?;
+                (to, Request::get(to, page::PATH, page::ACCEPT), 503, Manner::Kept)
+            }
+            Kind::Fresh => (open, Request::last(open, "/small"), 200, Manner::Fresh),
+            Kind::Handshake(sessions) => {
+                let visitor = Visitor::new(&bench.folder, sessions, "http/1.1").ok()?;
+                (secure, Request::last(secure, "/small"), 200, Manner::Shaken(visitor))
+            }
+            Kind::Talk => (open, Request::get(open, chat::PATH, "*/*"), 101, Manner::Talk),
+            Kind::Secure(version) => return Some(h2load(proxy, version, None, options)),
+            Kind::Call => {
+                let message = rpc::message(&bench.folder).ok()?;
+                return Some(h2load(proxy, Version::Http2, Some(message), options));
+            }
         };
         let connections = options.connections;
-        Some(Load { to, request, expected, connections, span: options.span })
+        Some(Work::Own(Load { to, request, expected, connections, span: options.span, manner }))
     }
 
     fn print(&self, all: &[Rounds], options: &Options) {
@@ -194,9 +301,21 @@ impl Rounds {
     }
 }
 
-fn sample(load: &Load, proxy: &Proxy, runtime: &Runtime) -> Sample {
+fn h2load(proxy: &Proxy, version: Version, message: Option<PathBuf>, options: &Options) -> Work {
+    Work::H2load(H2load {
+        to: proxy.secure,
+        path: if message.is_some() { rpc::PATH } else { "/small" },
+        h1: version == Version::Http1,
+        message,
+        connections: options.connections,
+        streams: if version == Version::Http1 { 1 } else { STREAMS },
+        span: options.span,
+    })
+}
+
+fn sample(load: &mut Work, proxy: &Proxy, span: Duration, runtime: &Runtime) -> Sample {
     let before = proxy.cpu();
-    let tally = load.run(runtime);
+    let tally = load.run_for(span, runtime);
     let used = proxy.cpu().since(before);
     let wrong = tally.others + tally.faults;
     let requests = (tally.answers + tally.others).max(1) as f64;

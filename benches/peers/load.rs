@@ -6,10 +6,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use intermission::clock::{Clock, Tick};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+
+use super::chat;
+use super::secure::{self, Visitor};
 
 /// Requests of one connection in one measurement: the loop's bound in count.
 const REQUESTS_MAX: u64 = 10_000_000;
@@ -34,6 +37,20 @@ pub(crate) struct Load {
     pub(crate) expected: u16,
     pub(crate) connections: usize,
     pub(crate) span: Duration,
+    pub(crate) manner: Manner,
+}
+
+/// How requests come.
+#[derive(Clone, Debug)]
+pub(crate) enum Manner {
+    /// One after the other on a connection that is kept.
+    Kept,
+    /// Each on a connection of its own.
+    Fresh,
+    /// Each on a connection of its own, over TLS.
+    Shaken(Visitor),
+    /// As messages on a WebSocket.
+    Talk,
 }
 
 /// What came of it.
@@ -45,6 +62,8 @@ pub(crate) struct Tally {
     pub(crate) others: u64,
     /// Connections that failed.
     pub(crate) faults: u64,
+    /// TLS handshakes without a session.
+    pub(crate) full: u64,
     /// From each request to its answer, in order of size.
     pub(crate) latencies: Vec<Duration>,
     pub(crate) span: Duration,
@@ -53,6 +72,12 @@ pub(crate) struct Tally {
 impl Request {
     pub(crate) fn get(host: SocketAddr, path: &str, accept: &str) -> Self {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n");
+        Self { bytes: head.into_bytes(), digits: None }
+    }
+
+    /// The last request of its connection.
+    pub(crate) fn last(host: SocketAddr, path: &str) -> Self {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         Self { bytes: head.into_bytes(), digits: None }
     }
 
@@ -135,28 +160,72 @@ impl Load {
     }
 
     async fn converse_until(&mut self, ends: Tick, tally: &mut Tally) -> io::Result<()> {
+        match self.manner.clone() {
+            Manner::Kept => self.keep(ends, tally).await,
+            Manner::Talk => chat::talk(self.to, ends, tally).await,
+            Manner::Fresh => self.renew(None, ends, tally).await,
+            Manner::Shaken(visitor) => self.renew(Some(visitor), ends, tally).await,
+        }
+    }
+
+    async fn keep(&mut self, ends: Tick, tally: &mut Tally) -> io::Result<()> {
         let mut stream = TcpStream::connect(self.to).await?;
         stream.set_nodelay(true)?;
         let mut bytes = Vec::with_capacity(BUFFER_BYTES);
-        let mut asked = Clock::System.tick();
         for _ in 0..REQUESTS_MAX {
             self.request.count_up();
-            stream.write_all(&self.request.bytes).await?;
-            let answer = receive(&mut stream, &mut bytes).await?;
-            let answered = Clock::System.tick();
-            tally.latencies.push(answered.since(asked));
-            asked = answered;
-            if answer.status == self.expected {
-                tally.answers += 1;
-            } else {
-                tally.others += 1;
+            if self.exchange(&mut stream, &mut bytes, Clock::System.tick(), tally).await? >= ends {
+                break;
             }
-            bytes.clear();
+        }
+        Ok(())
+    }
+
+    async fn renew(
+        &mut self,
+        visitor: Option<Visitor>,
+        ends: Tick,
+        tally: &mut Tally,
+    ) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(BUFFER_BYTES);
+        for _ in 0..REQUESTS_MAX {
+            let began = Clock::System.tick();
+            let mut stream = TcpStream::connect(self.to).await?;
+            stream.set_nodelay(true)?;
+            let answered = match &visitor {
+                None => self.exchange(&mut stream, &mut bytes, began, tally).await?,
+                Some(visitor) => {
+                    let mut stream = visitor.enter(stream).await?;
+                    tally.full += u64::from(!secure::is_resumed(&stream));
+                    self.exchange(&mut stream, &mut bytes, began, tally).await?
+                }
+            };
             if answered >= ends {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// One request and its answer; gives the time of the latter.
+    async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        bytes: &mut Vec<u8>,
+        began: Tick,
+        tally: &mut Tally,
+    ) -> io::Result<Tick> {
+        bytes.clear();
+        stream.write_all(&self.request.bytes).await?;
+        let answer = receive(stream, bytes).await?;
+        let answered = Clock::System.tick();
+        tally.latencies.push(answered.since(began));
+        if answer.status == self.expected {
+            tally.answers += 1;
+        } else {
+            tally.others += 1;
+        }
+        Ok(answered)
     }
 }
 
@@ -165,6 +234,7 @@ impl Tally {
         self.answers += other.answers;
         self.others += other.others;
         self.faults += other.faults;
+        self.full += other.full;
         self.latencies.extend(other.latencies);
     }
 
@@ -211,6 +281,17 @@ pub(crate) fn ask(runtime: &Runtime, to: SocketAddr, request: &Request) -> io::R
     runtime.block_on(async { tokio::time::timeout(GRACE, once).await? })
 }
 
+/// One request and its answer, which has to be a good one.
+pub(crate) async fn once<S>(stream: &mut S, request: &Request) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&request.bytes).await?;
+    let answer = receive(stream, &mut Vec::new()).await?;
+    let good = answer.status == 200;
+    good.then_some(()).ok_or_else(|| io::Error::other(format!("status {}", answer.status)))
+}
+
 #[derive(Clone, Copy)]
 struct Answer {
     status: u16,
@@ -219,7 +300,7 @@ struct Answer {
 }
 
 /// Reads one answer, whole and nothing more.
-async fn receive(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Answer> {
+async fn receive<S: AsyncRead + Unpin>(stream: &mut S, bytes: &mut Vec<u8>) -> io::Result<Answer> {
     let mut known: Option<Answer> = None;
     loop {
         if stream.read_buf(bytes).await? == 0 {

@@ -4,9 +4,13 @@
 //! what is measured, and how fair it is.
 
 mod calls;
+mod chat;
 mod compare;
 #[path = "../../tests/storm/drive.rs"]
 mod drive;
+mod h2load;
+mod idle;
+mod latency;
 mod load;
 mod machine;
 mod options;
@@ -14,6 +18,8 @@ mod origin;
 mod ours;
 mod page;
 mod proxy;
+mod rpc;
+mod secure;
 mod syslog;
 
 use std::io;
@@ -23,7 +29,7 @@ use tokio::runtime::Runtime;
 
 use compare::CASES;
 use machine::Cores;
-use options::{CAPTURE, Options, SWITCH, USAGE};
+use options::{CAPTURE, IDLE, LATENCY, Options, SWITCH, USAGE};
 use origin::Origin;
 use page::Page;
 use proxy::{Bench, Ours, Proxy};
@@ -79,7 +85,9 @@ fn run(options: &Options) -> io::Result<Outcome> {
     // ORDER: what is dropped first ends first: the proxies, then the origin, then the folder.
     let origin = Origin::start()?;
     let (folder_path, access) = (folder.path().to_owned(), options.access);
-    let bench = Bench { folder: folder_path, cores, origin: origin.address, access };
+    let bench =
+        Bench { folder: folder_path, cores, origin: origin.address, rpc: origin.rpc, access };
+    secure::identity(&bench.folder)?;
     let syslog = Syslog::start(&bench.folder)?;
     let ours = Ours::start(&bench)?;
     ours.close("closed")?;
@@ -92,6 +100,12 @@ fn run(options: &Options) -> io::Result<Outcome> {
     }
     if syslog.lines() > 0 {
         println!("\nHAProxy's log lines that were taken: {}", syslog.lines());
+    }
+    if options.has(LATENCY) {
+        right &= latency::run(&proxies, &bench, options, &runtime);
+    }
+    if options.has(IDLE) {
+        right &= idle::run(&proxies, &bench, &runtime);
     }
     if options.has(CAPTURE) {
         right &= ours::capture(&ours, &bench, options, &runtime)?;

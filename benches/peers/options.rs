@@ -9,12 +9,17 @@ use super::proxy::Access;
 pub(crate) const CAPTURE: &str = "capture";
 /// See [`CAPTURE`].
 pub(crate) const SWITCH: &str = "switch";
+/// Measured in another way than by CPU time.
+pub(crate) const LATENCY: &str = "latency";
+/// See [`LATENCY`].
+pub(crate) const IDLE: &str = "idle";
 
 pub(crate) const USAGE: &str = "\
 cargo bench --bench peers -- [OPTION]…
 --rounds N, --seconds S, --connections N: how much is measured
 --cases NAME,NAME: these alone
-(the cases are small, big, form, closed, capture and switch)
+(the cases are small, big, form, closed, fresh, tls, h2, handshake, resumed, websocket, grpc, latency,
+idle, capture and switch)
 --calls: count system calls as well, after the measurement, where strace is installed
 --no-log: without access lines";
 
@@ -78,7 +83,8 @@ fn within(name: &str, value: &str, min: f64, max: f64) -> Result<f64, String> {
 
 fn cases(list: &str) -> Result<Vec<String>, String> {
     let known = |name: &str| {
-        CASES.iter().any(|case| case.name == name) || [CAPTURE, SWITCH].contains(&name)
+        CASES.iter().any(|case| case.name == name)
+            || [CAPTURE, SWITCH, LATENCY, IDLE].contains(&name)
     };
     let names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
     match names.iter().find(|name| !known(name)) {

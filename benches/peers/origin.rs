@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::machine;
+use super::{chat, machine, rpc};
 
 /// The argument that makes this program the origin.
 pub(crate) const ROLE: &str = "--as-origin";
@@ -22,7 +22,7 @@ const REQUESTS_MAX: u64 = 1_000_000_000;
 /// Bytes of one request.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the line with its address.
-const LINE_BYTES_MAX: u64 = 64;
+const LINE_BYTES_MAX: u64 = 128;
 
 /// The origin's process; ends when dropped, or when this process ends.
 pub(crate) struct Origin {
@@ -30,6 +30,8 @@ pub(crate) struct Origin {
     /// The origin reads it, and ends when it ends.
     _life: Option<ChildStdin>,
     pub(crate) address: SocketAddr,
+    /// Where it speaks gRPC.
+    pub(crate) rpc: SocketAddr,
 }
 
 impl Origin {
@@ -44,9 +46,11 @@ impl Origin {
         if let Some(out) = &mut child.stdout {
             BufReader::new(out.take(LINE_BYTES_MAX)).read_line(&mut line)?;
         }
-        let address = line.trim_end().parse();
-        let address = address.map_err(|_| io::Error::other("the origin named no address"))?;
-        Ok(Self { child, _life: life, address })
+        let mut named = line.split_ascii_whitespace().map(str::parse);
+        let (Some(Ok(address)), Some(Ok(rpc))) = (named.next(), named.next()) else {
+            return Err(io::Error::other("the origin named no addresses"));
+        };
+        Ok(Self { child, _life: life, address, rpc })
     }
 }
 
@@ -70,9 +74,11 @@ pub(crate) fn serve() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        println!("{}", listener.local_addr()?);
+        let rpc = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        println!("{} {}", listener.local_addr()?, rpc.local_addr()?);
         io::stdout().flush()?;
         let answers = Answers::default();
+        tokio::spawn(rpc::serve(rpc));
         loop {
             let (stream, _) = listener.accept().await?;
             tokio::spawn(converse(stream, answers.clone()));
@@ -130,6 +136,10 @@ async fn converse(mut stream: TcpStream, answers: Answers) {
                 Ok(_) => {}
             }
         };
+        if path == chat::PATH {
+            let _ = chat::echo(stream).await;
+            return;
+        }
         let answer = answers.to(&path);
         bytes.drain(..length);
         if stream.write_all(answer).await.is_err() {

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::compare::{FORM_BYTES, Spread};
 use super::drive::Stage;
-use super::load::{Load, Request};
+use super::load::{Load, Manner, Request};
 use super::machine;
 use super::options::Options;
 use super::proxy::{BYSTANDERS, Bench, Ours, TOKEN};
@@ -69,7 +69,7 @@ pub(crate) fn capture(
 ) -> io::Result<bool> {
     let (to, span) = (ours.proxy.open, options.span);
     let request = Request::form(to, "/forms/1", FORM_BYTES);
-    let load = Load { to, request, expected: 303, connections: 1, span };
+    let load = Load { to, request, expected: 303, connections: 1, span, manner: Manner::Kept };
     let mut levels = VISITORS.map(Level::of);
     let (mut disk, mut slowest, mut kept) = (vec![], vec![], true);
     for _ in 0..options.rounds {

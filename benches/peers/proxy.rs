@@ -46,6 +46,8 @@ pub(crate) struct Bench {
     pub(crate) folder: PathBuf,
     pub(crate) cores: Cores,
     pub(crate) origin: SocketAddr,
+    /// Where the origin speaks gRPC, in the clear.
+    pub(crate) rpc: SocketAddr,
     pub(crate) access: Access,
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct Proxy {
     child: Child,
     /// Where requests are forwarded.
     pub(crate) open: SocketAddr,
+    /// The same over TLS, with HTTP/2.
+    pub(crate) secure: SocketAddr,
     /// Where the closed page is served; none if this proxy is not asked for it.
     pub(crate) closed: Option<SocketAddr>,
 }
@@ -80,14 +84,14 @@ impl Proxy {
         name: Name,
         program: &Path,
         arguments: &[&str],
-        open: SocketAddr,
+        (open, secure): (SocketAddr, SocketAddr),
     ) -> io::Result<Self> {
         let said = bench.folder.join(format!("{}.out", name.text()));
         let mut command = bench.cores.proxy_command(program);
         let (out, err) = (File::create(&said)?, File::options().append(true).open(&said)?);
         let command = command.args(arguments).stdin(Stdio::null()).stdout(out).stderr(err);
         let child = command.spawn()?;
-        let mut proxy = Self { name, child, open, closed: None };
+        let mut proxy = Self { name, child, open, secure, closed: None };
         let began = Clock::System.tick();
         while Clock::System.tick().since(began) < STARTING {
             if TcpStream::connect_timeout(&open, LOOK_EVERY).is_ok() {
@@ -119,11 +123,13 @@ impl Ours {
     /// Starts the release binary.
     pub(crate) fn start(bench: &Bench) -> io::Result<Self> {
         let (open, admin) = (machine::free_port()?, machine::free_port()?);
+        let secure = machine::free_port()?;
         let file = bench.folder.join("intermission.toml");
-        fs::write(&file, config(bench, open, admin))?;
+        fs::write(&file, config(bench, (open, secure), admin))?;
         let arguments = ["serve", "--config", text(&file)];
         let program = origin::intermission();
-        let mut proxy = Proxy::start(bench, Name::Intermission, program, &arguments, open)?;
+        let mut proxy =
+            Proxy::start(bench, Name::Intermission, program, &arguments, (open, secure))?;
         proxy.closed = Some(open);
         Ok(Self { proxy, admin })
     }
@@ -142,10 +148,10 @@ impl Ours {
     }
 }
 
-fn config(bench: &Bench, open: SocketAddr, admin: SocketAddr) -> String {
+fn config(bench: &Bench, (open, secure): (SocketAddr, SocketAddr), admin: SocketAddr) -> String {
     let folder = text(&bench.folder);
     let hash = digest::hex(&digest::sha256(TOKEN.as_bytes()));
-    let (origin, storm) = (bench.origin, drive::routes(BYSTANDERS));
+    let (origin, rpc, storm) = (bench.origin, bench.rpc, drive::routes(BYSTANDERS));
     let access = match bench.access {
         Access::Logged => format!("{folder}/intermission.log"),
         Access::Silent => "off".to_owned(),
@@ -158,6 +164,15 @@ region = "eu"
 workers = 1
 [listen]
 http = ["{open}"]
+https = ["{secure}"]
+[[tls.certificate]]
+chain = "{folder}/site.pem"
+key = "{folder}/site.key"
+[limits]
+connections = 20000
+connections_per_address = 20000
+requests = 20000
+requests_per_connection = 1000000000
 [admin]
 listen = "{admin}"
 [[admin.token]]
@@ -171,6 +186,14 @@ format = "json"
 [[upstream]]
 name = "app"
 servers = ["{origin}"]
+[[upstream]]
+name = "rpc"
+servers = ["{rpc}"]
+protocol = "h2"
+[[route]]
+name = "rpc"
+paths = ["/bench.Service/*"]
+upstream = "rpc"
 [[route]]
 name = "site"
 paths = ["/*"]
@@ -191,18 +214,20 @@ upstream = "app"
 /// nginx with one worker; none if it is not installed.
 pub(crate) fn nginx(bench: &Bench) -> Option<io::Result<Proxy>> {
     machine::version("nginx", "-v")?;
-    Some(machine::free_port().and_then(|open| {
+    let start = || {
+        let at = (machine::free_port()?, machine::free_port()?);
         let file = bench.folder.join("nginx.conf");
-        fs::write(&file, nginx_config(bench, open))?;
+        fs::write(&file, nginx_config(bench, at))?;
         let arguments = ["-p", text(&bench.folder), "-c", text(&file)];
-        Proxy::start(bench, Name::Nginx, Path::new("nginx"), &arguments, open)
-    }))
+        Proxy::start(bench, Name::Nginx, Path::new("nginx"), &arguments, at)
+    };
+    Some(start())
 }
 
 /// Buffers hold the big answer, so that nothing of it goes to a file. `user root` has a meaning
 /// only where the bench runs as root: its folder is closed to others.
-fn nginx_config(bench: &Bench, open: SocketAddr) -> String {
-    let (folder, origin) = (text(&bench.folder), bench.origin);
+fn nginx_config(bench: &Bench, (open, secure): (SocketAddr, SocketAddr)) -> String {
+    let (folder, origin, rpc) = (text(&bench.folder), bench.origin, bench.rpc);
     let access = match bench.access {
         Access::Logged => format!("{folder}/nginx.log line buffer=64k flush=1s"),
         Access::Silent => "off".to_owned(),
@@ -214,7 +239,7 @@ worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.err;
-events {{ worker_connections 2048; }}
+events {{ worker_connections 20000; }}
 http {{
     log_format line escape=json '{{"at":"$time_iso8601","client":"$remote_addr","method":"$request_method","host":"$host","path":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr","upstream_seconds":"$upstream_response_time","request":"$request_id"}}';
     access_log {access};
@@ -230,8 +255,34 @@ http {{
         keepalive 256;
         keepalive_requests 1000000000;
     }}
+    upstream rpc {{
+        server {rpc};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
     server {{
         listen {open} backlog=1024;
+        listen {secure} ssl http2 backlog=1024;
+        ssl_certificate {folder}/site.pem;
+        ssl_certificate_key {folder}/site.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:site:10m;
+        http2_max_concurrent_streams 100;
+        location /bench.Service/ {{
+            grpc_pass grpc://rpc;
+            grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            grpc_set_header X-Forwarded-Proto $scheme;
+            grpc_set_header X-Forwarded-Host $http_host;
+            grpc_set_header Forwarded "for=$remote_addr;host=\"$http_host\";proto=$scheme";
+        }}
+        location /chat {{
+            proxy_pass http://app;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header Host $http_host;
+        }}
         location / {{
             proxy_pass http://app;
             proxy_http_version 1.1;
@@ -255,12 +306,13 @@ pub(crate) fn haproxy(bench: &Bench, log: &Path, page: &Page) -> Option<io::Resu
     machine::version("haproxy", "-v")?;
     let start = || {
         let (open, closed) = (machine::free_port()?, machine::free_port()?);
+        let secure = machine::free_port()?;
         let (file, body) = (bench.folder.join("haproxy.cfg"), bench.folder.join("closed.html"));
         fs::write(&body, &page.body)?;
-        fs::write(&file, haproxy_config(bench, (open, closed), log, &page.rule(&body)))?;
+        fs::write(&file, haproxy_config(bench, [open, secure, closed], log, &page.rule(&body)))?;
         let arguments = ["-db", "-f", text(&file)];
         let program = Path::new("haproxy");
-        let mut proxy = Proxy::start(bench, Name::Haproxy, program, &arguments, open)?;
+        let mut proxy = Proxy::start(bench, Name::Haproxy, program, &arguments, (open, secure))?;
         proxy.closed = Some(closed);
         Ok(proxy)
     };
@@ -269,11 +321,12 @@ pub(crate) fn haproxy(bench: &Bench, log: &Path, page: &Page) -> Option<io::Resu
 
 fn haproxy_config(
     bench: &Bench,
-    (open, closed): (SocketAddr, SocketAddr),
+    [open, secure, closed]: [SocketAddr; 3],
     log: &Path,
     page: &str,
 ) -> String {
-    let (log, origin) = (text(log), bench.origin);
+    let (log, origin, rpc) = (text(log), bench.origin, bench.rpc);
+    let folder = text(&bench.folder);
     let access = match bench.access {
         Access::Logged => "log global\n    option httplog",
         Access::Silent => "no log",
@@ -282,7 +335,9 @@ fn haproxy_config(
         r#"
 global
     nbthread 1
-    maxconn 2000
+    maxconn 20000
+    tune.ssl.default-dh-param 2048
+    tune.h2.max-concurrent-streams 100
     log {log} local0
 defaults
     mode http
@@ -291,19 +346,25 @@ defaults
     timeout server 60s
     timeout connect 5s
     timeout http-request 10s
+    timeout tunnel 60s
     http-reuse always
 frontend open
     bind {open}
+    bind {secure} ssl crt {folder}/site.both alpn h2,http/1.1 ssl-min-ver TLSv1.2
     option forwardfor
     http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header Forwarded "for=%[src];host=\"%[req.hdr(host)]\";proto=http"
+    use_backend rpc if {{ path_beg /bench.Service/ }}
     default_backend app
 frontend closed
     bind {closed}
     {page}
 backend app
     server app {origin} pool-max-conn 256
+backend rpc
+    server rpc {rpc} proto h2 pool-max-conn 256
 "#
     )
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Fault;
 use crate::clock::Clock;
 use crate::config::{self, Color};
-use crate::serve::{self, LogFormat, Options, Running, Signals};
+use crate::serve::{self, LogFormat, Options, Running, Signals, Takeover};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -23,6 +23,10 @@ pub(super) struct Serve {
     /// Write the log as JSON, one object a line.
     #[arg(long)]
     log_json: bool,
+    /// Take over from the process that serves with the same store, without refusing a connection.
+    /// If there is none, just start.
+    #[arg(long)]
+    takeover: bool,
 }
 
 impl Serve {
@@ -33,8 +37,9 @@ impl Serve {
             anstream::eprint!("{}", problems.render(Color::Styled));
             Fault::Usage(format!("{} cannot be served", self.config.display()))
         })?;
+        let takeover = if self.takeover { Takeover::Wanted } else { Takeover::No };
         let (file, clock) = (Some(self.config), Clock::System);
-        let options = Options { loaded, file, clock, signals: Signals::Heeded };
+        let options = Options { loaded, file, clock, signals: Signals::Heeded, takeover };
         let stopped = serve::start(options).and_then(Running::wait);
         let stopped = stopped.map_err(|error| Fault::Failed(error.to_string()))?;
         if stopped.cut > 0 {

@@ -20,7 +20,7 @@ use crate::id::NodeTag;
 use crate::pages::Pages;
 use crate::region::{RegionIx, RegionRule, RegionTable};
 use crate::route::{PathPattern, RouteIx, RouteTable};
-use crate::snapshot::{RouteRules, Site, Upstream, UpstreamIx};
+use crate::snapshot::{FormPolicy, Protocol, RouteRules, Site, Upstream, UpstreamIx};
 
 /// The node's own region if no region is declared.
 const ONLY_REGION: &str = "default";
@@ -49,7 +49,10 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         .zip(&routes)
         .map(|(at, route)| (Arc::from(route.name.get_ref().as_str()), RouteIx(at)))
         .collect();
-    let pools = Pools { names: &pool_names, regions: &regions };
+    let here = node.listeners.iter().find(|listener| listener.protocol == Protocol::Https);
+    let port = here.map(|listener| Some(listener.at.port()).filter(|port| *port != 443));
+    let https = port.or((!node.trusted.is_empty()).then_some(None));
+    let pools = Pools { names: &pool_names, regions: &regions, https };
     let rules: Vec<RouteRules> =
         routes.into_iter().filter_map(|route| rules(route, &pools, found)).collect();
     let pages = pages(node.pages_dir.as_ref(), found);
@@ -64,6 +67,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
+        stop: node.stop,
         pages_dir: node.pages_dir.map(Spanned::into_inner),
     };
     let site = Site {
@@ -83,6 +87,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         answers: node.answers,
         probes: node.probes,
         via: node.via,
+        begin_traces: node.begin_traces,
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,
@@ -197,9 +202,22 @@ fn upstream(pool: Pool, addresses: &Addresses, found: &mut Found) -> Upstream {
 struct Pools<'a> {
     names: &'a HashMap<String, UpstreamIx>,
     regions: &'a RegionTable,
+    /// Where visitors may speak TLS: at this node, or to a trusted proxy in front.
+    https: Option<Option<u16>>,
 }
 
 impl Pools<'_> {
+    /// The port that `https_redirect` leads to, where the host names one; none is 443.
+    fn https_port(&self, route: &Text, found: &mut Found) -> Option<u16> {
+        if self.https.is_none() {
+            let what = "nobody speaks https here, where `https_redirect` leads to";
+            let help = "add [listen] https = [\"0.0.0.0:443\"], or name the proxies in front that \
+                        speak it: [listen] trusted = [\"10.0.0.0/8\"]";
+            found.add(route.span(), what, help);
+        }
+        self.https.flatten()
+    }
+
     fn named(&self, name: &Text, found: &mut Found) -> Option<UpstreamIx> {
         let ix = self.names.get(name.get_ref()).copied();
         if ix.is_none() {
@@ -225,7 +243,15 @@ impl Pools<'_> {
 }
 
 fn rules(route: Route, pools: &Pools<'_>, found: &mut Found) -> Option<RouteRules> {
+    let mut edge = route.edge;
+    let redirects = edge.as_ref().is_some_and(|edge| edge.redirect.is_some());
+    if let Some(to) = edge.as_mut().and_then(|edge| edge.https.as_mut()) {
+        *to = pools.https_port(&route.name, found);
+    }
     let main = route.upstream.as_ref().and_then(|name| pools.named(name, found));
+    // What is answered with a redirect has no use for an upstream, nor for a form.
+    let main = main.or(redirects.then_some(UpstreamIx(0)));
+    let forms = FormPolicy { keep: route.forms.keep && !redirects, ..route.forms };
     let mut upstreams = vec![main.unwrap_or(UpstreamIx(0)); pools.regions.len()];
     for (region, upstream) in &route.upstreams {
         let (region, upstream) = (pools.region(region, found), pools.named(upstream, found));
@@ -242,7 +268,8 @@ fn rules(route: Route, pools: &Pools<'_>, found: &mut Found) -> Option<RouteRule
         idle_timeout: route.idle_timeout,
         encoded_slashes: route.encoded_slashes,
         websocket: route.websocket,
-        forms: route.forms,
+        forms,
+        edge,
     })
 }
 

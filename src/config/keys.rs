@@ -53,9 +53,11 @@ pub const FILE: Keys = once(
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
+        key("trace", "{ begin = true }"),
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
+        key("stop", "{ deadline = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
         key("region", "[{ name = \"eu\" }]"),
@@ -135,6 +137,9 @@ pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermissio
 /// `[log]`.
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
 
+/// `[trace]`.
+pub const TRACE: Keys = once("trace", &[key("begin", "true"), key("sample", "10")]);
+
 /// `[limits]`.
 pub const LIMITS: Keys = once(
     "limits",
@@ -168,6 +173,9 @@ pub const TIMEOUTS: Keys = once(
 
 /// `[window]`.
 pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
+
+/// `[stop]`.
+pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
 
 /// `[pages]`.
 pub const PAGES: Keys =
@@ -248,6 +256,55 @@ pub const ROUTE: Keys = many(
         key("encoded_slashes", "false"),
         key("websocket", "true"),
         key("forms", "{ keep = true }"),
+        key("host", "\"app.internal\""),
+        key("strip_prefix", "\"/claims\""),
+        key("rewrite", "{ from = \"/claims\", to = \"/app\" }"),
+        key("redirect", "{ to = \"https://www.example.com{path}{query}\" }"),
+        key("https_redirect", "true"),
+        key("hsts", "\"max-age=31536000; includeSubDomains\""),
+        key("request_headers", "{ set = { x-real-ip = \"{client}\" } }"),
+        key("response_headers", "{ remove = [\"server\"] }"),
+        key("compression", "{ algorithms = [\"zstd\", \"br\", \"gzip\"] }"),
+    ],
+);
+
+/// `[route.rewrite]`.
+pub const REWRITE: Keys =
+    once("route.rewrite", &[key("from", "\"/claims\""), key("to", "\"/app\"")]);
+
+/// `[route.redirect]`.
+pub const REDIRECT: Keys = once(
+    "route.redirect",
+    &[key("to", "\"https://www.example.com{path}{query}\""), key("status", "308")],
+);
+
+/// `[route.request_headers]`.
+pub const REQUEST_HEADERS: Keys = once(
+    "route.request_headers",
+    &[
+        key("set", "{ x-real-ip = \"{client}\" }"),
+        key("add", "{ x-seen-by = \"edge\" }"),
+        key("remove", "[\"x-debug\"]"),
+    ],
+);
+
+/// `[route.response_headers]`.
+pub const RESPONSE_HEADERS: Keys = once(
+    "route.response_headers",
+    &[
+        key("set", "{ x-frame-options = \"DENY\" }"),
+        key("add", "{ link = \"</site.css>; rel=preload\" }"),
+        key("remove", "[\"server\"]"),
+    ],
+);
+
+/// `[route.compression]`.
+pub const COMPRESSION: Keys = once(
+    "route.compression",
+    &[
+        key("algorithms", "[\"zstd\", \"br\", \"gzip\"]"),
+        key("types", "[\"text/*\", \"application/json\"]"),
+        key("bytes_min", "\"1KiB\""),
     ],
 );
 
@@ -267,7 +324,7 @@ pub const FORMS: Keys = once(
 );
 
 /// Every section, for the reference and its test.
-pub const ALL: [&Keys; 22] = [
+pub const ALL: &[&Keys] = &[
     &FILE,
     &NODE,
     &LISTEN,
@@ -278,9 +335,11 @@ pub const ALL: [&Keys; 22] = [
     &TOKEN,
     &STORE,
     &LOG,
+    &TRACE,
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,
+    &STOP,
     &PAGES,
     &PROBE,
     &REGION,
@@ -289,5 +348,10 @@ pub const ALL: [&Keys; 22] = [
     &UPSTREAM_TLS,
     &UPSTREAM_HEALTH,
     &ROUTE,
+    &REWRITE,
+    &REDIRECT,
+    &REQUEST_HEADERS,
+    &RESPONSE_HEADERS,
+    &COMPRESSION,
     &FORMS,
 ];

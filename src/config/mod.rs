@@ -5,6 +5,7 @@
 
 mod acme;
 mod compile;
+mod edge;
 mod file;
 mod files;
 mod health;
@@ -67,8 +68,19 @@ pub struct Process {
     /// How long requests in flight may take to finish after a scope closes, unless the switch
     /// says otherwise.
     pub drain: Duration,
+    /// How the process stops.
+    pub stop: StopRules,
     /// The directory of the operator's templates, to be watched together with the file.
     pub pages_dir: Option<PathBuf>,
+}
+
+/// How the process stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StopRules {
+    /// From being told until no connection is taken any more.
+    pub lame_duck: Duration,
+    /// From then until what is under way is cut.
+    pub deadline: Duration,
 }
 
 /// The admin API.

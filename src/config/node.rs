@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, Token, keys, limits, names, quantity};
+use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{
     AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol,
@@ -30,6 +30,7 @@ pub(super) struct Node {
     pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
     pub(super) via: Option<HeaderValue>,
+    pub(super) begin_traces: Option<u8>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
     pub(super) acme: Option<Arc<Acme>>,
@@ -40,6 +41,7 @@ pub(super) struct Node {
     pub(super) limits: Limits,
     pub(super) pace: Pace,
     pub(super) drain: Duration,
+    pub(super) stop: StopRules,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
     pub(super) probes: Vec<String>,
@@ -71,6 +73,7 @@ impl Node {
             forwarded: forwarded(&listen, found),
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
+            begin_traces: traces(file, found),
             tls: super::tls::server(file, base, &listeners, &acme, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
@@ -82,10 +85,22 @@ impl Node {
             limits: limits::limits(file, found),
             pace: limits::pace(file, found),
             drain,
+            stop: stop(file, found),
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
             probes: probes(file, found),
         }
+    }
+}
+
+/// How the process stops.
+fn stop(file: &Section<'_>, found: &mut Found) -> StopRules {
+    let stop = file.section("stop", &keys::STOP, found);
+    let spans = Duration::ZERO..=limit::TIMEOUT_CEILING;
+    let (duck, deadline) = (limit::LAME_DUCK, limit::DRAIN_DEADLINE);
+    StopRules {
+        lame_duck: quantity::duration(&stop, "lame_duck", duck, spans.clone(), found),
+        deadline: quantity::duration(&stop, "deadline", deadline, spans, found),
     }
 }
 
@@ -182,6 +197,14 @@ fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
 }
 
 /// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).
+/// How many of a hundred traces are sampled, if any are begun.
+fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
+    let trace = file.section("trace", &keys::TRACE, found);
+    let sample = trace.whole("sample", 0..=100, found).and_then(|share| u8::try_from(share).ok());
+    let begins = trace.flag("begin", found).unwrap_or(false);
+    begins.then(|| sample.unwrap_or(100))
+}
+
 fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
     let name = names::optional(listen, "via", found)?;
     HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()

@@ -19,6 +19,7 @@ pub fn compatible(running: &Process, next: &Process) -> Vec<String> {
         (running.access_target != next.access_target, "log.access"),
         (running.access_format != next.access_format, "log.format"),
         (running.drain != next.drain, "window.drain"),
+        (running.stop != next.stop, "stop"),
     ];
     let keys = differs.into_iter().filter_map(|(differs, key)| differs.then_some(key));
     keys.map(|key| format!("`{key}` was changed, which takes effect at the next start")).collect()

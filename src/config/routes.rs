@@ -9,10 +9,11 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{keys, names, node, quantity};
+use super::{edge, keys, names, node, quantity};
 use crate::addr::HostPattern;
 use crate::limit;
 use crate::route::PathPattern;
+use crate::snapshot::edge::EdgeRules;
 use crate::snapshot::{FormPolicy, ResumeMode};
 
 /// Fields by which widespread frameworks know a form of theirs: Django, Flask, Rails, Spring,
@@ -69,6 +70,7 @@ pub(super) struct Route {
     pub(super) encoded_slashes: bool,
     pub(super) websocket: bool,
     pub(super) forms: FormPolicy,
+    pub(super) edge: Option<Box<EdgeRules>>,
 }
 
 /// Reads `[[region]]`.
@@ -148,7 +150,10 @@ fn route(section: &Section<'_>, found: &mut Found) -> Option<Route> {
         found.add(section.place("hosts"), "this route has no hosts", help);
     }
     let paths = paths(section, found);
-    let upstream = names::required(section, "upstream", found);
+    let upstream = match section.has("redirect") {
+        true => None,
+        false => names::required(section, "upstream", found),
+    };
     let title = section.text("title", found);
     let title = title.map(|title| names::for_visitors("title", title, found));
     let upstreams = section.pairs("upstreams", found);
@@ -157,6 +162,7 @@ fn route(section: &Section<'_>, found: &mut Found) -> Option<Route> {
     let encoded_slashes = section.flag("encoded_slashes", found).unwrap_or(false);
     let websocket = section.flag("websocket", found).unwrap_or(true);
     let forms = forms(section, found);
+    let edge = edge::rules(section, &paths, found);
     let name = name?;
     let title = title.filter(|title| !title.trim().is_empty());
     Some(Route {
@@ -171,6 +177,7 @@ fn route(section: &Section<'_>, found: &mut Found) -> Option<Route> {
         encoded_slashes,
         websocket,
         forms,
+        edge,
     })
 }
 

@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::phase::{Phase, stopped};
-use super::reload::{Reloads, Trigger};
+use super::reload::{Reloads, Trigger, Way};
+use super::service;
 use crate::clock::{Clock, Tick, Wall};
 use crate::config;
 use crate::limit;
@@ -42,7 +43,8 @@ pub fn watch_file(
     })
 }
 
-/// SIGHUP: the access log is opened anew, the config is read again.
+/// SIGHUP: the access log is opened anew, the config is read again, and the service manager is
+/// told of both ends of it.
 pub fn heed_hangups(
     reloads: Option<Reloads>,
     access: AccessLog,
@@ -55,9 +57,12 @@ pub fn heed_hangups(
             tokio::select! {
                 _ = hangup.recv() => {
                     access.reopen();
+                    service::reloading();
                     if let Some(reloads) = &reloads {
-                        reloads.request(Trigger::Signal);
+                        // How it went is told by the reloader; it is over in any case.
+                        let _ = reloads.carry_out(Trigger::Signal, Way::Apply).await;
                     }
+                    service::ready("serving");
                 }
                 () = stopped(&mut phase) => return,
             }

@@ -20,6 +20,7 @@ pub mod reload;
 pub mod roster;
 mod scopes;
 mod servers;
+pub mod service;
 mod timer;
 pub mod traffic;
 

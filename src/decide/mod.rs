@@ -6,9 +6,12 @@
 //! 2. CONNECT and TRACE are refused.
 //! 3. A load balancer's probe while its scope is closed.
 //! 4. What may be a resume ticket, open or closed: it is looked into and, if it is none, judged on.
-//! 5. Open: forwarded. A GET comes to this point without a look at any field.
-//! 6. `read_only`: safe methods are forwarded, WebSocket upgrades are not.
-//! 7. Closed: a form that may be kept is captured; everyone else is answered.
+//! 5. What came by `http` to a route that leads to `https`, open or closed: the answer there is the
+//!    one that counts. Probes and the challenges of certificate authorities are left alone.
+//! 6. Open: forwarded, or led where the route leads. A GET comes to this point without a look at
+//!    any field.
+//! 7. `read_only`: safe methods are as if it were open, WebSocket upgrades are not.
+//! 8. Closed: a form that may be kept is captured; everyone else is answered.
 
 mod field;
 mod form;
@@ -19,7 +22,7 @@ mod wants;
 use http::{HeaderMap, Method};
 
 pub use retry_after::retry_after;
-pub use verdict::{FormKind, NotKept, Refusal, Verdict, Wants};
+pub use verdict::{FormKind, Leads, NotKept, Refusal, Verdict, Wants};
 pub use wants::wants;
 
 use crate::window::state::Mode;
@@ -35,6 +38,17 @@ pub struct Ground<'a> {
     pub keeps_forms: Keeps,
     /// The name of the cookie that holds the visitor's key, as it is called on this connection.
     pub cookie: &'static str,
+    /// What the route answers itself.
+    pub redirects: Redirects,
+}
+
+/// What a route answers without an upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Redirects {
+    /// `http` is led to `https`.
+    pub to_https: bool,
+    /// Everything is led elsewhere.
+    pub elsewhere: bool,
 }
 
 /// Whether a route keeps forms while it is closed.
@@ -82,11 +96,16 @@ pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
 /// What is done with a request that was looked into and is no ticket: the rest of [`decide`].
 pub fn decide_no_ticket(ground: &Ground, ask: &Ask) -> Verdict {
     let method = ask.method;
+    if ground.redirects.to_https && ask.scheme == "http" && !speaks_http(ground, ask.path) {
+        return Verdict::Redirect(Leads::ToHttps);
+    }
+    let open = match ground.redirects.elsewhere {
+        true => Verdict::Redirect(Leads::Elsewhere),
+        false => Verdict::Forward,
+    };
     match ground.closed {
-        None => Verdict::Forward,
-        Some(Mode::ReadOnly) if is_safe(method) && !wants::is_websocket(ask.headers) => {
-            Verdict::Forward
-        }
+        None => open,
+        Some(Mode::ReadOnly) if is_safe(method) && !wants::is_websocket(ask.headers) => open,
         Some(Mode::ReadOnly | Mode::Page) if is_safe(method) => Verdict::Page(wants(ask), None),
         Some(Mode::ReadOnly | Mode::Page) => match form::eligible(ground.keeps_forms, ask) {
             Ok(kind) => Verdict::Capture(kind),
@@ -103,6 +122,12 @@ pub fn is_same_origin(ask: &Ask) -> bool {
 /// Whether the canonical path is one of the proxy's own endpoints.
 fn is_own(path: &str) -> bool {
     path.strip_prefix("/.intermission").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether who asks for this path cannot follow to `https`: load balancers that look for a 200,
+/// and certificate authorities before there is a certificate (RFC 8555 §8.3).
+fn speaks_http(ground: &Ground, path: &str) -> bool {
+    path.starts_with("/.well-known/acme-challenge/") || ground.probes.iter().any(|p| p == path)
 }
 
 /// Whether the method changes nothing: it passes through `read_only`, and nothing is lost when it

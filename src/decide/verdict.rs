@@ -18,6 +18,8 @@ pub enum Verdict {
     Page(Wants, Option<NotKept>),
     /// Not served.
     Refuse(Refusal),
+    /// Led elsewhere.
+    Redirect(Leads),
 }
 
 impl Verdict {
@@ -31,8 +33,18 @@ impl Verdict {
             Self::Capture(_) => "capture",
             Self::Page(..) => "page",
             Self::Refuse(_) => "refuse",
+            Self::Redirect(_) => "redirect",
         }
     }
+}
+
+/// Where a redirect leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Leads {
+    /// To the same address by `https`.
+    ToHttps,
+    /// Where the route says.
+    Elsewhere,
 }
 
 /// Who asks, as far as the form of the answer goes.

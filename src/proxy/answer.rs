@@ -21,6 +21,7 @@ use super::head::{Bad, Judged};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::rewrite;
 use crate::decide::retry_after::retry_after;
 use crate::decide::{NotKept, Refusal, Wants};
 use crate::limit;
@@ -177,6 +178,7 @@ impl Reply {
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(GENERATION, HeaderValue::from(story.generation()));
+        rewrite::with_hsts(headers, &story);
         if lane.is_closing() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

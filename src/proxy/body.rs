@@ -121,7 +121,11 @@ impl Body {
 }
 
 impl Answer {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// The next piece of it.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(said) = self.leave.as_mut().and_then(|leave| leave.last_words()) {
             return said;
         }

@@ -19,8 +19,9 @@ use super::forward::Exchange;
 use super::head::{self, Judged};
 use super::lane::Lane;
 use super::resume::is_sign_in;
+use super::rewrite;
 use super::upstream::Lease;
-use crate::snapshot::UpstreamIx;
+use crate::route::RouteIx;
 use crate::vault::capture::Head;
 use crate::vault::refresh::{LiveForm, NoForm, Wanted, resolve};
 use crate::vault::resume::Claim;
@@ -73,8 +74,13 @@ pub(super) async fn refresh(
     let target =
         format!("{}://{}{}", record.head.scheme, record.head.authority, record.head.target);
     let path = path_of(&page, &record.head);
-    let upstream = upstream_of(lane, judged, parts, path)?;
+    let route = route_of(lane, judged, parts, path)?;
+    let upstream = judged.site().upstream_ix(route, judged.region);
     let request = get(parts, path).ok_or(NoFresh::NoForm)?;
+    let (mut head, body) = request.into_parts();
+    let rules = judged.site().rules(route);
+    rewrite::up(&mut head, rules, story).map_err(|_| NoFresh::NoForm)?;
+    let request = Request::from_parts(head, body);
     let exchange = Exchange::of(lane, judged).to(upstream);
     let answer_timeout = exchange.answer_timeout();
     let fetched = tokio::time::timeout(answer_timeout, exchange.send(request, story)).await;
@@ -114,17 +120,19 @@ fn path_of<'a>(page: &'a str, head: &Head) -> &'a str {
 }
 
 /// Who serves the page: it may belong to another route than the form's target.
-fn upstream_of(
+fn route_of(
     lane: &Lane,
     judged: &Judged,
     parts: &request::Parts,
     path: &str,
-) -> Result<UpstreamIx, NoFresh> {
+) -> Result<RouteIx, NoFresh> {
     let path = path.split('?').next().unwrap_or_default();
     let place = head::place_of(lane, judged, parts, path).ok_or(NoFresh::NoForm)?;
     match judged.current.snapshot.cells.closure(place.0, place.1) {
         Some(_) => Err(NoFresh::Closed),
-        None => Ok(judged.site().upstream_ix(place.0, place.1)),
+        // A place that leads elsewhere has no server to ask.
+        None if judged.site().rules(place.0).redirects() => Err(NoFresh::NoForm),
+        None => Ok(place.0),
     }
 }
 

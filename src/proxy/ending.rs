@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method, StatusCode, Uri, response};
 
 use super::deadline::Wait;
-use super::head::Judged;
+use super::head::{Judged, Scheme};
 use super::lane::{self, Lane};
 use super::lasting::Lasting;
 use super::lasting::leave::{Kind, Leave};
@@ -22,6 +22,7 @@ use crate::decide::{Refusal, Verdict};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::snapshot::Reads;
+use crate::snapshot::edge::{Coding, EdgeRules};
 use crate::telemetry::access::Record;
 use crate::telemetry::end::End;
 use crate::telemetry::shard::{Ended, InFlight};
@@ -46,6 +47,7 @@ pub(super) struct Story {
     method: Method,
     uri: Uri,
     host: Option<HeaderValue>,
+    visible: Option<Box<Visible>>,
     /// Whom the request is for.
     pub client: ClientAddr,
     /// What was decided.
@@ -60,9 +62,22 @@ pub(super) struct Story {
     pub progress: Option<Rc<Progress>>,
     /// Bytes of the answer's body that were handed to the connection.
     pub bytes_out: u64,
+    trace: Option<u128>,
     status: u16,
     told: Told,
     end: End,
+}
+
+/// The address that the visitor's browser sees, kept for routes that write heads anew.
+pub(super) struct Visible {
+    /// By which scheme.
+    pub scheme: Scheme,
+    /// With its port.
+    pub host: HeaderValue,
+    /// What browsers are told to remember, by `https` alone.
+    pub hsts: Option<HeaderValue>,
+    /// The coding that the client takes best, if the route compresses.
+    pub coding: Option<Coding>,
 }
 
 /// How much of the answer was given.
@@ -90,6 +105,7 @@ impl Story {
             method: request.method().clone(),
             uri: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
+            visible: None,
             client,
             verdict: Verdict::Refuse(Refusal::Unsupported),
             server: None,
@@ -97,6 +113,7 @@ impl Story {
             first_byte: None,
             progress: None,
             bytes_out: 0,
+            trace: None,
             status: 0,
             told: Told::Nothing,
             end: End::Done,
@@ -108,6 +125,38 @@ impl Story {
         self.current = Some(Rc::clone(&judged.current));
         self.place = judged.place;
         self.verdict = judged.verdict;
+        self.trace = judged.trace.id();
+        let edge = judged.place.and_then(|(route, _)| judged.site().rules(route).edge.as_deref());
+        self.visible = edge.map(|edge| Box::new(self.seen(judged, edge)));
+    }
+
+    fn seen(&self, judged: &Judged, edge: &EdgeRules) -> Visible {
+        let said = judged.said.as_ref().and_then(|said| said.host.clone());
+        let in_target = || HeaderValue::from_str(self.uri.authority()?.as_str()).ok();
+        let host = said.or_else(|| self.host.clone()).or_else(in_target);
+        Visible {
+            scheme: judged.scheme,
+            host: host.unwrap_or(HeaderValue::from_static("")),
+            hsts: edge.hsts.clone().filter(|_| judged.scheme == Scheme::Https),
+            coding: None,
+        }
+    }
+
+    /// The address that the visitor sees; none on routes that change nothing.
+    pub(super) fn visible(&self) -> Option<&Visible> {
+        self.visible.as_deref()
+    }
+
+    /// The client takes this coding.
+    pub(super) fn takes(&mut self, coding: Option<Coding>) {
+        if let Some(visible) = &mut self.visible {
+            visible.coding = coding;
+        }
+    }
+
+    /// Its number on this worker.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The generation it was judged by; 0 if it was not.
@@ -216,6 +265,7 @@ impl Drop for Story {
             first_byte: self.first_byte,
             bytes_in: self.progress.as_ref().map_or(0, |progress| progress.bytes.get()),
             bytes_out: self.bytes_out,
+            trace: self.trace,
             end,
             request: self.number,
         };
@@ -224,6 +274,7 @@ impl Drop for Story {
             verdict: self.verdict,
             status: self.status,
             total,
+            connect: self.connect,
             first_byte: self.first_byte,
             bytes_in: record.bytes_in,
             bytes_out: self.bytes_out,

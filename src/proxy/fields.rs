@@ -26,6 +26,9 @@ impl Fields {
     /// with an underscore, which some servers read as a dash.
     pub(super) const FOREIGN: Self = Self(1 << 7);
 
+    /// `traceparent` and `tracestate`.
+    pub(super) const TRACE: Self = Self(1 << 12);
+
     /// Those of a head.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         headers.keys().fold(Self::default(), |set, name| Self(set.0 | Self::kind(name.as_str()).0))
@@ -50,6 +53,7 @@ impl Fields {
             (6, "expect") => Self::EXPECT,
             (7, "upgrade") => Self::UPGRADE,
             (9, "forwarded") => Self::FORWARDED,
+            (10, "tracestate") | (11, "traceparent") => Self::TRACE,
             (10, "connection") => Self::CONNECTION,
             (10, "set-cookie") => Self::SET_COOKIE,
             _ if name.starts_with("x-forwarded-") => Self::FORWARDED,
@@ -77,6 +81,8 @@ mod tests {
             ("client-cert", Fields::FOREIGN),
             ("client-cert-chain", Fields::FOREIGN),
             ("cookie", Fields::COOKIE),
+            ("Traceparent", Fields::TRACE),
+            ("tracestate", Fields::TRACE),
             ("accept", Fields::default()),
             ("host", Fields::default()),
             ("x-te", Fields::default()),

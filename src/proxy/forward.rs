@@ -13,6 +13,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
+use super::compress::{Compressed, Doing};
 use super::deadline::Wait;
 use super::ending::{Progress, Story};
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
@@ -20,6 +21,7 @@ use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
+use super::rewrite;
 use super::tempo::Tempo;
 use super::upgrade;
 use super::upstream::{ConnectError, Lease, Server};
@@ -123,7 +125,9 @@ pub(super) fn start(
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
     let switch = upgrade::wanted(&judged, &parts);
-    if hop::up(&mut parts.headers, lane, &judged, switch).is_err() {
+    if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
+        || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
+    {
         lane.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
         return Err(reply.finish(lane, story, incoming));
@@ -170,7 +174,9 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
-    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err() {
+    if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
+        || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
+    {
         lane.close_after_answer();
         return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
@@ -387,6 +393,7 @@ pub(super) fn answered(
     story.first_byte = Some(story.elapsed());
     let (mut parts, incoming) = response.into_parts();
     hop::down(&mut parts.headers, judged.site().via.as_ref());
+    let doing = rewrite::down(&mut parts, judged.rules(), &story);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
     }
@@ -402,7 +409,13 @@ pub(super) fn answered(
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
     };
-    Response::from_parts(parts, Body::upstream(answer).ending(story))
+    let body = match doing {
+        Doing::Compress(coding) if !story.is_head() => {
+            Body::boxed(Box::pin(Compressed::new(answer, coding)))
+        }
+        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
+    };
+    Response::from_parts(parts, body.ending(story))
 }
 
 /// What the client is told when there is no answer.

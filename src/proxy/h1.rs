@@ -66,12 +66,17 @@ async fn rest(link: &Link, Parked { socket, until }: Parked) -> Option<Socket> {
         0 => clockwork.restart(Wait::Head, clockwork.pace().head),
         until => clockwork.set_until(Wait::Head, until),
     }
+    let mut hurried = false;
     let came = poll_fn(|cx| {
         clockwork.watch(cx);
+        if link.worker.stopping() && !std::mem::replace(&mut hurried, true) {
+            // A request may be on its way; whoever stays silent is not waited for.
+            clockwork.restart(Wait::Head, limit::STOP_IDLE);
+        }
         if socket.poll_readable(cx).is_ready() {
             return Poll::Ready(true);
         }
-        let over = clockwork.passed(Wait::Head) || link.worker.stopping();
+        let over = clockwork.passed(Wait::Head) || link.worker.cutting();
         if over { Poll::Ready(false) } else { Poll::Pending }
     })
     .await;
@@ -95,24 +100,21 @@ async fn carry(link: &Rc<Link>, socket: Socket) -> Option<Parked> {
     let service =
         service_fn(|request: Request<_>| request::serve(&lane, request.map(Inbound::Http1)));
     let mut http = worker.http().serve_connection(TokioIo::new(guard), service);
-    let mut graceful = false;
+    let mut hurried = false;
     let ended = poll_fn(|cx| {
         clockwork.watch(cx);
+        let hurry = worker.stopping() && !std::mem::replace(&mut hurried, worker.stopping());
+        if hurry && !wire.in_flight() && !wire.in_head() {
+            // As above; the answer to a request that still comes says that it is the last.
+            clockwork.restart(Wait::Head, limit::STOP_IDLE);
+        }
         if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
             return Poll::Ready(Ended::Served(served));
-        }
-        if worker.stopping() && !graceful {
-            // After the first poll: what the client has sent already is answered.
-            graceful = true;
-            Pin::new(&mut http).graceful_shutdown();
-            if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
-                return Poll::Ready(Ended::Served(served));
-            }
         }
         if worker.cutting() {
             return Poll::Ready(Ended::Cut);
         }
-        if clockwork.passed(Wait::Park) && wire.is_quiet() && !graceful {
+        if clockwork.passed(Wait::Park) && wire.is_quiet() {
             return Poll::Ready(Ended::Quiet);
         }
         // The head of a request behind the one that is being answered may take its time.

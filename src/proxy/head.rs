@@ -11,10 +11,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, request
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
+use super::trace::Trace;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::decide::{
-    Ask, Ground, Keeps, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+    Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
@@ -63,6 +64,7 @@ pub(super) struct Judged {
     /// What a trusted peer says of it; none of a stranger.
     pub said: Option<Box<Said>>,
     pub fields: Fields,
+    pub trace: Trace,
 }
 
 impl Judged {
@@ -160,6 +162,7 @@ pub(super) fn judge<B>(
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
+        redirects: rules.map_or(Redirects::default(), redirects),
     };
     let ask = Ask {
         method: request.method(),
@@ -176,7 +179,8 @@ pub(super) fn judge<B>(
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
-        | Verdict::Refuse(_) => verdict,
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => verdict,
     };
     let verdict = match (verdict, rules) {
         (Verdict::Own | Verdict::Refuse(_), _) => verdict,
@@ -188,14 +192,22 @@ pub(super) fn judge<B>(
     };
     let closure = closure.cloned();
     drop(scratch);
-    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields })
+    let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
+    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields, trace })
+}
+
+fn redirects(rules: &RouteRules) -> Redirects {
+    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
+        to_https: edge.https.is_some(),
+        elsewhere: edge.redirect.is_some(),
+    })
 }
 
 /// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
 /// served whatever it costs, since its refusal would send this node's visitors to the others.
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
-        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) => false,
+        Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
         Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
             !judged.site().probes.iter().any(|probe| probe == request.uri().path())
         }

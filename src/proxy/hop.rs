@@ -66,6 +66,7 @@ pub(super) fn up(
     if fields.any(Fields::COOKIE) {
         take_our_cookie(headers);
     }
+    judged.trace.say(fields, headers);
     say_for_whom(headers, lane, judged);
     if let Some(via) = &judged.site().via {
         headers.append(VIA, via.clone());
@@ -301,8 +302,8 @@ fn forwarded(lane: &Lane, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
     let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
     let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());
     let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown"));
-    // A copy: the value itself is a part of the buffer that the head was read into, which would live
-    // as long as the connection.
+    // A copy: the value itself is a part of the buffer that the head was read into, which would
+    // live as long as the connection.
     let host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or(value.clone());
     *known = Some((host, scheme, value.clone()));
     value

@@ -63,10 +63,20 @@ impl Link {
         })
     }
 
-    /// Whether it has carried as many requests as it may, or is old: the one under way is its last.
+    /// Whether a connection of HTTP/1.1 has carried as many requests as it may, or is old: the one
+    /// under way is its last.
     pub(super) fn is_spent(&self) -> bool {
-        let sweep = &self.worker.sweep;
-        self.begun.get() >= sweep.limits().requests_per_connection || sweep.now() >= self.old_at
+        self.has_carried(self.worker.sweep.limits().requests_per_connection) || self.is_old()
+    }
+
+    /// Whether so many requests have begun on it.
+    pub(super) fn has_carried(&self, requests: u64) -> bool {
+        self.begun.get() >= requests
+    }
+
+    /// Whether it is as old as it may become.
+    pub(super) fn is_old(&self) -> bool {
+        self.worker.sweep.now() >= self.old_at
     }
 }
 
@@ -143,7 +153,11 @@ impl Lane {
         self.clockwork.clear(Wait::Body);
         if self.kind == Kind::Http1 {
             let pace = *self.clockwork.pace();
-            let next = if self.wire.in_head() { pace.head } else { pace.keep_alive };
+            let next = match self.wire.in_head() {
+                true => pace.head,
+                false if self.link.worker.stopping() => limit::STOP_IDLE,
+                false => pace.keep_alive,
+            };
             self.clockwork.restart(Wait::Head, next);
             self.clockwork.restart(Wait::Park, limit::PARKED_AFTER);
         }
@@ -158,6 +172,12 @@ impl Lane {
     /// Whether it does.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// Whether no request can follow on this connection because the node stops. A stream's end is
+    /// not its connection's.
+    pub(super) fn is_last(&self) -> bool {
+        self.kind == Kind::Http1 && self.link.worker.stopping()
     }
 
     /// The client waits for `100 Continue`, which asking for the body would send.

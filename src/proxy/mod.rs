@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod caller;
 mod capture;
+mod compress;
 mod confirm;
 mod conn;
 mod date;
@@ -36,9 +37,11 @@ mod proof;
 mod proxy_protocol;
 mod request;
 mod resume;
+mod rewrite;
 mod socket;
 mod tempo;
 mod tls;
+mod trace;
 mod upgrade;
 mod upstream;
 mod visitor;
@@ -52,9 +55,12 @@ use std::time::Duration;
 use doors::Doors;
 use tokio::sync::watch;
 
+pub use listen::{Bound, Inherited};
+
 use crate::clock::Clock;
+use crate::limit;
+use crate::snapshot::Live;
 pub use crate::snapshot::Pace;
-use crate::snapshot::{Listener, Live};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Vault;
@@ -78,14 +84,37 @@ pub struct Parts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Serving,
-    Draining,
+    Draining(Drain),
     Cutting,
 }
 
-/// The sockets of all workers, bound before anything is started.
-pub struct Bound {
-    sockets: Vec<Vec<(std::net::TcpListener, Listener)>>,
-    addresses: Vec<SocketAddr>,
+/// How workers stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Drain {
+    queue: Queue,
+    /// How long what is under way may take.
+    deadline: Duration,
+}
+
+impl Drain {
+    /// When the first of what lasts has its turn to end, and over which time the turns fall.
+    fn turns(self, spread: Duration) -> (Duration, Duration) {
+        let over = spread.min(self.deadline / 2);
+        let after = match self.queue {
+            Queue::Ours => Duration::ZERO,
+            Queue::Others => self.deadline.saturating_sub(over).saturating_sub(limit::LEAVE * 2),
+        };
+        (after, over)
+    }
+}
+
+/// Whose connections are that nobody has accepted yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Queue {
+    /// Ours: they are served before the sockets close.
+    Ours,
+    /// Another process's, which listens at the same sockets.
+    Others,
 }
 
 /// The running workers.
@@ -95,41 +124,15 @@ pub struct Workers {
     phase: watch::Sender<Phase>,
 }
 
-impl Bound {
-    /// Binds every address once per worker. Port 0 picks a port, the same for all workers.
-    ///
-    /// An address at which somebody listens already is refused: the system would share it with
-    /// another process of the same user, whose windows and forms are not ours.
-    pub fn bind(listeners: &[Listener], workers: usize) -> std::io::Result<Self> {
-        listeners.iter().try_for_each(|listener| listen::is_free(listener.at))?;
-        let mut sockets: Vec<Vec<_>> = (0..workers.max(1)).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for listener in listeners {
-            let mut address = listener.at;
-            for sockets in &mut sockets {
-                let socket = listen::bind(address)?;
-                address = socket.local_addr()?;
-                sockets.push((socket, *listener));
-            }
-            addresses.push(address);
-        }
-        Ok(Self { sockets, addresses })
-    }
-
-    /// The addresses, with the ports that were picked.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-}
-
 impl Workers {
     /// Starts one worker per set of sockets.
     pub fn spawn(bound: Bound, parts: &Parts) -> std::io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
-        let count = bound.sockets.len();
+        let (sockets, addresses) = bound.into_parts();
+        let count = sockets.len();
         let doors = Doors::new(doors::raise_files());
         let mut threads = Vec::new();
-        for (number, listeners) in bound.sockets.into_iter().enumerate() {
+        for (number, listeners) in sockets.into_iter().enumerate() {
             let (parts, doors) = (parts.clone(), doors.clone());
             let phase = phase.subscribe();
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
@@ -140,7 +143,7 @@ impl Workers {
                 runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
             })?);
         }
-        Ok(Self { threads, addresses: bound.addresses, phase })
+        Ok(Self { threads, addresses, phase })
     }
 
     /// Where requests are taken.
@@ -148,14 +151,27 @@ impl Workers {
         &self.addresses
     }
 
-    /// Takes no new connection, lets requests finish until `drain` has passed, then cuts them.
+    /// Takes no new connection and lets requests finish. Blocks until they have, or `deadline` has
+    /// passed; what is left by then is cut, and counted.
+    pub fn stop(self, deadline: Duration) -> usize {
+        self.drain(Queue::Ours, deadline);
+        self.join(deadline, || {})
+    }
+
+    /// From now on no connection is taken. Answers say that their connection ends; what lasts has
+    /// its turn soon if we stop, and as late as it can if another process goes on.
+    pub fn drain(&self, queue: Queue, deadline: Duration) {
+        let _ = self.phase.send(Phase::Draining(Drain { queue, deadline }));
+    }
+
+    /// Waits for requests under way until `deadline` has passed, then says `late` and cuts them.
     /// Gives the number of connections that were cut. Blocks the calling thread.
-    pub fn stop(self, drain: Duration) -> usize {
-        let _ = self.phase.send(Phase::Draining);
+    pub fn join(self, deadline: Duration, late: impl FnOnce() + Send + 'static) -> usize {
         let (ended, wait) = std::sync::mpsc::sync_channel::<()>(1);
         let phase = self.phase;
         let cutter = std::thread::spawn(move || {
-            if wait.recv_timeout(drain).is_err() {
+            if wait.recv_timeout(deadline).is_err() {
+                late();
                 let _ = phase.send(Phase::Cutting);
             }
         });

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
@@ -15,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, proof, resume};
+use super::{capture, forward, head, own, proof, resume, rewrite};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -42,11 +43,16 @@ pub(super) fn serve(
     request: Request<Inbound>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let act = act(lane, request);
+    let lane = Rc::clone(lane);
     async move {
-        Ok(match act {
+        let mut response = match act {
             Act::Forward(forwarding) => forwarding.await,
             Act::Other(acting) => acting.await,
-        })
+        };
+        if lane.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
     }
 }
 
@@ -97,6 +103,9 @@ fn act(
             return Act::Other(Box::pin(capture::run(lane, judged, story, parts, upload, kind)));
         }
         Verdict::Probe => Reply::probe(),
+        Verdict::Redirect(leads) => {
+            rewrite::redirect(&judged, leads, &story, request.method(), request.uri())
+        }
         Verdict::Refuse(refusal) => {
             answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
@@ -134,6 +143,9 @@ async fn look(
         }
         Verdict::Page(wants, not_kept) => answer::closed(&judged, &lane, wants, not_kept, &asker),
         Verdict::Refuse(refusal) => answer::refused(&judged, refusal, &asker),
+        Verdict::Redirect(leads) => {
+            rewrite::redirect(&judged, leads, &story, &parts.method, &parts.uri)
+        }
         Verdict::Own | Verdict::Probe | Verdict::Resume => {
             answer::fault(&judged.current.snapshot, &asker)
         }

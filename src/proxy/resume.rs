@@ -28,6 +28,7 @@ use super::forward::{self, Exchange, ForwardError};
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
 use super::lane::Lane;
+use super::rewrite;
 use super::upstream::Lease;
 use super::visitor;
 use crate::id::Id;
@@ -208,7 +209,9 @@ impl Delivery {
         jar: Option<HeaderValue>,
         story: &mut Story,
     ) -> Result<(Response<hyper::body::Incoming>, Lease), Outcome> {
-        let Ok(request) = self.request(sending, jar) else { return Err(Outcome::NeverSent) };
+        let Ok(request) = self.request(sending, jar, story) else {
+            return Err(Outcome::NeverSent);
+        };
         let exchange = Exchange::of(&self.lane, &self.judged);
         let patience = limit::CAPTURE_DEADLINE + exchange.answer_timeout();
         let sent = tokio::time::timeout(patience, exchange.send(request, story)).await;
@@ -226,6 +229,7 @@ impl Delivery {
         &self,
         sending: &Sending,
         jar: Option<HeaderValue>,
+        story: &mut Story,
     ) -> Result<Request<Upload>, Unsendable> {
         let head = &sending.record().head;
         let mut headers = self.parts.headers.clone();
@@ -248,7 +252,9 @@ impl Delivery {
         *request.method_mut() = head.method.parse().map_err(|_| Unsendable)?;
         *request.uri_mut() = head.target.parse().map_err(|_| Unsendable)?;
         *request.headers_mut() = headers;
-        Ok(request)
+        let (mut parts, body) = request.into_parts();
+        rewrite::up(&mut parts, self.judged.rules(), story).map_err(|_| Unsendable)?;
+        Ok(Request::from_parts(parts, body))
     }
 
     /// Stores what the answer means, and whether the visitor sees it as it is.

@@ -19,14 +19,14 @@ use super::lasting::Register;
 use super::socket::Socket;
 use super::tls::Handshakes;
 use super::upstream::{Pool, Server};
-use super::{Parts, Phase, answer, conn, h1};
+use super::{Drain, Parts, Phase, Queue, answer, conn, h1};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest;
 use crate::limit;
 use crate::snapshot::{Limits, Listener, Protocol, Snapshot, UpstreamIx, View};
 use crate::telemetry::access::Lines;
 use crate::telemetry::shard::{Shard, Table};
-use crate::vault::Vault;
+use crate::vault::{Promise, Vault};
 
 /// A worker's own things. Shared by its tasks, never by threads.
 pub(super) struct Worker {
@@ -45,6 +45,8 @@ pub(super) struct Worker {
     epoch: Cell<(Tick, Wall)>,
     number: Cell<u64>,
     jitter: Cell<u64>,
+    /// The first half of the ids of traces that begin here.
+    pub(super) trace_prefix: u64,
     date: DateLine,
     phase: Cell<Phase>,
     doors: Doors,
@@ -140,6 +142,7 @@ impl Worker {
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
             date: DateLine::default(),
+            trace_prefix: u64::from_be_bytes(digest::random()),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             tasks: RefCell::default(),
@@ -226,6 +229,14 @@ impl Worker {
         self.phase.get() != Phase::Serving
     }
 
+    /// How it stops, if it does and is not done with waiting.
+    pub(super) fn drain(&self) -> Option<Drain> {
+        match self.phase.get() {
+            Phase::Draining(drain) => Some(drain),
+            Phase::Serving | Phase::Cutting => None,
+        }
+    }
+
     /// Whether connections are being cut.
     pub(super) fn cutting(&self) -> bool {
         self.phase.get() == Phase::Cutting
@@ -241,7 +252,9 @@ impl Worker {
         work: impl Future<Output = T> + 'static,
     ) -> Option<T> {
         let (tell, outcome) = oneshot::channel();
+        let promise = self.vault.promise();
         self.tasks.borrow_mut().spawn_local(async move {
+            let _promise = promise;
             // The one who asked may be gone.
             let _ = tell.send(work.await);
         });
@@ -255,7 +268,7 @@ impl Worker {
             return None;
         }
         self.captures.set(count + 1);
-        Some(UnderWay(Rc::clone(self)))
+        Some(UnderWay { worker: Rc::clone(self), _promise: self.vault.promise() })
     }
 
     /// Lets a connection in, if there is room for it.
@@ -293,6 +306,7 @@ impl Worker {
         self.sweep.sweep(u64::try_from(now.since(self.began).as_millis()).unwrap_or(u64::MAX));
         self.pool.prune();
         self.lines.flush();
+        self.shard.beat();
         // A worker without requests must let go of an old snapshot too.
         let current = self.current();
         self.lasting.call(self, &current.snapshot, self.sweep.spread());
@@ -309,11 +323,14 @@ fn http(limits: &Limits) -> http1::Builder {
 }
 
 /// A capture under way.
-pub(super) struct UnderWay(Rc<Worker>);
+pub(super) struct UnderWay {
+    worker: Rc<Worker>,
+    _promise: Promise,
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.captures.set(self.0.captures.get() - 1);
+        self.worker.captures.set(self.worker.captures.get() - 1);
     }
 }
 
@@ -330,8 +347,9 @@ pub(super) async fn run(
     let (give, mut accepted) = tokio::sync::mpsc::channel(64);
     for (socket, listener) in listeners {
         let socket = TcpListener::from_std(socket)?;
-        accepting.spawn_local(accept(socket, listener, give.clone()));
+        accepting.spawn_local(accept(socket, listener, give.clone(), phase.clone()));
     }
+    drop(give);
     let mut sweep = tokio::time::interval(limit::DEADLINE_SWEEP);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -346,15 +364,16 @@ pub(super) async fn run(
                 let worker = Rc::clone(&worker);
                 connections.spawn_local(conn::serve(worker, inside, stream, peer, listener));
             }
+            Some(_) = accepting.join_next() => {}
             Some(_) = connections.join_next() => worker.shard.connection_closed(),
             _ = sweep.tick() => worker.sweep(),
             Ok(()) = phase.changed() => {
                 worker.phase.set(*phase.borrow());
-                accepting.abort_all();
                 worker.sweep.wake_all();
             }
         }
-        if worker.stopping() && (connections.is_empty() || worker.cutting()) {
+        let quiet = accepting.is_empty() && accepted.is_empty() && connections.is_empty();
+        if worker.stopping() && (quiet || worker.cutting()) {
             break;
         }
     }
@@ -373,9 +392,15 @@ async fn accept(
     socket: TcpListener,
     listener: Listener,
     give: tokio::sync::mpsc::Sender<Accepted>,
+    mut phase: watch::Receiver<Phase>,
 ) {
     loop {
-        match socket.accept().await {
+        // CANCEL: a lost accept leaves the connection in the system's queue.
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 if give.send((stream, peer, listener)).await.is_err() {
                     return;
@@ -386,6 +411,23 @@ async fn accept(
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(limit::ACCEPT_AGAIN_AFTER).await;
             }
+        }
+    }
+    let ours = match *phase.borrow() {
+        Phase::Draining(drain) => drain.queue == Queue::Ours,
+        Phase::Serving | Phase::Cutting => false,
+    };
+    if !ours {
+        return;
+    }
+    // Who is in the queue was told that there is somebody: closing the socket would be a reset.
+    // The system is asked itself, since the runtime tells only of what it has heard of already.
+    let Ok(socket) = socket.into_std() else { return };
+    while let Ok((stream, peer)) = socket.accept() {
+        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+        let Ok(stream) = stream else { continue };
+        if give.send((stream, peer, listener)).await.is_err() {
+            return;
         }
     }
 }

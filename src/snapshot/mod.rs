@@ -7,6 +7,7 @@
 mod acme;
 mod bounds;
 mod cells;
+pub mod edge;
 mod health;
 mod roster;
 mod site;

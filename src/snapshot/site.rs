@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Acme;
 use super::bounds::{Limits, Pace};
+use super::edge::EdgeRules;
 use super::health::HealthCheck;
 use crate::addr::{Networks, ServerAddr};
 use crate::id::NodeTag;
@@ -70,6 +71,8 @@ pub struct Site {
     pub answers: BTreeMap<String, String>,
     /// Whether `Via` is added.
     pub via: Option<http::HeaderValue>,
+    /// How many of a hundred traces that begin here are sampled; none begins none.
+    pub begin_traces: Option<u8>,
     /// How much a client may send, and how many there may be.
     pub limits: Limits,
     /// How long is waited for a client.
@@ -111,6 +114,8 @@ pub struct RouteRules {
     pub websocket: bool,
     /// What is done with forms while the route is closed.
     pub forms: FormPolicy,
+    /// What it changes in heads and bodies; most routes change nothing.
+    pub edge: Option<Box<EdgeRules>>,
 }
 
 /// What is done with forms while a route is closed.
@@ -170,6 +175,13 @@ pub struct Server {
     pub addresses: Vec<ServerAddr>,
     /// Its share of the requests, from 1.
     pub weight: u32,
+}
+
+impl RouteRules {
+    /// Whether it answers with a redirect, without an upstream.
+    pub fn redirects(&self) -> bool {
+        self.edge.as_ref().is_some_and(|edge| edge.redirect.is_some())
+    }
 }
 
 impl Site {

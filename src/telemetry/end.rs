@@ -11,8 +11,7 @@ pub enum End {
     ClientHeadTooLarge,
     /// The head was not complete in time: 408.
     ClientHeadTimeout,
-    /// The method, version, an expectation or the host on this connection is one we do not serve:
-    /// 405, 417, 421, 501, 505.
+    /// The method, version, expectation or host is not served here: 405, 417, 421, 501, 505.
     ClientHeadUnsupported,
     /// The body's framing is broken: 400.
     ClientBodyMalformed,

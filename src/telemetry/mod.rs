@@ -12,3 +12,4 @@ pub mod log;
 pub mod metrics;
 pub mod shard;
 mod text;
+pub mod trace;

@@ -18,7 +18,8 @@ use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
-pub const VERDICTS: [&str; 7] = ["own", "probe", "forward", "resume", "capture", "page", "refuse"];
+pub const VERDICTS: [&str; 8] =
+    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect"];
 /// The status classes, in the order of the cells; `none` is a request without an answer.
 pub const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Upper bounds of the buckets of every histogram, in microseconds.
@@ -34,10 +35,8 @@ pub enum Goaway {
     Stop,
     /// There was nothing on it for too long.
     Idle,
-    /// It has carried enough requests.
-    Requests,
-    /// It is old.
-    Age,
+    /// It has carried as many requests as it may, or is old.
+    Spent,
     /// Our SETTINGS were not acknowledged.
     Settings,
     /// It sent more control frames or resets than a client needs.
@@ -48,7 +47,7 @@ pub enum Goaway {
 
 impl Goaway {
     /// The names of all reasons, in the order of the cells.
-    pub const NAMES: [&str; 7] = ["stop", "idle", "requests", "age", "settings", "calm", "error"];
+    pub const NAMES: [&str; 6] = ["stop", "idle", "spent", "settings", "calm", "error"];
 }
 
 /// How a request went, for counting.
@@ -60,6 +59,8 @@ pub struct Ended {
     pub status: u16,
     /// From the head's first byte to the end.
     pub total: Duration,
+    /// To connect to a server; none if a pooled connection was used.
+    pub connect: Option<Duration>,
     /// From sending to the upstream until its answer's head.
     pub first_byte: Option<Duration>,
     /// Bytes of the request body.
@@ -100,6 +101,11 @@ impl Shard {
     pub fn unrouted(&self, ended: &Ended) {
         self.worker.unrouted.count(ended);
         bump(&self.worker.ends[ended.end as usize], 1);
+    }
+
+    /// The worker lives: told at every sweep.
+    pub fn beat(&self) {
+        bump(&self.worker.beats, 1);
     }
 
     /// A client connection was accepted.
@@ -201,6 +207,7 @@ pub(super) struct Registry {
 pub(super) struct WorkerCells {
     pub(super) accepted: AtomicU64,
     pub(super) closed: AtomicU64,
+    pub(super) beats: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) reuses: AtomicU64,
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
@@ -258,6 +265,7 @@ pub(super) struct Counts {
     pub(super) bytes_out: AtomicU64,
     pub(super) duration: Histogram,
     pub(super) first_byte: Histogram,
+    pub(super) connect: Histogram,
 }
 
 impl Counts {
@@ -266,6 +274,9 @@ impl Counts {
         bump(&self.bytes_in, ended.bytes_in);
         bump(&self.bytes_out, ended.bytes_out);
         self.duration.observe(ended.total);
+        if let Some(connect) = ended.connect {
+            self.connect.observe(connect);
+        }
         if let Some(first_byte) = ended.first_byte {
             self.first_byte.observe(first_byte);
         }
@@ -306,6 +317,7 @@ fn row_of(verdict: Verdict) -> usize {
         Verdict::Capture(_) => 4,
         Verdict::Page(..) => 5,
         Verdict::Refuse(_) => 6,
+        Verdict::Redirect(_) => 7,
     }
 }
 

@@ -30,6 +30,7 @@ pub mod summary;
 pub mod transcript;
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -57,6 +58,18 @@ struct Parts {
     bounds: Bounds,
     abandon: Sender<Abandoned>,
     abandoned: Mutex<Receiver<Abandoned>>,
+    promises: AtomicUsize,
+}
+
+/// Something under way that may still want the store: a capture, or work for a visitor that is
+/// done even if the visitor leaves.
+#[must_use = "it is under way while this lives"]
+pub struct Promise(Arc<Parts>);
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.0.promises.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// How much is kept.
@@ -93,6 +106,17 @@ enum Abandoned {
 }
 
 impl Vault {
+    /// Counts something that may still want the store, until the promise is dropped.
+    pub fn promise(&self) -> Promise {
+        self.parts.promises.fetch_add(1, Ordering::Relaxed);
+        Promise(Arc::clone(&self.parts))
+    }
+
+    /// How many promises there are.
+    pub fn promises(&self) -> usize {
+        self.parts.promises.load(Ordering::Relaxed)
+    }
+
     /// A vault over this store. `key` is this node's half of every key.
     pub fn new(store: Arc<dyn Store>, key: NodeKey, clock: Clock, node: NodeTag) -> Self {
         Self::with_bounds(store, key, clock, node, Bounds::default())
@@ -108,7 +132,18 @@ impl Vault {
     ) -> Self {
         let (abandon, abandoned) = mpsc::channel(bounds.abandoned);
         let abandoned = Mutex::new(abandoned);
-        Self { parts: Arc::new(Parts { store, key, clock, node, bounds, abandon, abandoned }) }
+        Self {
+            parts: Arc::new(Parts {
+                store,
+                key,
+                clock,
+                node,
+                bounds,
+                abandon,
+                abandoned,
+                promises: AtomicUsize::new(0),
+            }),
+        }
     }
 
     /// The browser that shows this cookie value, if it is one of ours.

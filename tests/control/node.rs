@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use intermission::clock::Clock;
 use intermission::config;
 use intermission::digest;
-use intermission::serve::{self, Options, Running, Signals};
+use intermission::serve::{self, Options, Running, Signals, Takeover};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -141,7 +141,8 @@ impl Drop for Node {
 fn begin(file: &Path) -> Running {
     let loaded = config::load(file).expect("a config without problems");
     let (file, clock, signals) = (Some(file.to_owned()), Clock::System, Signals::Ignored);
-    serve::start(Options { loaded, file, clock, signals }).expect("a node that starts")
+    serve::start(Options { loaded, file, clock, signals, takeover: Takeover::No })
+        .expect("a node that starts")
 }
 
 fn config_path(folder: &Path) -> PathBuf {

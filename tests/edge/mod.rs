@@ -6,7 +6,11 @@ mod balancer;
 mod chain;
 /// What trusted peers say of clients, over the wire.
 mod forwarded;
+/// What a route changes in heads: fields, paths and hosts.
+mod heads;
 /// The PROXY protocol, byte by byte.
 mod proxy_header;
+/// Routes that lead elsewhere, and to https.
+mod redirects;
 /// A node under TLS, and a client that believes its certificate.
 mod secure;

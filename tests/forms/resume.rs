@@ -344,3 +344,21 @@ fn the_outcome_counts_though_the_visitor_left() {
     eventually("the outcome", || Some(()).filter(|()| browser.state(&receipt) == "accepted"));
     assert_eq!(stage.origin.requests().len(), 1);
 }
+
+#[test]
+fn what_was_kept_goes_where_a_live_form_would_go() {
+    let page = "<form action=/apply method=post><input name=csrf_token value=fresh></form>";
+    let rules = "resume = \"confirm\"\n[route.rewrite]\nfrom = \"/apply\"\nto = \"/inner\"\n\
+                 [route.request_headers]\nset = { x-host = \"{host}\" }";
+    let stage = Stage::with_forms(live_form(page), rules);
+    let mut browser = stage.browser();
+    stage.close();
+    let receipt = browser.save("/apply", "name=Ada&csrf_token=stale");
+    stage.reopen();
+    browser.send(&receipt);
+    let requests = stage.origin.requests();
+    let targets: Vec<_> = requests.iter().map(|seen| (seen.method(), seen.target())).collect();
+    assert_eq!(targets, [("GET", "/form?step=2"), ("POST", "/inner")]);
+    assert!(requests.iter().all(|seen| seen.field("x-host") == seen.field("x-forwarded-host")));
+    assert_eq!(requests[1].text(), "name=Ada&csrf_token=fresh");
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use intermission::clock::Clock;
 use intermission::config;
 use intermission::digest;
-use intermission::serve::{self, Options, Running, Signals};
+use intermission::serve::{self, Options, Running, Signals, Takeover};
 use tempfile::TempDir;
 
 use crate::support::http1::Message;
@@ -99,7 +99,8 @@ impl Stage {
             Err(problems) => panic!("{:?}", problems.iter().collect::<Vec<_>>()),
         };
         let (clock, signals) = (Clock::System, Signals::Ignored);
-        let running = serve::start(Options { loaded, file: None, clock, signals });
+        let running =
+            serve::start(Options { loaded, file: None, clock, signals, takeover: Takeover::No });
         let running = Some(running.expect("a node"));
         Self { origin, running, folder }
     }

@@ -66,7 +66,7 @@ fn floods_of_control_frames_end_the_connection() {
 fn frames_that_go_with_answers_are_no_flood() {
     let node = before(Origin::replying("hello"));
     let mut wire = Wire::connect(h2c(&node));
-    let count = u32::try_from(limit::H2_CONTROL_FRAMES_MAX / 2).expect("a few");
+    let count = limit::H2_CONTROL_FRAMES_MAX / 2;
     for at in 0..count {
         let stream = at * 2 + 1;
         wire.request(stream, END_STREAM, &GET);

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -75,6 +76,17 @@ impl Client {
     pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         let work = async { tokio::time::timeout(PATIENCE, work).await };
         self.runtime.block_on(work).expect("in time")
+    }
+
+    /// Lets the connection work until this is so.
+    #[track_caller]
+    pub(super) fn until(&self, met: impl Fn() -> bool) {
+        self.wait(async {
+            while !met() {
+                // SLEEP: between two looks at what announces nothing.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
     }
 
     /// Sends a piece of a request's body.

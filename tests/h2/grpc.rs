@@ -64,15 +64,8 @@ fn messages_pass_one_by_one_in_both_directions() {
     for text in ["first", "second", "third"] {
         client.send(&mut call, &message(text), false);
         // It reaches the application although the call has not ended.
-        client.wait(async {
-            loop {
-                let wire = node.origin.wire().concat();
-                if String::from_utf8_lossy(&wire).contains(text) {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await; // SLEEP: between two looks.
-            }
-        });
+        let wire = || String::from_utf8_lossy(&node.origin.wire().concat()).into_owned();
+        client.until(|| wire().contains(text));
     }
     let node = before(Origin::acting(|_| {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n\

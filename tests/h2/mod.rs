@@ -18,9 +18,12 @@ mod tunnel;
 mod wire;
 
 use intermission::proxy::Pace;
+use tempfile::TempDir;
 
 use crate::proxy::node::{Node, Setup};
 use crate::support::origin::Origin;
+use crate::support::tls::{Ca, Visitor};
+use wire::{Channel, Wire};
 
 const LISTEN: &str = "h2c = [\"127.0.0.1:0\"]";
 
@@ -37,6 +40,33 @@ fn paced(origin: Origin, pace: Pace) -> Node {
 /// One whose route has these lines.
 fn routed(origin: Origin, route: &'static str) -> Node {
     Node::start(origin, &Setup { listen: LISTEN, route, ..Setup::default() })
+}
+
+/// A node that speaks HTTP/2 under TLS.
+struct Secured {
+    node: Node,
+    visitor: Visitor,
+    _folder: TempDir,
+}
+
+impl Secured {
+    fn before(origin: Origin) -> Self {
+        let (folder, ca) = (tempfile::tempdir().expect("a folder"), Ca::new("of the tests"));
+        ca.issue(&["site.test"]).write(folder.path(), "site");
+        let path = |end| folder.path().join(format!("site.{end}")).display().to_string();
+        let more =
+            format!("[[tls.certificate]]\nchain = {:?}\nkey = {:?}\n", path("pem"), path("key"));
+        let listen = "https = [\"127.0.0.1:0\"]";
+        let node = Node::start(origin, &Setup { listen, more, ..Setup::default() });
+        let visitor = Visitor::trusting(&ca).offering(&["h2", "http/1.1"]);
+        Self { node, visitor, _folder: folder }
+    }
+
+    fn connect(&self) -> Wire {
+        let secure = self.visitor.connect(self.node.addresses()[1], "site.test");
+        assert_eq!(secure.connection().alpn_protocol(), Some(&b"h2"[..]));
+        Wire::over(Channel::Tls(Box::new(secure.into_stream())), [])
+    }
 }
 
 /// Where it speaks HTTP/2.

@@ -1,8 +1,10 @@
 //! A client that sends the frames it is told to, and reads what comes back frame by frame.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+
+use rustls::{ClientConnection, StreamOwned};
 
 use crate::support::{Deadline, PATIENCE};
 
@@ -68,9 +70,38 @@ pub(super) enum Outcome {
     Closed,
 }
 
+/// What carries the frames.
+pub(super) enum Channel {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Channel {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => &stream.sock,
+        }
+    }
+
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(piece),
+            Self::Tls(stream) => stream.read(piece),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.write_all(bytes),
+            Self::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
+    }
+}
+
 /// One connection.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Channel,
     ahead: Vec<u8>,
 }
 
@@ -81,7 +112,7 @@ impl Wire {
         let stream = TcpStream::connect_timeout(&to, PATIENCE).expect("the listener is bound");
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
-        Self { stream, ahead: Vec::new() }
+        Self { stream: Channel::Plain(stream), ahead: Vec::new() }
     }
 
     /// Connects, and begins as it should.
@@ -96,8 +127,20 @@ impl Wire {
         to: SocketAddr,
         settings: impl IntoIterator<Item = (u16, u32)>,
     ) -> Self {
-        let mut wire = Self::silent(to);
+        Self::begin(Self::silent(to), settings)
+    }
+
+    /// Begins over this channel, with these settings.
+    #[track_caller]
+    pub(super) fn over(stream: Channel, settings: impl IntoIterator<Item = (u16, u32)>) -> Self {
+        Self::begin(Self { stream, ahead: Vec::new() }, settings)
+    }
+
+    #[track_caller]
+    fn begin(mut wire: Self, settings: impl IntoIterator<Item = (u16, u32)>) -> Self {
         wire.raw(PREFACE);
+        // Without a table, no answer's head refers to another's.
+        let settings = [(1, 0)].into_iter().chain(settings);
         wire.frame(SETTINGS, 0, 0, settings_payload(settings));
         let settings = wire.next().expect("its SETTINGS");
         assert_eq!((settings.kind, settings.flags), (SETTINGS, 0));
@@ -107,7 +150,7 @@ impl Wire {
 
     /// Sends these bytes; the peer may have closed already.
     pub(super) fn raw(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
+        self.stream.write(bytes).is_ok()
     }
 
     /// Sends a frame.
@@ -187,6 +230,20 @@ impl Wire {
         false
     }
 
+    /// The error code of what the peer says before it answers a PING, if anything.
+    #[track_caller]
+    pub(super) fn told_off(&mut self) -> Option<u32> {
+        self.frame(PING, 0, 0, *b"and now?");
+        loop {
+            let frame = self.next()?;
+            match frame.kind {
+                RST_STREAM | GOAWAY => return Some(frame.code()),
+                PING if frame.payload == *b"and now?" => return None,
+                _ => {}
+            }
+        }
+    }
+
     /// Whether nothing comes for this long.
     pub(super) fn is_silent_for(&mut self, span: Duration) -> bool {
         self.ahead.is_empty() && self.fill(span).is_none()
@@ -194,7 +251,7 @@ impl Wire {
 
     /// Goes away with a reset.
     pub(super) fn abort(self) {
-        crate::support::raw::reset(self.stream);
+        crate::support::raw::reset(self.stream.socket().try_clone().expect("a socket"));
     }
 
     fn take(&mut self) -> Option<Frame> {
@@ -208,17 +265,17 @@ impl Wire {
 
     /// `Some(false)` at the end, none if nothing came in time.
     fn fill(&mut self, span: Duration) -> Option<bool> {
-        self.stream.set_read_timeout(Some(span)).expect("a timeout that is not zero");
+        self.stream.socket().set_read_timeout(Some(span)).expect("a timeout that is not zero");
         let mut piece = [0; 64 * 1024];
         match self.stream.read(&mut piece) {
             Ok(count) => {
                 self.ahead.extend_from_slice(&piece[..count]);
                 Some(count > 0)
             }
-            Err(fault) => match fault.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => None,
-                _ => Some(false),
-            },
+            Err(fault) => {
+                let waits = [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&fault.kind());
+                (!waits).then_some(false)
+            }
         }
     }
 }
@@ -264,7 +321,7 @@ fn text(to: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// The status that a block begins with: indexed, or a literal of digits in Huffman's code.
-fn status_of(block: &[u8]) -> u16 {
+pub(super) fn status_of(block: &[u8]) -> u16 {
     // A change of the table's size may come first.
     let block = if block[0] & 0xe0 == 0x20 { &block[1..] } else { block };
     let known = [200, 204, 206, 304, 400, 404, 500];

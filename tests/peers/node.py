@@ -132,6 +132,8 @@ sha256 = "{hashlib.sha256(self.token.encode()).hexdigest()}"
 directory = "{folder / "store"}"
 [log]
 access = "{listen.get("access", folder / "access.log")}"
+[limits]
+connections_per_address = 5000
 [window]
 drain = "{listen.get("drain", "1s")}"
 [[region]]

@@ -14,6 +14,8 @@ import h2.connection
 import h2.events
 import pytest
 
+from stage import wait_for
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RESET, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 1, 4
@@ -21,6 +23,8 @@ END_STREAM, END_HEADERS = 1, 4
 FRAMES_MAX, BYTES_MAX, SECONDS_MAX = 40_000, 64 << 20, 15
 # What the process may grow by under one attack, and how long the good client may wait.
 GROWTH_MAX, WAIT_MAX = 10 << 20, 3.0
+# What the good client has seen at least when an attack is over.
+PAGES_MIN = 50
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -115,7 +119,7 @@ ATTACKS = [
 # Those after which nothing but the end of the connection is right.
 ENDED = {
     "rapid_reset", "made_you_reset", "pings", "settings", "continuations", "empty_continuations",
-    "empty_data",
+    "empty_data", "priorities",
 }
 
 
@@ -225,6 +229,7 @@ def test_an_attack_costs_little_and_harms_nobody(node, attack):
     listener = attacker.attack(attack())
     listener.join(8)
     after = node.resources()
+    wait_for(lambda: len(good.waits) >= PAGES_MIN or good.fault, "the good client's pages")
     attacker.leave()
     waits = good.stop()
     told = f"{attacker.frames} frames, {attacker.bytes} bytes sent, {attacker.read} read back, ended: {attacker.ended}"

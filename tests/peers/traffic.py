@@ -210,7 +210,7 @@ def claimant(account, node):
         "host": f"localhost:{node.http}", "origin": site, "sec-fetch-site": "same-origin", "accept": "text/html",
         "sec-fetch-mode": "navigate", "content-type": "application/x-www-form-urlencoded",
     }
-    client.request("POST", "/claims/new", f"claim={random.random()}&story={'x' * 500}", fields)
+    client.request("POST", "/claims/new", f"claim=number-{random.randrange(1_000_000)}&story={'x' * 500}", fields)
     answer = client.getresponse()
     text = answer.read()
     assert answer.status in (200, 303), f"{answer.status} {answer.getheaders()} {text[:2000]}"

@@ -10,7 +10,7 @@ use intermission::proxy::Pace;
 use intermission::window::state::Mode;
 
 use super::node::{Node, Setup, get};
-use super::tunnel::{switching_to, upgrade};
+use super::tunnel::{SWITCH, switching_to, upgrade};
 use crate::support::PATIENCE;
 use crate::support::http1::{self, Progress, Side};
 use crate::support::origin::{Act, Origin};
@@ -65,7 +65,7 @@ fn a_websocket_is_closed_with_1012_once_its_time_to_drain_is_over() {
 fn a_close_comes_between_two_frames_and_never_inside_one() {
     let whole = [&b"\x82\x7e\x01\x00"[..], &[7; 256]].concat();
     let (half, rest) = whole.split_at(104);
-    let act = Act::Hold([SWITCH, half].concat(), [rest, b"\x81\x05lost"].concat());
+    let act = Act::Hold([SWITCH.as_bytes(), half].concat(), [rest, b"\x81\x05lost"].concat());
     let origin = Origin::acting(move |request| match request.target() {
         "/half" => act.clone(),
         _ => Act::Echo(SWITCH.into()),
@@ -181,8 +181,6 @@ fn a_grpc_stream_ends_as_unavailable() {
     assert_eq!(node.end(), "proxy/answer/closed");
 }
 
-const SWITCH: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
-                        Upgrade: websocket\r\n\r\n";
 const TWO_SWEEPS: Duration = Duration::from_millis(600);
 
 /// What is left of an answer in chunks.

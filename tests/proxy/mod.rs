@@ -22,5 +22,7 @@ pub(crate) mod node;
 mod stop;
 /// What a handshake may take.
 mod tls;
+/// Traces, passed on and begun.
+mod trace;
 /// WebSocket.
 mod tunnel;

@@ -9,7 +9,7 @@ use super::faults::routed;
 use super::node::{Node, Setup, end_of, get};
 use crate::support::origin::{Act, Origin, answer, ok};
 
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\n\
+pub(super) const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\n\
                       Keep-Alive: timeout=5\r\nUpgrade: WebSocket\r\n\
                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSet-Cookie: intermission=planted\r\n\r\n";
 

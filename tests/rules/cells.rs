@@ -50,6 +50,7 @@ fn site() -> Site {
         proxy_protocol: Networks::default(),
         probes: Vec::new(),
         via: None,
+        begin_traces: None,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
@@ -75,6 +76,7 @@ fn rules(name: &str) -> RouteRules {
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
         },
+        edge: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use intermission::decide::{
-    Ask, FormKind, Ground, Keeps, NotKept, Refusal, Verdict, Wants, decide, wants,
+    Ask, FormKind, Ground, Keeps, Leads, NotKept, Redirects, Refusal, Verdict, Wants, decide, wants,
 };
 use intermission::window::state::Mode;
 
@@ -33,6 +33,7 @@ struct Case<'a> {
     scheme: &'a str,
     authority: &'a str,
     fields: &'a [&'a str],
+    redirects: Redirects,
 }
 
 const CASE: Case = Case {
@@ -43,6 +44,7 @@ const CASE: Case = Case {
     scheme: "http",
     authority: "claims.example:8080",
     fields: &[],
+    redirects: Redirects { to_https: false, elsewhere: false },
 };
 
 impl Case<'_> {
@@ -53,6 +55,7 @@ impl Case<'_> {
             probes: &probes,
             keeps_forms: self.keeps,
             cookie: "intermission",
+            redirects: self.redirects,
         };
         let (method, headers) = (self.method.parse::<Method>().expect("a method"), self.headers());
         decide(&ground, &self.ask(&method, &headers))
@@ -160,6 +163,7 @@ fn kept(case: &Case) -> Result<FormKind, NotKept> {
         | Verdict::Probe
         | Verdict::Forward
         | Verdict::Resume
+        | Verdict::Redirect(_)
         | Verdict::Refuse(_) => panic!("nothing was said of the form in {:?}", case.fields),
     }
 }
@@ -296,4 +300,28 @@ fn the_answer_fits_who_asks() {
     for (wanted, fields) in rows {
         assert_eq!(Case { fields, ..CASE }.wants(), *wanted, "{fields:?}");
     }
+}
+
+#[test]
+fn a_redirect_comes_after_what_a_window_says_and_https_before_it() {
+    let to_https = Redirects { to_https: true, elsewhere: false };
+    let elsewhere = Redirects { to_https: false, elsewhere: true };
+    let get = Case { method: "GET", ..CASE };
+    let led = |closed, redirects| Case { closed, redirects, ..get }.verdict();
+    assert_eq!(led(None, elsewhere), Verdict::Redirect(Leads::Elsewhere));
+    assert_eq!(led(READ_ONLY, elsewhere), Verdict::Redirect(Leads::Elsewhere));
+    assert_eq!(led(PAGE, elsewhere), Verdict::Page(Wants::Text, None));
+    for closed in [None, READ_ONLY, PAGE] {
+        assert_eq!(led(closed, to_https), Verdict::Redirect(Leads::ToHttps), "{closed:?}");
+        let form = Case { closed, redirects: to_https, fields: &[FORM, SITE, NAVIGATE], ..CASE };
+        assert_eq!(form.verdict(), Verdict::Redirect(Leads::ToHttps), "a form is sent again");
+        let own = Case { closed, redirects: to_https, path: "/.intermission/x", ..get };
+        assert_eq!(own.verdict(), Verdict::Own);
+    }
+    for path in ["/healthz", "/.well-known/acme-challenge/token"] {
+        let case = Case { closed: None, redirects: to_https, path, ..get };
+        assert_eq!(case.verdict(), Verdict::Forward, "{path}");
+    }
+    let secure = Case { closed: None, redirects: to_https, scheme: "https", ..get };
+    assert_eq!(secure.verdict(), Verdict::Forward);
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use intermission::clock::Clock;
-use intermission::serve::{self, Options, Running, Signals};
+use intermission::serve::{self, Options, Running, Signals, Takeover};
 use intermission::{config, digest};
 
 use crate::support::origin::Origin;
@@ -69,7 +69,8 @@ fn storm(
     let loaded = config::load_text("storm.toml", &text, folder.path());
     let loaded = loaded.expect("a config without problems");
     let (file, clock, signals) = (None, Clock::System, Signals::Ignored);
-    let node = serve::start(Options { loaded, file, clock, signals }).expect("a node that starts");
+    let node = serve::start(Options { loaded, file, clock, signals, takeover: Takeover::No })
+        .expect("a node that starts");
     let (visitors, admin) = (visited(&node), node.admin_address());
     let stage = Stage { visitors, admin, token: TOKEN, span, bystanders: BYSTANDERS };
     let report = stage.storm();

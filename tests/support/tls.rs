@@ -239,6 +239,11 @@ impl Secure {
         &self.stream.conn
     }
 
+    /// The stream, for another protocol than HTTP/1.1.
+    pub(crate) fn into_stream(self) -> StreamOwned<ClientConnection, TcpStream> {
+        self.stream
+    }
+
     /// Whether an earlier session was taken up again.
     pub(crate) fn is_resumed(&self) -> bool {
         self.stream.conn.handshake_kind() == Some(HandshakeKind::Resumed)

@@ -33,6 +33,7 @@ fn record<'a>() -> Record<'a> {
         first_byte: None,
         bytes_in: 2_048,
         bytes_out: 0,
+        trace: Some(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
         end: End::Done,
         request: 0xfeed,
     }
@@ -62,6 +63,7 @@ fn a_json_line_tells_all_but_the_query() {
             r#""path":"/claims/new","status":303,"route":"claims","region":"apac","#,
             r#""verdict":"capture","generation":7,"total_us":1234567,"#,
             r#""upstream":"10.0.0.1:9000","connect_us":85,"bytes_in":2048,"bytes_out":0,"#,
+            r#""trace":"4bf92f3577b34da6a3ce929d0e0e4736","#,
             r#""end":"done"}"#,
             "\n"
         )
@@ -77,6 +79,7 @@ fn a_logfmt_line_quotes_what_needs_it_and_leaves_out_what_is_not_there() {
         region: None,
         upstream: None,
         connect: None,
+        trace: None,
         status: 0,
         end: End::ClientHeadMalformed,
         client: ClientAddr("2001:db8::1".parse().expect("an address")),

@@ -23,6 +23,7 @@ fn ended(verdict: Verdict, status: u16) -> Ended {
         verdict,
         status,
         total: Duration::from_millis(3),
+        connect: Some(Duration::from_micros(200)),
         first_byte: Some(Duration::from_micros(400)),
         bytes_in: 10,
         bytes_out: 100,
@@ -211,7 +212,7 @@ fn every_metric_is_exposed_once_something_happened() {
 
 #[test]
 fn verdicts_keep_the_names_that_they_have_in_lines() {
-    use intermission::decide::verdict::{FormKind, Refusal};
+    use intermission::decide::verdict::{FormKind, Leads, Refusal};
     let all = [
         Verdict::Own,
         Verdict::Probe,
@@ -220,6 +221,7 @@ fn verdicts_keep_the_names_that_they_have_in_lines() {
         Verdict::Capture(FormKind::Plain),
         Verdict::Page(Wants::Text, None),
         Verdict::Refuse(Refusal::UnknownRoute),
+        Verdict::Redirect(Leads::Elsewhere),
     ];
     assert_eq!(all.map(Verdict::name), VERDICTS);
     let metrics = Metrics::default();

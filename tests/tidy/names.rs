@@ -40,6 +40,7 @@ const RULES: &[Rule] = &[
     only("prometheus", &["src/telemetry/metrics/"], "metrics are named in one place"),
     only("tracing_subscriber", &["src/telemetry/log.rs"], "the process has one log"),
     only("notify", &["src/config/watch.rs"], "files are watched in one place"),
+    only("sd_notify", &["src/control/service.rs"], "the service manager is spoken to in one place"),
     only("clap", &["src/cli/"], "the command line ends at its edge"),
     only("println", &["src/cli/"], "only commands talk to a terminal"),
     only("eprintln", &["src/cli/"], "only commands talk to a terminal"),

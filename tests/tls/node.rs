@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use intermission::clock::Clock;
 use intermission::config::{self, Color, Loaded};
-use intermission::serve::{self, Options, Running, Signals};
+use intermission::serve::{self, Options, Running, Signals, Takeover};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
@@ -71,6 +71,7 @@ impl Node {
             file: Some(file),
             clock: Clock::System,
             signals: Signals::Ignored,
+            takeover: Takeover::No,
         };
         let running = serve::start(options).expect("a node that starts");
         let (http, https) = (running.proxy_addresses()[0], running.proxy_addresses()[1]);

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use self::stage::{Ports, Stage, StageError};
 use crate::clock::Clock;
 use crate::config::{self, Color};
-use crate::serve::{self, LogFormat, Options, Signals};
+use crate::serve::{self, LogFormat, Options, Signals, Takeover};
 
 /// Arguments of `intermission demo`.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -41,7 +41,8 @@ fn by_hand() -> Result<ExitCode, StageError> {
         .map_err(|problems| StageError::Config(problems.render(Color::Plain)))?;
     let (file, clock) = (Some(file), Clock::System);
     serve::start_log(LogFormat::Text).map_err(|error| StageError::Log(error.to_string()))?;
-    let running = serve::start(Options { loaded, file, clock, signals: Signals::Heeded })?;
+    let (signals, takeover) = (Signals::Heeded, Takeover::No);
+    let running = serve::start(Options { loaded, file, clock, signals, takeover })?;
     anstream::print!("{}", invitation(&stage));
     running.wait()?;
     drop(stage);

@@ -22,16 +22,34 @@ use crate::limit;
 const HEAD: usize = 9;
 /// What a client says first (RFC 9113 §3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// GOAWAY on stream 0 with the highest of all stream ids, ENHANCE_YOUR_CALM.
-const CALM: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0xb];
+/// GOAWAY on stream 0 with the highest of all stream ids; the reason is to follow.
+const GOAWAY: [u8; 16] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0];
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 /// A flag of SETTINGS and PING.
 const ACK: u8 = 1;
+/// Flags of HEADERS.
+const PADDED: u8 = 8;
+const PRIORITISED: u8 = 0x20;
+
+/// What a client may not do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    /// SETTINGS were not its first frame (RFC 9113 §3.4), or a trailer begins with a pseudo-field
+    /// (§8.1), which the library would pass over: PROTOCOL_ERROR.
+    Protocol = 0x1,
+    /// A frame has a length that its type cannot have (§6): FRAME_SIZE_ERROR.
+    FrameSize = 0x6,
+    /// It has used up a budget: ENHANCE_YOUR_CALM.
+    Flood = 0xb,
+}
 
 /// What the connection wants to know of its frames.
 #[derive(Debug, Default)]
@@ -40,8 +58,8 @@ pub(super) struct Tally {
     pub(super) settled: Cell<bool>,
     /// Reads that brought something.
     pub(super) heard: Cell<u64>,
-    /// The client has used up a budget.
-    pub(super) flooded: Cell<bool>,
+    /// The client did what it may not.
+    pub(super) fault: Cell<Option<Fault>>,
 }
 
 /// Finds the heads of frames in a stream of bytes, without keeping any of them.
@@ -52,11 +70,27 @@ struct Scanner {
     skip: usize,
 }
 
-/// A frame's type and flags.
+/// What a frame's head says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Head {
     kind: u8,
     flags: u8,
+    length: usize,
+    stream: u32,
+}
+
+impl Head {
+    /// Whether its type can have its length. The library refuses such a frame under another name.
+    fn fits(self) -> bool {
+        match self.kind {
+            PRIORITY => self.length == 5,
+            RST_STREAM | WINDOW_UPDATE => self.length == 4,
+            PING => self.length == 8,
+            SETTINGS if self.flags & ACK != 0 => self.length == 0,
+            SETTINGS => self.length.is_multiple_of(6),
+            _ => true,
+        }
+    }
 }
 
 impl Scanner {
@@ -70,8 +104,8 @@ impl Scanner {
         self.have == 0 && self.skip == 0
     }
 
-    /// Shows each head that becomes whole in `bytes`.
-    fn scan(&mut self, mut bytes: &[u8], mut see: impl FnMut(Head)) {
+    /// Shows each head that becomes whole in `bytes`, with what `bytes` has of what follows.
+    fn scan(&mut self, mut bytes: &[u8], mut see: impl FnMut(Head, &[u8])) {
         loop {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
@@ -87,10 +121,24 @@ impl Scanner {
                 return;
             }
             self.have = 0;
-            let [a, b, c, kind, flags, ..] = self.head;
-            self.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-            see(Head { kind, flags });
+            let [a, b, c, kind, flags, s @ ..] = self.head;
+            let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+            self.skip = length;
+            let stream = u32::from_be_bytes(s) & 0x7fff_ffff;
+            see(Head { kind, flags, length, stream }, &bytes[..length.min(bytes.len())]);
         }
+    }
+}
+
+/// Whether a block of fields begins with a pseudo-field: one of the static table, or one that is
+/// spelled out, in Huffman's code or not (RFC 7541 §6, appendices A and B).
+fn begins_with_pseudo(flags: u8, payload: &[u8]) -> bool {
+    let before = usize::from(flags & PADDED != 0) + if flags & PRIORITISED == 0 { 0 } else { 5 };
+    match payload.get(before..).unwrap_or_default() {
+        [0x81..=0x8e | 0x41..=0x4e | 0x01..=0x0e | 0x11..=0x1e, ..] => true,
+        [0x40 | 0x00 | 0x10, length, first, ..] if length & 0x80 != 0 => first & 0xfe == 0xb8,
+        [0x40 | 0x00 | 0x10, _, first, ..] => *first == b':',
+        _ => false,
     }
 }
 
@@ -132,6 +180,9 @@ impl Budget {
 pub(super) struct Frames<S> {
     socket: Rc<RefCell<S>>,
     inward: Scanner,
+    begun: bool,
+    /// The last stream that was opened.
+    last: u32,
     outward: Scanner,
     control: Budget,
     resets: Budget,
@@ -153,6 +204,8 @@ impl<S: AsyncWrite + Unpin> Frames<S> {
         Self {
             socket,
             inward: Scanner::new(PREFACE.len()),
+            begun: false,
+            last: 0,
             outward: Scanner::new(0),
             control: Budget::new(most, each, now),
             resets: Budget::new(limit::H2_RESETS_MAX, limit::H2_RESETS_PER_SECOND, now),
@@ -162,30 +215,40 @@ impl<S: AsyncWrite + Unpin> Frames<S> {
         }
     }
 
-    /// Counts what was read; `false` if it is more than a client may.
-    fn count(&mut self, bytes: &[u8]) -> bool {
-        let Self { inward, control, resets, tally, link, .. } = self;
+    /// Counts what was read, and tells what a client may not do.
+    fn count(&mut self, bytes: &[u8]) -> Option<Fault> {
+        let Self { inward, begun, last, control, resets, tally, link, .. } = self;
         tally.heard.set(tally.heard.get() + 1);
         let now = || link.worker.sweep.now();
         let mut calm = true;
-        inward.scan(bytes, |Head { kind, flags }| match kind {
+        let mut fault = None;
+        inward.scan(bytes, |head, payload| match head.kind {
+            _ if !head.fits() => fault = Some(Fault::FrameSize),
+            kind if !*begun => {
+                *begun = true;
+                let settings = kind == SETTINGS && head.flags & ACK == 0;
+                fault = (!settings).then_some(Fault::Protocol);
+            }
             // Bounded by windows, by the streams that may be open, and by the library.
-            DATA | HEADERS | CONTINUATION => {}
+            DATA | CONTINUATION => {}
+            HEADERS if head.stream > *last => *last = head.stream,
+            HEADERS if begins_with_pseudo(head.flags, payload) => fault = Some(Fault::Protocol),
+            HEADERS => {}
             RST_STREAM => {
                 link.worker.shard.h2_reset_received();
                 calm &= resets.spend(now);
             }
-            SETTINGS if flags & ACK != 0 && !tally.settled.get() => tally.settled.set(true),
+            SETTINGS if head.flags & ACK != 0 && !tally.settled.get() => tally.settled.set(true),
             _ => calm &= control.spend(now),
         });
-        calm
+        if calm { fault } else { Some(Fault::Flood) }
     }
 
     /// Follows what was written. Answers earn a client the frames that go with them: it opens
     /// windows for them, and some measure the way with a PING.
     fn follow(&mut self, bytes: &[u8]) {
         let Self { outward, control, link, .. } = self;
-        outward.scan(bytes, |Head { kind, .. }| match kind {
+        outward.scan(bytes, |head, _| match head.kind {
             DATA | HEADERS => control.earn(limit::H2_CONTROL_FRAMES_PER_ANSWER_FRAME),
             RST_STREAM => link.worker.shard.h2_reset_sent(),
             _ => {}
@@ -193,13 +256,15 @@ impl<S: AsyncWrite + Unpin> Frames<S> {
     }
 
     /// Says why, if that does not fall into the middle of a frame; then nothing more is read.
-    fn refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tally.flooded.set(true);
+    fn refuse(&mut self, fault: Fault, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tally.fault.set(Some(fault));
         if self.outward.is_between() {
+            let mut told = [fault as u8; GOAWAY.len() + 1];
+            told[..GOAWAY.len()].copy_from_slice(&GOAWAY);
             // If there is no room for it, the client does not read and need not be told.
-            let _ = Pin::new(&mut *self.socket.borrow_mut()).poll_write(cx, &CALM);
+            let _ = Pin::new(&mut *self.socket.borrow_mut()).poll_write(cx, &told);
         }
-        Poll::Ready(Err(io::Error::other("more control frames than a client needs")))
+        Poll::Ready(Err(io::Error::other("frames that a client may not send")))
     }
 
     fn stalled<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -222,7 +287,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Frames<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, buf))?;
-        if self.count(&buf.filled()[before..]) { Poll::Ready(Ok(())) } else { self.refuse(cx) }
+        match self.count(&buf.filled()[before..]) {
+            None => Poll::Ready(Ok(())),
+            Some(fault) => self.refuse(fault, cx),
+        }
     }
 }
 

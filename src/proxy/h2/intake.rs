@@ -4,12 +4,12 @@
 use http::header::{COOKIE, Entry, HOST};
 use http::{HeaderMap, HeaderValue, request};
 
-/// A field that RFC 9113 §8.2.1 wants refused and the library lets pass.
+/// A field that RFC 9113 §8 wants refused and the library lets pass.
 pub(super) struct Malformed;
 
 /// Names the host in `Host` and joins the crumbs of a cookie.
 pub(super) fn fit(parts: &mut request::Parts) -> Result<(), Malformed> {
-    if parts.headers.values().any(is_padded) {
+    if parts.headers.values().any(is_padded) || !has_path(parts) {
         return Err(Malformed);
     }
     // A `Host` beside `:authority` stays: whether the two agree is judged with the head.
@@ -21,6 +21,13 @@ pub(super) fn fit(parts: &mut request::Parts) -> Result<(), Malformed> {
     }
     join_cookies(&mut parts.headers);
     Ok(())
+}
+
+/// Whether the target is a path that begins with a slash, or `*` (RFC 9113 §8.3.1). CONNECT has
+/// none of its own.
+fn has_path(parts: &request::Parts) -> bool {
+    let target = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    target.is_none_or(|target| target.starts_with('/') || target == "*")
 }
 
 /// Whether blanks surround a value: another parser behind us might take them away.

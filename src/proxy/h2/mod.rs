@@ -19,7 +19,6 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
@@ -34,7 +33,7 @@ use super::lane::{Kind, Lane, Link};
 use super::socket::Socket;
 use crate::limit;
 use crate::telemetry::shard::Goaway;
-use frames::{Frames, PREFACE, Tally};
+use frames::{Fault, Frames, PREFACE, Tally};
 
 pub(super) use stream::Received;
 
@@ -146,9 +145,6 @@ struct Session<'a> {
     pinged: bool,
     heard: u64,
     stage: Stage,
-    opened: u64,
-    /// Milliseconds on the worker's clock.
-    old_at: u64,
 }
 
 impl<'a> Session<'a> {
@@ -163,7 +159,6 @@ impl<'a> Session<'a> {
         clockwork.restart(Wait::Head, pace.keep_alive);
         clockwork.restart(Wait::Body, pace.head);
         clockwork.restart(Wait::Upstream, limit::H2_PING_EVERY);
-        let old_at = link.worker.sweep.now() + millis(age(link.worker.jitter()));
         Self {
             link,
             clockwork,
@@ -173,8 +168,6 @@ impl<'a> Session<'a> {
             pinged: false,
             heard: 0,
             stage: Stage::Open,
-            opened: 0,
-            old_at,
         }
     }
 
@@ -182,7 +175,10 @@ impl<'a> Session<'a> {
         self.clockwork.watch(cx);
         loop {
             match self.connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.begin(request, respond);
+                    continue;
+                }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(self.failed(&error)),
                 Poll::Ready(None) => return Poll::Ready(Farewell::Said),
                 Poll::Pending if self.link.worker.cutting() => {
@@ -199,7 +195,6 @@ impl<'a> Session<'a> {
     }
 
     fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
-        self.opened += 1;
         self.link.worker.shard.h2_stream_opened();
         let lane = Lane::new(self.link, Kind::Http2);
         // The task ends with its stream, which ends with the connection.
@@ -256,8 +251,8 @@ impl<'a> Session<'a> {
             (worker.stopping(), Goaway::Stop),
             (self.clockwork.passed(Wait::Body), Goaway::Settings),
             (self.clockwork.passed(Wait::Head), Goaway::Idle),
-            (self.opened >= limit::H2_REQUESTS_MAX, Goaway::Requests),
-            (worker.sweep.now() >= self.old_at, Goaway::Age),
+            (self.link.is_old(), Goaway::Spent),
+            (self.link.has_carried(limit::H2_REQUESTS_MAX), Goaway::Spent),
         ];
         reasons.into_iter().find_map(|(met, reason)| met.then_some(reason))
     }
@@ -269,36 +264,23 @@ impl<'a> Session<'a> {
         self.link.worker.shard.h2_goaway(reason);
         match reason {
             Goaway::Settings => self.connection.abrupt_shutdown(Reason::SETTINGS_TIMEOUT),
-            Goaway::Stop
-            | Goaway::Idle
-            | Goaway::Requests
-            | Goaway::Age
-            | Goaway::Calm
-            | Goaway::Error => self.connection.graceful_shutdown(),
+            Goaway::Stop | Goaway::Idle | Goaway::Spent | Goaway::Calm | Goaway::Error => {
+                self.connection.graceful_shutdown()
+            }
         }
     }
 
     fn failed(&self, error: &h2::Error) -> Farewell {
         tracing::debug!(%error, "an HTTP/2 connection failed");
         let shard = &self.link.worker.shard;
-        if self.tally.flooded.get() || error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
-            shard.h2_goaway(Goaway::Calm);
-        } else if error.is_io() {
-            return Farewell::Cut;
-        } else if error.is_library() {
-            shard.h2_goaway(Goaway::Error);
-        }
+        let told = match self.tally.fault.get() {
+            Some(Fault::Flood) => Goaway::Calm,
+            Some(Fault::Protocol | Fault::FrameSize) => Goaway::Error,
+            None if error.is_io() => return Farewell::Cut,
+            None if error.reason() == Some(Reason::ENHANCE_YOUR_CALM) => Goaway::Calm,
+            None => Goaway::Error,
+        };
+        shard.h2_goaway(told);
         Farewell::Said
     }
-}
-
-/// How old a connection may become: not all that began together are to end together.
-fn age(random: u64) -> Duration {
-    let tenth = limit::H2_AGE_MAX / 10;
-    let jitter = tenth.mul_f64((random % 1000) as f64 / 500.0);
-    limit::H2_AGE_MAX - tenth + jitter
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -103,24 +103,28 @@ impl Place {
 
 impl Register {
     /// Gives a turn to whatever must end by now, and takes it back from what may stay because its
-    /// window ended meanwhile. `spread` is the time over which the turns fall.
+    /// window ended meanwhile. `spread` is the time over which the turns of a window fall.
     pub(super) fn call(&self, worker: &Worker, snapshot: &Snapshot, spread: Duration) {
         let mut entries = self.entries.borrow_mut();
-        let (stops, now) = (worker.stopping(), worker.clock.now());
-        if !stops && snapshot.cells.is_open() && entries.iter().all(|(_, entry)| !entry.called) {
+        let (drain, now) = (worker.drain(), worker.clock.now());
+        if drain.is_none()
+            && snapshot.cells.is_open()
+            && entries.iter().all(|(_, entry)| !entry.called)
+        {
             return;
         }
-        let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
+        let (after, over) = drain.map_or((Duration::ZERO, spread), |drain| drain.turns(spread));
+        let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX).max(1);
         for (_, entry) in &mut *entries {
-            let over = stops || entry.place.is_over(snapshot, now);
-            if over && !entry.called {
-                let turn = Duration::from_millis(worker.jitter() % spread);
+            let ends = drain.is_some() || entry.place.is_over(snapshot, now);
+            if ends && !entry.called {
+                let turn = after + Duration::from_millis(worker.jitter() % over);
                 entry.clockwork.restart(Wait::Turn, turn);
             }
-            if !over && entry.called {
+            if !ends && entry.called {
                 entry.clockwork.clear(Wait::Turn);
             }
-            entry.called = over;
+            entry.called = ends;
         }
     }
 }

@@ -46,7 +46,7 @@ pub enum AccessFormat {
 }
 
 /// The fields of a line, in their order. A field without a value is left out.
-pub const FIELDS: [&str; 19] = [
+pub const FIELDS: [&str; 20] = [
     "at",
     "request",
     "client",
@@ -65,6 +65,7 @@ pub const FIELDS: [&str; 19] = [
     "first_byte_us",
     "bytes_in",
     "bytes_out",
+    "trace",
     "end",
 ];
 
@@ -105,6 +106,8 @@ pub struct Record<'a> {
     pub bytes_in: u64,
     /// Bytes of the answer's body.
     pub bytes_out: u64,
+    /// The trace it belongs to.
+    pub trace: Option<u128>,
     /// Who ended it, in which phase, why.
     pub end: End,
     /// Its number, as in `X-Request-Id`.
@@ -274,6 +277,7 @@ const CONNECT: Key = key(r#","connect_us":"#, " connect_us=");
 const FIRST_BYTE: Key = key(r#","first_byte_us":"#, " first_byte_us=");
 const BYTES_IN: Key = key(r#","bytes_in":"#, " bytes_in=");
 const BYTES_OUT: Key = key(r#","bytes_out":"#, " bytes_out=");
+const TRACE: Key = key(r#","trace":""#, " trace=");
 const END: Key = key(r#","end":""#, " end=");
 
 /// One of the two forms of a line.
@@ -302,6 +306,12 @@ fn write_fields(line: &mut impl Line, record: &Record<'_>) {
     record.first_byte.into_iter().for_each(|took| line.number(FIRST_BYTE, micros(took)));
     line.number(BYTES_IN, record.bytes_in);
     line.number(BYTES_OUT, record.bytes_out);
+    if let Some(trace) = record.trace {
+        line.plain(TRACE, |to| {
+            text::hex16(to, (trace >> 64) as u64);
+            text::hex16(to, trace as u64);
+        });
+    }
     line.plain(END, |to| to.extend_from_slice(record.end.code().as_bytes()));
 }
 

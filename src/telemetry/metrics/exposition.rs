@@ -79,6 +79,11 @@ const FIRST_BYTE: Named = histogram(
     &["route"],
     "From sending a request to the upstream until the head of its answer, in seconds.",
 );
+const CONNECT: Named = histogram(
+    "intermission_upstream_connect_seconds",
+    &["route"],
+    "To connect to a server, where no pooled connection was used, in seconds.",
+);
 const BYTES: Named = counter(
     "intermission_body_bytes_total",
     &["route", "direction"],
@@ -117,7 +122,7 @@ const H2_RESETS: Named = counter(
 const H2_GOAWAYS: Named = counter(
     "intermission_h2_goaways_total",
     &["reason"],
-    "Connections that were told to go away: stop, idle, requests, age, settings (not acknowledged), calm (too many control frames or resets), error.",
+    "Connections that were told to go away: stop, idle, spent (old, or enough requests), settings (not acknowledged), calm (too many control frames or resets), error.",
 );
 const UPSTREAM_CONNECTIONS: Named = counter(
     "intermission_upstream_connections_total",
@@ -165,6 +170,7 @@ pub const NAMES: &[Named] = &[
     REQUESTS,
     DURATION,
     FIRST_BYTE,
+    CONNECT,
     BYTES,
     IN_FLIGHT,
     ENDS,
@@ -220,6 +226,8 @@ impl Metrics {
         page.add(DURATION, sums.iter().map(|(r, sums)| spread(&[("route", r)], &sums.duration)));
         let sent = sums.iter().filter(|(_, sums)| sums.first_byte.count() > 0);
         page.add(FIRST_BYTE, sent.map(|(r, sums)| spread(&[("route", r)], &sums.first_byte)));
+        let connected = sums.iter().filter(|(_, sums)| sums.connect.count() > 0);
+        page.add(CONNECT, connected.map(|(r, sums)| spread(&[("route", r)], &sums.connect)));
         let directions = |(route, sums): &(Arc<str>, Sums)| {
             [("in", sums.bytes_in), ("out", sums.bytes_out)]
                 .map(|(to, bytes)| number(&[("route", route), ("direction", to)], bytes))
@@ -307,7 +315,7 @@ fn by_state(counts: &[(&str, u64)]) -> impl Iterator<Item = Metric> {
     counts.iter().map(|(state, count)| number(&[("state", state)], *count))
 }
 
-/// The cells that ever counted; a route has 42, of which it uses a few.
+/// The cells that ever counted; a route has 48, of which it uses a few.
 fn verdicts(route: &str, sums: &Sums) -> Vec<Metric> {
     let mut metrics = Vec::new();
     for (verdict, classes) in VERDICTS.iter().zip(&sums.requests) {

@@ -131,6 +131,11 @@ impl Metrics {
         open.sum()
     }
 
+    /// How often each worker has swept: one that stays where it was is stuck.
+    pub fn beats(&self) -> Vec<u64> {
+        lock(&self.0.registry.workers).iter().map(|worker| read(&worker.beats)).collect()
+    }
+
     /// The snapshot in force.
     pub fn generation(&self, generation: u64) {
         lock(&self.0.told).generation = generation;
@@ -216,6 +221,7 @@ struct Sums {
     bytes_out: u64,
     duration: Spread,
     first_byte: Spread,
+    connect: Spread,
 }
 
 impl Sums {
@@ -227,6 +233,7 @@ impl Sums {
         self.bytes_out += read(&counts.bytes_out);
         self.duration.add(&counts.duration);
         self.first_byte.add(&counts.first_byte);
+        self.connect.add(&counts.connect);
     }
 }
 

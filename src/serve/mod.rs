@@ -3,20 +3,23 @@
 //! The planes meet here and nowhere else: the snapshot (control → data), the vault (data → store),
 //! telemetry (both → out).
 
+mod error;
+mod handover;
+mod running;
+mod sockets;
+
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{Loaded, Process};
+use crate::config::Loaded;
 #[cfg(feature = "acme")]
 use crate::control::acme;
 use crate::control::admin::{self, Admin};
@@ -27,16 +30,23 @@ use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
 use crate::control::traffic::Traffic;
-use crate::control::{BootError, Parts, Reconciler};
+use crate::control::{Parts, Reconciler, service};
 use crate::limit;
 use crate::proxy;
 use crate::snapshot::Live;
 use crate::store::embedded::Embedded;
-use crate::store::{self, Store, StoreError};
-use crate::telemetry::access::{AccessLog, AccessWriter};
+use crate::store::{self, Store};
+use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
-use crate::vault::seal::NodeKeyError;
 use crate::vault::{NodeKey, Vault};
+
+use error::addresses;
+use running::Again;
+use sockets::Sockets;
+
+pub use error::ServeError;
+pub use running::{Running, Stopped};
+pub use sockets::{Takeover, patiently};
 
 pub use crate::telemetry::log::{Format as LogFormat, init as start_log};
 
@@ -50,6 +60,8 @@ pub struct Options {
     pub clock: Clock,
     /// Whether the process's signals are this node's.
     pub signals: Signals,
+    /// Whether it may take the place of a node that serves.
+    pub takeover: Takeover,
 }
 
 /// Whether a node listens to the signals of its process.
@@ -62,81 +74,26 @@ pub enum Signals {
     Ignored,
 }
 
-/// Why a node did not start. Nothing is left running.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// An address cannot be listened at.
-    #[error("cannot listen for {what} at {}: {source}", addresses(.at))]
-    Bind {
-        /// `visitors` or `the admin API`.
-        what: &'static str,
-        /// Where.
-        at: Vec<SocketAddr>,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The access log cannot be opened.
-    #[error("the access log cannot be opened: {0}")]
-    Access(#[source] io::Error),
-    /// The store cannot be opened.
-    #[error("the store in {} cannot be opened: {source}", at.display())]
-    Store {
-        /// Its directory.
-        at: PathBuf,
-        /// Why.
-        source: StoreError,
-    },
-    /// The node's key cannot be read or made.
-    #[error(transparent)]
-    Key(#[from] NodeKeyError),
-    /// Submissions that the last process left cannot be put right.
-    #[error("submissions cannot be recovered: {0}")]
-    Recover(#[source] StoreError),
-    /// Windows in force cannot be put in force.
-    #[error(transparent)]
-    Boot(#[from] BootError),
-    /// The system gives no thread, runtime or signal.
-    #[error("cannot start {what}: {source}")]
-    System {
-        /// What.
-        what: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
-}
-
-fn addresses(at: &[SocketAddr]) -> String {
-    at.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// A node that serves.
-pub struct Running {
-    proxy: Vec<SocketAddr>,
-    admin: SocketAddr,
-    workers: proxy::Workers,
-    phase: watch::Sender<Phase>,
-    control: JoinHandle<()>,
-    store: Arc<Embedded>,
-    access: AccessWriter,
-    drain: Duration,
-}
-
-/// How a node ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stopped {
-    /// Connections that were cut because they were not done in time.
-    pub cut: usize,
-}
-
 /// Starts a node. When this returns, visitors and operators are served.
 pub fn start(options: Options) -> Result<Running, ServeError> {
-    let Options { loaded, file, clock, signals } = options;
-    let process = loaded.process.clone();
     // ORDER: whatever another process can hold is taken before anything is changed.
-    let sockets = bind_visitors(&process)?;
-    let (listener, admin) = bind_admin(process.admin.listen)?;
+    let sockets = Sockets::acquire(&options.loaded.process, options.takeover)?;
+    start_at(options, sockets)
+}
+
+/// Starts a node at these sockets.
+fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
+    let Options { loaded, file, clock, signals, takeover: _ } = options;
+    let process = loaded.process.clone();
+    let failed = |what| move |source| ServeError::System { what, source };
+    let shared = sockets.share(&process).map_err(failed("handles of the sockets"))?;
+    let Sockets { visitors, admin: listener, taker } = sockets;
+    let admin = listener.local_addr().map_err(failed("the admin listener"))?;
     let access = AccessLog::start(process.access_target.clone(), process.access_format);
     let (access, access_writer) = access.map_err(ServeError::Access)?;
+    if let Some(taker) = &taker {
+        taker.wait_for_store().map_err(ServeError::Handover)?;
+    }
     let at = process.store_dir.clone();
     let engine = store::open(&at, clock.clone());
     let engine = Arc::new(engine.map_err(|source| ServeError::Store { at, source })?);
@@ -148,7 +105,7 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     let (phase, phases) = watch::channel(Phase::Starting);
     let plane = ControlPlane {
         loaded,
-        file,
+        file: file.clone(),
         clock: clock.clone(),
         signals,
         store,
@@ -162,64 +119,37 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
-    let workers = proxy::Parts { live, vault, metrics, access, clock };
-    let workers = proxy::Workers::spawn(sockets, &workers);
-    let workers = workers.map_err(|source| ServeError::System { what: "the workers", source })?;
+    if let Some(taker) = &taker {
+        // ORDER: until it has said so, the other process may still go on, and take the store back.
+        taker.begin().map_err(ServeError::Handover)?;
+    }
+    let parts = proxy::Parts {
+        live: live.clone(),
+        vault: vault.clone(),
+        metrics: metrics.clone(),
+        access,
+        clock: clock.clone(),
+    };
+    let workers = proxy::Workers::spawn(visitors, &parts);
+    let workers = workers.map_err(failed("the workers"))?;
     let proxy = workers.addresses().to_vec();
     phase.send_replace(Phase::Serving);
     tracing::info!(visitors = %addresses(&proxy), %admin, "serving");
-    let (store, access, drain) = (engine, access_writer, limit::DRAIN_DEADLINE);
-    Ok(Running { proxy, admin, workers, phase, control, store, access, drain })
-}
-
-impl Running {
-    /// Where visitors are served.
-    pub fn proxy_addresses(&self) -> &[SocketAddr] {
-        &self.proxy
-    }
-
-    /// Where operators are served.
-    pub fn admin_address(&self) -> SocketAddr {
-        self.admin
-    }
-
-    /// Serves until SIGTERM or SIGINT says to stop, then stops. A second one ends the process at
-    /// once: what was acknowledged is durable, and the next start recovers the rest.
-    ///
-    /// The signals are awaited on the calling thread, not by the control plane: a node whose
-    /// control plane broke off serves on with what is in force, and can still be stopped.
-    pub fn wait(self) -> Result<Stopped, ServeError> {
-        let failed = |source| ServeError::System { what: "signal handlers", source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(failed)?;
-        let mut told = runtime.block_on(async { told_to_stop() }).map_err(failed)?;
-        runtime.block_on(told.recv());
-        let impatient = std::thread::Builder::new().name("second-signal".to_owned());
-        let impatient = impatient.spawn(move || {
-            runtime.block_on(told.recv());
-            tracing::warn!("told to stop a second time: not waiting for requests in flight");
-            std::process::exit(1);
-        });
-        impatient.map_err(failed)?;
-        Ok(self.stop())
-    }
-
-    /// Stops: first balancers are told, then no connection is taken any more, then requests under
-    /// way finish or are cut at the deadline, then what was written is flushed.
-    pub fn stop(self) -> Stopped {
-        self.phase.send_replace(Phase::Draining);
-        tracing::info!("stopping: requests in flight may finish");
-        let cut = self.workers.stop(self.drain);
-        self.phase.send_replace(Phase::Stopped);
-        if self.control.join().is_err() {
-            tracing::error!("the control plane panicked");
-        }
-        // ORDER: the store last but one: until here somebody may have something to keep.
-        self.store.shutdown();
-        self.access.stop();
-        tracing::info!(cut, "stopped");
-        Stopped { cut }
-    }
+    let (store, access) = (engine, access_writer);
+    let again = Again { process, file, clock, signals, live };
+    Ok(Running {
+        proxy,
+        admin,
+        workers,
+        phase,
+        control,
+        store,
+        access,
+        shared,
+        vault,
+        metrics,
+        again,
+    })
 }
 
 /// What the control thread runs on.
@@ -329,6 +259,10 @@ impl ControlPlane {
             let (reloads, access) = (reloads.clone(), self.access);
             let hangups = chores::heed_hangups(reloads, access, self.phase.clone());
             tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
+            if let Some(every) = service::watchdog_every() {
+                let watchdog = service::watchdog(every, self.metrics.clone(), self.phase.clone());
+                tasks.spawn(named("watchdog", watchdog));
+            }
         }
         let told_to_stop =
             |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
@@ -378,58 +312,4 @@ fn report(ended: &Result<&'static str, tokio::task::JoinError>) {
         Ok(name) => tracing::debug!(name, "a task of the control plane ended"),
         Err(error) => tracing::error!(%error, "a task of the control plane broke off"),
     }
-}
-
-/// SIGTERM and SIGINT.
-struct Told(Signal, Signal);
-
-/// Listens from now on.
-fn told_to_stop() -> io::Result<Told> {
-    Ok(Told(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-}
-
-impl Told {
-    async fn recv(&mut self) {
-        // CANCEL: a signal that arrives meanwhile is remembered by its stream.
-        tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
-        }
-    }
-}
-
-/// Tries again while an address is in use: the process before may just be ending, or a connection
-/// of somebody's may hold the port for a moment.
-pub fn patiently<T>(bind: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
-    let mut left = limit::BIND_ATTEMPTS_MAX;
-    loop {
-        left -= 1;
-        match bind() {
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && left > 0 => {
-                std::thread::sleep(limit::BIND_AGAIN_AFTER);
-            }
-            bound => return bound,
-        }
-    }
-}
-
-fn bind_visitors(process: &Process) -> Result<proxy::Bound, ServeError> {
-    let bind = || proxy::Bound::bind(&process.listeners, process.workers);
-    patiently(bind).map_err(|source| ServeError::Bind {
-        what: "visitors",
-        at: process.listeners.iter().map(|listener| listener.at).collect(),
-        source,
-    })
-}
-
-fn bind_admin(at: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let bind = || {
-        let listener = TcpListener::bind(at)?;
-        listener.set_nonblocking(true)?;
-        let at = listener.local_addr()?;
-        Ok((listener, at))
-    };
-    let bound = patiently(bind);
-    let at = vec![at];
-    bound.map_err(|source| ServeError::Bind { what: "the admin API", at, source })
 }
