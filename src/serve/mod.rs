@@ -29,6 +29,8 @@ use crate::control::health::Checks;
 use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
+#[cfg(feature = "acme")]
+use crate::control::reload::Reloads;
 use crate::control::traffic::Traffic;
 use crate::control::{Parts, Reconciler, service};
 use crate::limit;
@@ -250,11 +252,7 @@ impl ControlPlane {
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
         #[cfg(feature = "acme")]
-        if let Some(reloads) = &reloads {
-            let (reloads, clock) = (reloads.clone(), self.clock.clone());
-            let renewals = acme::run(live.clone(), reloads, clock, self.phase.clone());
-            tasks.spawn(named("acme", renewals));
-        }
+        renewals(&mut tasks, &live, reloads.as_ref(), (&self.clock, &self.phase));
         if self.signals == Signals::Heeded {
             let (reloads, access) = (reloads.clone(), self.access);
             let hangups = chores::heed_hangups(reloads, access, self.phase.clone());
@@ -299,6 +297,20 @@ impl ControlPlane {
         };
         tasks.spawn(named("admin", admin::serve(listener, admin)));
         Ok((live, tasks))
+    }
+}
+
+/// Asks for certificates by ACME, where a reload can put them in force.
+#[cfg(feature = "acme")]
+fn renewals(
+    tasks: &mut JoinSet<&'static str>,
+    live: &Live,
+    reloads: Option<&Reloads>,
+    (clock, phase): (&Clock, &watch::Receiver<Phase>),
+) {
+    if let Some(reloads) = reloads {
+        let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
+        tasks.spawn(named("acme", renewals));
     }
 }
 
