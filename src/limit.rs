@@ -258,6 +258,25 @@ pub const FILES_RESERVED: u64 = 64;
 /// Between two attempts to accept where the system has run out of something.
 pub const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
+// ---- certificates by ACME ------------------------------------------------------------------
+
+/// Answers that prove to a CA who we are. Over it: the rest is not answered.
+pub const ACME_PROOFS_MAX: usize = 1_000;
+/// One request to the CA. Over it: the order is given up, and tried again later.
+pub const ACME_REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a CA may take to look at proofs, or to sign. Over it: as above.
+pub const ACME_PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes of one answer of the CA. Over it: as above.
+pub const ACME_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a token that names what is to be proved. Over it: as above.
+pub const ACME_TOKEN_BYTES_MAX: usize = 256;
+/// How often certificates are looked at for whether their time is nearly over.
+pub const ACME_LOOK_EVERY: Duration = Duration::from_secs(3600);
+/// From a failed order to the next one for the same domain; doubled each time.
+pub const ACME_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// The longest such time, and that between two certificates of one domain.
+pub const ACME_AGAIN_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
+
 // ---- vault ---------------------------------------------------------------------------------
 
 /// A captured `application/x-www-form-urlencoded` or `text/plain` body (`forms.body_bytes_max`).

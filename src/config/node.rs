@@ -1,8 +1,9 @@
 //! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -13,7 +14,7 @@ use super::problem::Found;
 use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
 use crate::snapshot::{
-    AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
+    AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
 };
 use crate::{digest, limit, route, tls};
 
@@ -31,6 +32,9 @@ pub(super) struct Node {
     pub(super) begin_traces: Option<u8>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
+    pub(super) acme: Option<Arc<Acme>>,
+    /// Answers that prove to a CA who we are, by their token.
+    pub(super) answers: BTreeMap<String, String>,
     pub(super) access_target: LogTarget,
     pub(super) access_format: AccessFormat,
     pub(super) limits: Limits,
@@ -51,6 +55,8 @@ impl Node {
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
+        let store_dir = store(file, base, found);
+        let acme = super::acme::read(file, base, &store_dir, found);
         let drain = quantity::duration(
             &window,
             "drain",
@@ -67,10 +73,12 @@ impl Node {
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
             begin_traces: traces(file, found),
-            tls: super::tls::server(file, base, &listeners, found),
+            tls: super::tls::server(file, base, &listeners, &acme, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
-            store_dir: store(file, base, found),
+            store_dir,
+            acme: acme.asked,
+            answers: acme.answers,
             access_target,
             access_format,
             limits: limits::limits(file, found),

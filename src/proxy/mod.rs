@@ -34,6 +34,7 @@ mod lane;
 mod lasting;
 mod listen;
 mod own;
+mod proof;
 mod proxy_protocol;
 mod request;
 mod resume;

@@ -16,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, resume, rewrite, target};
+use super::{capture, forward, head, own, proof, resume, rewrite, target};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -75,6 +75,9 @@ fn act(
         }
     };
     story.judged(&judged);
+    if let Some(proof) = proof::answer(&judged, &request) {
+        return Act::Other(proof.finish(lane, story, request.into_body()));
+    }
     if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
         lane.close_after_answer();
         return Act::Other(answer::busy().finish(lane, story, request.into_body()));

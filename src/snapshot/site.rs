@@ -1,12 +1,13 @@
 //! What a config compiles to: the part of a snapshot that changes only by a reload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Version};
 
+use super::Acme;
 use super::bounds::{Limits, Pace};
 use super::care::Care;
 use super::edge::EdgeRules;
@@ -92,6 +93,11 @@ pub struct Site {
     pub probes: Vec<String>,
     /// The certificates of `https` listeners, if there are any.
     pub tls: Option<tls::Server>,
+    /// What is asked of a CA, if anything is.
+    pub acme: Option<Arc<Acme>>,
+    /// What is answered below `/.well-known/acme-challenge/`, by what follows: it proves to a CA
+    /// who we are, also while everything is closed.
+    pub answers: BTreeMap<String, String>,
     /// Whether `Via` is added.
     pub via: Option<Via>,
     /// How many of a hundred traces that begin here are sampled; none begins none.
