@@ -156,6 +156,8 @@ impl Lane {
             let pace = *self.clockwork.pace();
             let next = match self.wire.in_head() {
                 true => pace.head,
+                // Answered before its body was whole: what is left of it belongs to nobody.
+                false if self.wire.in_body() => limit::LINGER,
                 false if self.link.worker.stopping() => limit::STOP_IDLE,
                 false => pace.keep_alive,
             };

@@ -1,5 +1,7 @@
 //! How much clients may take: connections, requests, time.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use intermission::proxy::Pace;
@@ -169,4 +171,39 @@ fn overload_is_told_at_once_and_closed_places_are_served_on() {
     node.origin.release();
     assert_eq!(first.response().text(), "late");
     eventually("room for another", || (node.ask(get("/")).status() == 200).then_some(()));
+}
+
+/// An application that answers a request when it has its head, and reads on.
+fn hasty() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let (mut stream, mut piece) = (stream, [0; 4096]);
+                let _ = stream.read(&mut piece);
+                let _ = stream.write_all(&ok("early"));
+                while stream.read(&mut piece).is_ok_and(|count| count > 0) {}
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn the_rest_of_a_body_that_was_answered_early_is_not_waited_for_long() {
+    let setup = Setup { server: Some(hasty()), ..Setup::default() };
+    let node = Node::start(Origin::untouched(), &setup);
+    let head = "POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 2000\r\n\r\na";
+    let mut client = node.connect();
+    client.send(head);
+    assert_eq!(client.response().text(), "early");
+    let mut sent = 0;
+    while sent < 200 && client.is_silent_for(Duration::from_millis(50)) {
+        sent += 1;
+        if client.try_send("x").is_err() {
+            break;
+        }
+    }
+    assert!(sent < 200, "it is still taken after ten seconds");
 }
