@@ -28,7 +28,7 @@ use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
 use crate::control::traffic::Traffic;
-use crate::control::{Parts, Reconciler, service};
+use crate::control::{Handle, Parts, Reconciler, service};
 use crate::limit;
 use crate::proxy;
 use crate::snapshot::Live;
@@ -256,13 +256,9 @@ impl ControlPlane {
                 tasks.spawn(named("watchdog", watchdog));
             }
         }
-        let told_to_stop =
-            |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
         let (metrics, store) = (self.metrics, self.store);
-        let names = Names::new(handle.clone(), self.resolver, metrics.clone());
-        tasks.spawn(named("names", names.run(told_to_stop(self.phase.clone()))));
-        let checks = Checks::new(handle.clone(), self.clock.clone(), metrics.clone());
-        tasks.spawn(named("health checks", checks.run(told_to_stop(self.phase.clone()))));
+        let told = (handle.clone(), metrics.clone());
+        care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
         let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
@@ -292,6 +288,21 @@ impl ControlPlane {
         tasks.spawn(named("admin", admin::serve(listener, admin)));
         Ok((live, tasks))
     }
+}
+
+/// Look-ups of server names, and health checks.
+fn care_for_servers(
+    tasks: &mut JoinSet<&'static str>,
+    (handle, metrics): (Handle, Metrics),
+    resolver: Resolver,
+    clock: Clock,
+    phase: &watch::Receiver<Phase>,
+) {
+    let told = |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
+    let names = Names::new(handle.clone(), resolver, metrics.clone());
+    tasks.spawn(named("names", names.run(told(phase.clone()))));
+    let checks = Checks::new(handle, clock, metrics);
+    tasks.spawn(named("health checks", checks.run(told(phase.clone()))));
 }
 
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
