@@ -33,7 +33,7 @@ use crate::control::reload::Reloader;
 use crate::control::reload::Reloads;
 use crate::control::service::Watch;
 use crate::control::traffic::Traffic;
-use crate::control::{Parts, Reconciler};
+use crate::control::{Handle, Parts, Reconciler};
 use crate::limit;
 use crate::proxy;
 use crate::snapshot::Live;
@@ -259,13 +259,9 @@ impl ControlPlane {
             tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
             tasks.spawn(named("watchdog", Watch::of(&self.metrics, &self.phase).run()));
         }
-        let told_to_stop =
-            |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
         let (metrics, store) = (self.metrics, self.store);
-        let names = Names::new(handle.clone(), self.resolver, metrics.clone());
-        tasks.spawn(named("names", names.run(told_to_stop(self.phase.clone()))));
-        let checks = Checks::new(handle.clone(), self.clock.clone(), metrics.clone());
-        tasks.spawn(named("health checks", checks.run(told_to_stop(self.phase.clone()))));
+        let told = (handle.clone(), metrics.clone());
+        care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
         let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
@@ -309,6 +305,21 @@ fn renewals(
         let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
         tasks.spawn(named("acme", renewals));
     }
+}
+
+/// Look-ups of server names, and health checks.
+fn care_for_servers(
+    tasks: &mut JoinSet<&'static str>,
+    (handle, metrics): (Handle, Metrics),
+    resolver: Resolver,
+    clock: Clock,
+    phase: &watch::Receiver<Phase>,
+) {
+    let told = |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
+    let names = Names::new(handle.clone(), resolver, metrics.clone());
+    tasks.spawn(named("names", names.run(told(phase.clone()))));
+    let checks = Checks::new(handle, clock, metrics);
+    tasks.spawn(named("health checks", checks.run(told(phase.clone()))));
 }
 
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
