@@ -335,7 +335,7 @@ fn haproxy_config(
         r#"
 global
     nbthread 1
-    maxconn 20000
+    maxconn 9800
     tune.ssl.default-dh-param 2048
     tune.h2.max-concurrent-streams 100
     log {log} local0
