@@ -307,6 +307,8 @@ fn site(routes: u32) -> Site {
         regions: RegionTable::new((0..REGIONS).map(region_rule).collect(), RegionIx(0)),
         upstreams: Vec::new(),
         tls: None,
+        acme: None,
+        answers: std::collections::BTreeMap::new(),
         trusted: Networks::default(),
         forwarded: ForwardedBy::XForwarded,
         proxy_protocol: Networks::default(),

@@ -83,6 +83,8 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         forwarded: node.forwarded,
         proxy_protocol: node.proxy_protocol,
         tls: node.tls,
+        acme: node.acme,
+        answers: node.answers,
         probes: node.probes,
         via: node.via,
         begin_traces: node.begin_traces,

@@ -168,7 +168,8 @@ fn path_rule(
         let inside = PathRule::below(open.unwrap_or(pattern), &prefix).is_some();
         inside || open.is_some_and(|open| PathRule::below(&prefix, open).is_some())
     };
-    if prefix.is_empty() || !paths.iter().any(|path| within(path.get_ref().as_str())) {
+    let known = paths.is_empty() || paths.iter().any(|path| within(path.get_ref().as_str()));
+    if prefix.is_empty() || !known {
         let what = format!("no path of this route is below `{}`", from.get_ref());
         found.add(from.span(), what, "name what all of them begin with, such as \"/claims\"");
         return None;
@@ -207,6 +208,10 @@ fn redirect(route: &Section<'_>, found: &mut Found) -> Option<Redirect> {
         return None;
     }
     let section = route.section("redirect", &keys::REDIRECT, found);
+    for key in ["upstream", "upstreams"].into_iter().filter(|key| route.has(key)) {
+        let help = format!("leave `{key}` out: no server is asked");
+        found.add(route.place(key), "this route answers with a redirect", help);
+    }
     let status = match section.whole("status", 301..=308, found) {
         None => StatusCode::PERMANENT_REDIRECT,
         Some(code @ (301 | 302 | 303 | 307 | 308)) => {
@@ -218,10 +223,6 @@ fn redirect(route: &Section<'_>, found: &mut Found) -> Option<Redirect> {
             return None;
         }
     };
-    if route.has("upstream") {
-        let help = "leave `upstream` out: no server is asked";
-        found.add(route.place("upstream"), "this route answers with a redirect", help);
-    }
     let Some(typed) = section.text("to", found) else {
         if !section.has("to") {
             let help = format!("write {}", route.example("redirect"));

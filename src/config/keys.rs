@@ -48,6 +48,7 @@ pub const FILE: Keys = once(
     &[
         key("node", "{ name = \"a\" }"),
         key("listen", "{ http = [\"0.0.0.0:8080\"] }"),
+        key("acme", "{ domains = [\"www.example.com\"], terms_agreed = true }"),
         key("tls", "{ certificate = [{ chain = \"site.pem\", key = \"site.key\" }] }"),
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
@@ -91,6 +92,19 @@ pub const TLS: Keys = once(
         key("min_version", "\"1.2\""),
         key("client_ca", "\"clients.pem\""),
         key("client_certificate", "\"required\""),
+    ],
+);
+
+/// `[acme]`.
+pub const ACME: Keys = once(
+    "acme",
+    &[
+        key("domains", "[\"www.example.com\"]"),
+        key("terms_agreed", "true"),
+        key("contact", "[\"mailto:ops@example.com\"]"),
+        key("challenge", "\"http-01\""),
+        key("directory", "\"https://acme-v02.api.letsencrypt.org/directory\""),
+        key("ca", "\"acme-ca.pem\""),
     ],
 );
 
@@ -336,6 +350,7 @@ pub const ALL: &[&Keys] = &[
     &LISTEN,
     &TLS,
     &CERTIFICATE,
+    &ACME,
     &ADMIN,
     &TOKEN,
     &STORE,

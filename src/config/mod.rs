@@ -3,6 +3,7 @@
 //! [`load`] is what `serve` starts from, what a reload runs and all that `check` does: a file that
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.
 
+mod acme;
 mod care;
 mod compile;
 mod edge;

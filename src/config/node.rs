@@ -1,11 +1,11 @@
 //! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use ipnet::IpNet;
 use toml::Spanned;
 
@@ -13,7 +13,9 @@ use super::file::{Section, Text};
 use super::problem::Found;
 use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
 use crate::addr::{HostPattern, Networks};
-use crate::snapshot::{AccessFormat, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol};
+use crate::snapshot::{
+    AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
+};
 use crate::{digest, limit, route, tls};
 
 /// The node-wide part of a config.
@@ -26,10 +28,13 @@ pub(super) struct Node {
     pub(super) trusted: Networks,
     pub(super) forwarded: ForwardedBy,
     pub(super) proxy_protocol: Networks,
-    pub(super) via: Option<HeaderValue>,
+    pub(super) via: Option<Via>,
     pub(super) begin_traces: Option<u8>,
     pub(super) admin: AdminRules,
     pub(super) store_dir: PathBuf,
+    pub(super) acme: Option<Arc<Acme>>,
+    /// Answers that prove to a CA who we are, by their token.
+    pub(super) answers: BTreeMap<String, String>,
     pub(super) access_target: LogTarget,
     pub(super) access_format: AccessFormat,
     pub(super) limits: Limits,
@@ -50,6 +55,8 @@ impl Node {
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
+        let store_dir = store(file, base, found);
+        let acme = super::acme::read(file, base, &store_dir, found);
         let drain = quantity::duration(
             &window,
             "drain",
@@ -66,10 +73,12 @@ impl Node {
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
             begin_traces: traces(file, found),
-            tls: super::tls::server(file, base, &listeners, found),
+            tls: super::tls::server(file, base, &listeners, &acme, found),
             admin: admin(file, &listeners, found),
             listeners: unspanned(listeners),
-            store_dir: store(file, base, found),
+            store_dir,
+            acme: acme.asked,
+            answers: acme.answers,
             access_target,
             access_format,
             limits: limits::limits(file, found),
@@ -186,7 +195,6 @@ fn forwarded(listen: &Section<'_>, found: &mut Found) -> ForwardedBy {
     names::choice(listen, "forwarded", &words, found).unwrap_or(ForwardedBy::XForwarded)
 }
 
-/// The value of `Via` that is added: protocol version and pseudonym (RFC 9110 §7.6.3).
 /// How many of a hundred traces are sampled, if any are begun.
 fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
     let trace = file.section("trace", &keys::TRACE, found);
@@ -195,9 +203,13 @@ fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
     begins.then(|| sample.unwrap_or(100))
 }
 
-fn via(listen: &Section<'_>, found: &mut Found) -> Option<HeaderValue> {
-    let name = names::optional(listen, "via", found)?;
-    HeaderValue::from_str(&format!("1.1 {}", name.get_ref())).ok()
+/// What `Via` tells: requests must have it (RFC 9110 §7.6.3), answers have it where it is named.
+fn via(listen: &Section<'_>, found: &mut Found) -> Option<Via> {
+    match names::optional(listen, "via", found) {
+        None => Via::new("intermission", false),
+        Some(name) if name.get_ref() == "off" => None,
+        Some(name) => Via::new(name.get_ref(), true),
+    }
 }
 
 fn admin(file: &Section<'_>, listeners: &[Spanned<Listener>], found: &mut Found) -> AdminRules {

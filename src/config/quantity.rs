@@ -7,6 +7,7 @@ use jiff::{Span, SpanRelativeTo};
 
 use super::file::Section;
 use super::problem::Found;
+use crate::limit;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -55,14 +56,25 @@ pub(super) fn size(
         found.add(typed.span(), what, help);
         return default;
     };
+    let of_forms = most == limit::KEPT_BYTES_CEILING;
     if value == 0 {
-        let help = "write at least one byte; to keep no forms at all write keep = false";
+        let help = match of_forms {
+            true => "write at least one byte; to keep no forms at all write keep = false",
+            false => "write at least one byte",
+        };
         found.add(typed.span(), format!("`{name}` is zero"), help);
         return default;
     }
     if value > most {
-        let help = format!("at most {} can be kept for one browser", show_size(most));
-        found.add(typed.span(), format!("`{name}` is larger than anything that can be kept"), help);
+        let most = show_size(most);
+        let (what, help) = match of_forms {
+            true => (
+                format!("`{name}` is larger than anything that can be kept"),
+                format!("at most {most} can be kept for one browser"),
+            ),
+            false => (format!("`{name}` is too large"), format!("at most {most} is possible")),
+        };
+        found.add(typed.span(), what, help);
         return default;
     }
     value

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
+use super::acme::Given;
 use super::file::Section;
 use super::node::directory;
 use super::problem::Found;
@@ -16,7 +17,7 @@ use crate::tls::{Client, Clients, Fault, Identity, Name, Roots, Server, Terms, V
 pub(super) struct System(Option<Roots>);
 
 impl System {
-    fn roots(&mut self) -> Result<Roots, Fault> {
+    pub(super) fn roots(&mut self) -> Result<Roots, Fault> {
         if let Some(roots) = &self.0 {
             return Ok(roots.clone());
         }
@@ -31,19 +32,22 @@ pub(super) fn server(
     file: &Section<'_>,
     base: &Path,
     listeners: &[Spanned<Listener>],
+    acme: &Given,
     found: &mut Found,
 ) -> Option<Server> {
     let section = file.section("tls", &keys::TLS, found);
     let https = listeners.iter().find(|known| known.get_ref().protocol == Protocol::Https);
     let sections = section.sections("certificate", &keys::CERTIFICATE, found);
-    let identities: Vec<_> = sections
+    let mut identities: Vec<_> = sections
         .iter()
         .filter_map(|typed| identity(typed, "chain", base, found).or_else(|| lacking(typed, found)))
         .collect();
     let versions = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
     let oldest = names::choice(&section, "min_version", &versions, found);
     let clients = clients(&section, base, found);
-    if identities.is_empty() {
+    identities.extend_from_slice(&acme.identities);
+    // Until the CA has given one, nobody can be shown any.
+    if identities.is_empty() && acme.asked.is_none() {
         if let Some(https) = https.filter(|_| !section.has("certificate")) {
             let help = "add [[tls.certificate]] with chain and key";
             found.add(https.span(), "this listener has no certificate to show", help);
@@ -51,7 +55,8 @@ pub(super) fn server(
         return None;
     }
     let oldest = oldest.unwrap_or(Version::Tls12);
-    match Server::new(Terms { identities, oldest, clients: clients? }) {
+    match Server::new(Terms { identities, proofs: acme.proofs.clone(), oldest, clients: clients? })
+    {
         Ok(server) => Some(server),
         Err(fault) => {
             found.add(section.span(), fault.to_string(), "is the certificate whole?");
@@ -144,7 +149,11 @@ fn verify(
 }
 
 /// CAs, or what is wrong with them.
-fn roots<T>(typed: &Spanned<T>, known: Result<Roots, Fault>, found: &mut Found) -> Option<Roots> {
+pub(super) fn roots<T>(
+    typed: &Spanned<T>,
+    known: Result<Roots, Fault>,
+    found: &mut Found,
+) -> Option<Roots> {
     known
         .map_err(|fault| {
             let help = match fault {

@@ -4,6 +4,8 @@
 //! It runs on a thread and a runtime of its own. The data plane reads what it publishes and never
 //! waits for it; when it is gone, the last snapshot stays in force.
 
+#[cfg(feature = "acme")]
+pub mod acme;
 pub mod admin;
 mod batch;
 pub mod chores;

@@ -20,6 +20,8 @@ pub enum Trigger {
     Signal,
     /// The file changed.
     File,
+    /// A certificate by ACME, or what proves to a CA who we are.
+    Acme,
     /// An operator, by the admin API.
     Api(String),
 }

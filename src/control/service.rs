@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::time::Duration;
 
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use sd_notify::NotifyState;
@@ -41,30 +40,43 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// How often the service manager wants to hear that we live; none if it does not ask.
-pub fn watchdog_every() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|within| within / 2).filter(|every| !every.is_zero())
-}
-
 /// Says that we live as long as the control plane runs, which this is a task of, and every worker
 /// has swept since the last time.
-pub async fn watchdog(every: Duration, metrics: Metrics, mut phase: watch::Receiver<Phase>) {
-    let mut looks = tokio::time::interval(every);
-    let mut before: Vec<u64> = Vec::new();
-    loop {
-        // CANCEL: nothing has begun in either branch.
-        tokio::select! {
-            _ = looks.tick() => {}
-            () = stopped(&mut phase) => return,
+pub struct Watch {
+    metrics: Metrics,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Watch {
+    /// Over the workers that count here.
+    pub fn of(metrics: &Metrics, phase: &watch::Receiver<Phase>) -> Self {
+        Self { metrics: metrics.clone(), phase: phase.clone() }
+    }
+
+    /// Ends with the node; at once, if the service manager does not ask whether we live.
+    pub async fn run(mut self) {
+        let every = sd_notify::watchdog_enabled().map(|within| within / 2);
+        let Some(every) = every.filter(|every| !every.is_zero()) else { return };
+        let mut looks = tokio::time::interval(every);
+        let mut before: Vec<u64> = Vec::new();
+        loop {
+            // CANCEL: nothing has begun in either branch.
+            tokio::select! {
+                _ = looks.tick() => {}
+                () = stopped(&mut self.phase) => return,
+            }
+            let beats = self.metrics.beats();
+            let stuck = beats.iter().zip(&before).filter(|(now, before)| now == before).count();
+            if stuck == 0 {
+                tell(&[NotifyState::Watchdog]);
+            } else {
+                tracing::error!(
+                    stuck,
+                    "workers are stuck: the service manager is not told we live"
+                );
+            }
+            before = beats;
         }
-        let beats = metrics.beats();
-        let stuck = beats.iter().zip(&before).filter(|(now, before)| now == before).count();
-        if stuck == 0 {
-            tell(&[NotifyState::Watchdog]);
-        } else {
-            tracing::error!(stuck, "workers are stuck: the service manager is not told we live");
-        }
-        before = beats;
     }
 }
 

@@ -14,6 +14,7 @@ use super::ending::{Progress, Story};
 use super::inbound::Inbound;
 use super::lasting::leave::Leave;
 use super::tempo::Tempo;
+use super::trailers;
 use super::upstream::Lease;
 use crate::telemetry::end::End;
 
@@ -120,6 +121,15 @@ impl Body {
     }
 }
 
+/// Takes away what has no place behind a body.
+fn clean<E>(frame: &mut Option<Result<Frame<Bytes>, E>>) {
+    if let Some(Ok(frame)) = frame
+        && let Some(trailers) = frame.trailers_mut()
+    {
+        trailers::clean(trailers);
+    }
+}
+
 impl Answer {
     /// The next piece of it.
     pub(super) fn poll(
@@ -148,9 +158,11 @@ impl Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
-            Poll::Ready(frame) => {
+            Poll::Ready(mut frame) => {
+                clean(&mut frame);
                 self.clockwork.clear(Wait::Upstream);
-                if frame.is_none() || self.incoming.is_end_stream() {
+                let trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
+                if frame.is_none() || trailers || self.incoming.is_end_stream() {
                     self.finish();
                 }
                 let malformed = || self.lease.as_ref().is_some_and(|l| l.is_in_doubt());
@@ -246,7 +258,8 @@ pub(super) enum Upload {
 pub(super) struct FromClient {
     pub inbound: Inbound,
     pub clockwork: Clockwork,
-    pub tempo: Tempo,
+    /// None where a pause is the client's right: then the server's deadlines alone bound it.
+    pub tempo: Option<Tempo>,
     pub progress: Rc<Progress>,
     /// How long the server may take for a piece of the body, and for its answer afterwards.
     pub answer_timeout: Duration,
@@ -255,11 +268,13 @@ pub(super) struct FromClient {
 impl FromClient {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.inbound).poll_frame(cx) {
-            Poll::Ready(frame) => {
+            Poll::Ready(mut frame) => {
+                clean(&mut frame);
                 self.clockwork.clear(Wait::Body);
                 if let Some(Ok(frame)) = &frame {
                     let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-                    self.tempo.moved(&self.clockwork, Wait::Body, bytes);
+                    let tempo = self.tempo.iter();
+                    tempo.for_each(|tempo| tempo.moved(&self.clockwork, Wait::Body, bytes));
                     self.progress.bytes.set(self.progress.bytes.get() + bytes);
                 }
                 if let Some(Err(_)) = &frame {
@@ -271,9 +286,10 @@ impl FromClient {
                 Poll::Ready(frame)
             }
             Poll::Pending => {
+                let Some(tempo) = &self.tempo else { return Poll::Pending };
                 self.clockwork.clear(Wait::Upstream);
                 let (idle, slow) = (self.clockwork.pace().body, self.clockwork.pace().slow);
-                self.tempo.wait(&self.clockwork, Wait::Body, idle, slow);
+                tempo.wait(&self.clockwork, Wait::Body, idle, slow);
                 Poll::Pending
             }
         }

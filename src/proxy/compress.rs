@@ -19,7 +19,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode, response};
 use http_body::{Body as HttpBody, Frame};
 
-use super::body::{Answer, BodyError};
+use super::body::{Answer, Body, BodyError};
 use crate::limit;
 use crate::snapshot::edge::{Coding, Compression};
 
@@ -92,6 +92,18 @@ pub(super) fn prepare(
     Doing::Compress(coding)
 }
 
+/// The body of an answer whose head was prepared.
+pub(super) fn body(answer: Answer, doing: Doing, is_head: bool) -> Body {
+    match doing {
+        Doing::Compress(coding) if !is_head => {
+            let encoder = Encoder::new(coding);
+            let (input, holds, phase) = (Bytes::new(), false, Phase::Going);
+            Body::boxed(Box::pin(Compressed { answer, encoder, input, holds, phase }))
+        }
+        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
+    }
+}
+
 fn is_fit(parts: &response::Parts, rules: &Compression) -> bool {
     let headers = &parts.headers;
     let whole = !matches!(
@@ -157,7 +169,7 @@ fn weaken(headers: &mut HeaderMap) {
 }
 
 /// An encoder at the quality that a proxy can afford, in memory that is bounded whatever the body:
-/// for each answer under way at most about half a MiB by gzip, and one to two by the others.
+/// for each answer under way up to three MiB, brotli's being the most.
 enum Encoder {
     Zstd(ZstdEncoder),
     Brotli(Box<BrotliEncoder>),
@@ -234,8 +246,11 @@ fn room(
     done
 }
 
+/// What a body says when it is asked for more.
+type Told = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+
 /// A body on its way from a server, compressed.
-pub(super) struct Compressed {
+struct Compressed {
     answer: Answer,
     encoder: Encoder,
     /// Taken from the server and not yet from us.
@@ -254,13 +269,7 @@ enum Phase {
 }
 
 impl Compressed {
-    /// What is left of `answer`, by this coding.
-    pub(super) fn new(answer: Answer, coding: Coding) -> Self {
-        let encoder = Encoder::new(coding);
-        Self { answer, encoder, input: Bytes::new(), holds: false, phase: Phase::Going }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Told {
         let mut out = Vec::new();
         let mut turn = limit::COMPRESSION_TURN_BYTES;
         loop {
@@ -271,12 +280,7 @@ impl Compressed {
     }
 
     /// One step; none if there is more to do at once.
-    fn step(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        turn: &mut usize,
-    ) -> Option<Poll<Option<Result<Frame<Bytes>, BodyError>>>> {
+    fn step(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, turn: &mut usize) -> Option<Told> {
         if !self.input.is_empty() {
             return self.take(cx, out, turn);
         }
@@ -324,12 +328,7 @@ impl Compressed {
 
     /// Compresses a piece of what is at hand, no more than its turn among the worker's other
     /// tasks allows.
-    fn take(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        turn: &mut usize,
-    ) -> Option<Poll<Option<Result<Frame<Bytes>, BodyError>>>> {
+    fn take(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, turn: &mut usize) -> Option<Told> {
         if *turn == 0 {
             if out.is_empty() {
                 cx.waker().wake_by_ref();
@@ -349,11 +348,11 @@ impl Compressed {
     }
 }
 
-fn data(out: &mut Vec<u8>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+fn data(out: &mut Vec<u8>) -> Told {
     Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(out))))))
 }
 
-fn failed(fault: &std::io::Error) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+fn failed(fault: &std::io::Error) -> Told {
     Poll::Ready(Some(Err(BodyError::Unreadable(fault.to_string()))))
 }
 
@@ -361,10 +360,7 @@ impl HttpBody for Compressed {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Told {
         self.poll(cx)
     }
 

@@ -10,7 +10,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
-use super::compress::{Compressed, Doing};
+use super::compress;
 use super::ending::{Progress, Story};
 use super::exchange::{Answered, Exchange, Turn};
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
@@ -19,6 +19,7 @@ use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
 use super::rewrite;
+use super::target;
 use super::tempo::Tempo;
 use super::unanswered::ForwardError;
 use super::upgrade;
@@ -39,6 +40,9 @@ pub(super) fn start(
     story.in_flight();
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
+    if let Some(reply) = target::last_hop(&parts.method, &mut parts.headers) {
+        return Err(reply.finish(lane, story, incoming));
+    }
     let switch = upgrade::wanted(&judged, &parts);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
@@ -110,7 +114,7 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     story.progress = Some(Rc::clone(&progress));
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
-    let tempo = Tempo::default();
+    let tempo = (!lane.is_conversing()).then(Tempo::default);
     Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
@@ -131,24 +135,11 @@ fn finish(
     }
 }
 
-/// Whether an answer could be read in two ways (RFC 9112 §6.3), of which hyper would take one: so
-/// is a second answer smuggled behind the first. A switch of protocols nobody asked for, or to
-/// something else than what was asked for, is another.
+/// Whether the server switched protocols though nobody asked for it, or to something else than what
+/// was asked for. Its framing was followed byte by byte (`upstream::watch`).
 pub(super) fn is_in_doubt(response: &Response<Incoming>, asked: Option<&upgrade::Asked>) -> bool {
-    let mut lengths = response.headers().get_all(CONTENT_LENGTH).iter();
-    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
-    let framing = match (lengths.next(), codings.next()) {
-        (None, None) => false,
-        (Some(_), Some(_)) => true,
-        (Some(length), None) => {
-            lengths.next().is_some() || !length.as_bytes().iter().all(u8::is_ascii_digit)
-        }
-        (None, Some(coding)) => {
-            codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-        }
-    };
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    framing || switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
+    switched && !asked.is_some_and(|asked| asked.is_answered(response.headers()))
 }
 
 /// The answer of a server on its way to the client.
@@ -161,7 +152,12 @@ pub(super) fn answered(
 ) -> Response<Body> {
     story.first_byte = Some(story.elapsed());
     let (mut parts, incoming) = response.into_parts();
-    hop::down(&mut parts.headers, judged.site().via.as_ref());
+    let via = judged.site().via.as_ref().filter(|via| via.in_answers);
+    hop::down(&mut parts.headers, via.map(|via| via.of(parts.version)));
+    if parts.status == StatusCode::NO_CONTENT {
+        // It has none, whatever the server says (RFC 9110 §8.6).
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     let doing = rewrite::down(&mut parts, judged.rules(), &story);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
@@ -178,12 +174,7 @@ pub(super) fn answered(
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
     };
-    let body = match doing {
-        Doing::Compress(coding) if !story.is_head() => {
-            Body::boxed(Box::pin(Compressed::new(answer, coding)))
-        }
-        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
-    };
+    let body = compress::body(answer, doing, story.is_head());
     Response::from_parts(parts, body.ending(story))
 }
 

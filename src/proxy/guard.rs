@@ -36,6 +36,11 @@ impl Wire {
         self.in_head.get()
     }
 
+    /// Whether a body has begun and not ended.
+    pub(super) fn in_body(&self) -> bool {
+        self.in_message.get() && !self.in_head.get()
+    }
+
     /// Whether nothing is under way, either way: no byte of a message is anywhere but on the wire.
     pub(super) fn is_quiet(&self) -> bool {
         let busy = self.in_flight.get() || self.in_message.get() || self.unsent.get();
@@ -118,14 +123,13 @@ impl<S> Guard<S> {
             self.clockwork.restart(Wait::Head, self.clockwork.pace().head);
             self.tempo.restart();
         }
+        let in_body = self.wire.in_body();
         let scan = self.scanner.scan(&buf.filled()[before..]);
         self.wire.in_head.set(self.scanner.is_in_head());
         self.wire.in_message.set(!self.scanner.is_between());
         match scan {
             Scan::Clean => {
-                if !self.scanner.is_in_head() {
-                    self.clockwork.clear(Wait::Head);
-                }
+                self.wait_for_next(in_body);
                 Poll::Ready(Ok(()))
             }
             Scan::FaultInHead(offset, fault) => {
@@ -139,6 +143,20 @@ impl<S> Guard<S> {
                 buf.set_filled(before + offset);
                 if offset > 0 { Poll::Ready(Ok(())) } else { broken_body() }
             }
+        }
+    }
+
+    /// Sets the time of the head that is read or comes next. A body whose request was answered
+    /// before it had come whole is not waited for by anybody but this.
+    fn wait_for_next(&self, in_body: bool) {
+        let (pace, in_head) = (*self.clockwork.pace(), self.scanner.is_in_head());
+        match (in_body, self.wire.in_flight.get()) {
+            (false, _) if !in_head => self.clockwork.clear(Wait::Head),
+            (true, false) if in_head => self.clockwork.restart(Wait::Head, pace.head),
+            (true, false) if self.scanner.is_between() => {
+                self.clockwork.restart(Wait::Head, pace.keep_alive);
+            }
+            (false | true, _) => {}
         }
     }
 

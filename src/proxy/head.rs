@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{EXPECT, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, request};
+use http::{HeaderValue, Method, Request, StatusCode, Version, request};
 
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
+use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
@@ -61,6 +62,8 @@ pub(super) struct Judged {
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
     pub scheme: Scheme,
+    /// The version that it came in.
+    pub version: Version,
     /// What a trusted peer says of it; none of a stranger.
     pub said: Option<Box<Said>>,
     pub fields: Fields,
@@ -147,10 +150,13 @@ pub(super) fn judge<B>(
     let path = path_of(request, current.snapshot.site.limits.target_bytes, path_scratch)?;
     let fields = Fields::of(request.headers());
     if fields.any(Fields::EXPECT) {
-        check_expectation(lane, request.headers())?;
+        check_expectation(lane, request)?;
     }
     let trust = caller.trust();
     let Caller { client, scheme, said } = caller;
+    if target::is_misdirected(lane, scheme, request) {
+        return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
+    }
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
@@ -182,18 +188,36 @@ pub(super) fn judge<B>(
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => verdict,
     };
-    let verdict = match (verdict, rules) {
+    let verdict = placed(verdict, rules, path.encoded_slashes);
+    let closure = closure.cloned();
+    drop(scratch);
+    let version = request.version();
+    let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
+    Ok(Judged {
+        current,
+        place,
+        region,
+        closure,
+        verdict,
+        otherwise,
+        scheme,
+        version,
+        said,
+        fields,
+        trace,
+    })
+}
+
+/// The verdict, unless the request has no place or must not have the one it has.
+fn placed(verdict: Verdict, rules: Option<&RouteRules>, encoded_slashes: bool) -> Verdict {
+    match (verdict, rules) {
         (Verdict::Own | Verdict::Refuse(_), _) => verdict,
         (_, None) => Verdict::Refuse(Refusal::UnknownRoute),
-        (_, Some(rules)) if path.encoded_slashes && !rules.encoded_slashes => {
+        (_, Some(rules)) if encoded_slashes && !rules.encoded_slashes => {
             Verdict::Refuse(Refusal::EncodedSlash)
         }
         (verdict, Some(_)) => verdict,
-    };
-    let closure = closure.cloned();
-    drop(scratch);
-    let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
-    Ok(Judged { current, place, region, closure, verdict, otherwise, scheme, said, fields, trace })
+    }
 }
 
 fn redirects(rules: &RouteRules) -> Redirects {
@@ -261,12 +285,15 @@ pub(super) fn path_of<'a, B>(
     path::canonical(target.path(), scratch).map_err(|_| Bad::request(End::ProxyRouteRefused))
 }
 
-fn check_expectation(lane: &Lane, headers: &HeaderMap) -> Result<(), Bad> {
+fn check_expectation<B>(lane: &Lane, request: &Request<B>) -> Result<(), Bad> {
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if !headers.get_all(EXPECT).iter().all(known) {
+    if !request.headers().get_all(EXPECT).iter().all(known) {
         return Err(Bad::unsupported(StatusCode::EXPECTATION_FAILED));
     }
-    lane.expects_continue();
+    // HTTP/1.0 knows no interim answer (RFC 9110 §10.1.1).
+    if request.version() != Version::HTTP_10 {
+        lane.expects_continue();
+    }
     Ok(())
 }
 

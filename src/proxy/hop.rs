@@ -69,7 +69,7 @@ pub(super) fn up(
     judged.trace.say(fields, headers);
     say_for_whom(headers, lane, judged);
     if let Some(via) = &judged.site().via {
-        headers.append(VIA, via.clone());
+        headers.append(VIA, via.of(judged.version).clone());
     }
     Ok(())
 }
@@ -225,7 +225,7 @@ fn sets_our_cookie(cookie: &[u8]) -> bool {
 fn say_for_whom(headers: &mut HeaderMap, lane: &Lane, judged: &Judged) {
     let host = headers.get(HOST).cloned().unwrap_or(HeaderValue::from_static("unknown"));
     // One growth of the map instead of up to three.
-    headers.reserve(4);
+    headers.reserve(5);
     if let Some(said) = &judged.said {
         return say_what_was_said(headers, lane, judged, said, host);
     }
@@ -302,8 +302,8 @@ fn forwarded(lane: &Lane, host: &HeaderValue, scheme: Scheme) -> HeaderValue {
     let name = host.to_str().unwrap_or("unknown").replace(['"', '\\'], "");
     let text = format!("for={peer};host=\"{name}\";proto={}", scheme.name());
     let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown"));
-    // A copy: the value itself is a part of the buffer that the head was read into, which would live
-    // as long as the connection.
+    // A copy: the value itself is a part of the buffer that the head was read into, which would
+    // live as long as the connection.
     let host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or(value.clone());
     *known = Some((host, scheme, value.clone()));
     value

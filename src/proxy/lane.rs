@@ -25,7 +25,6 @@ pub(super) struct Link {
     /// The client's end, or what a trusted balancer says it is.
     pub peer: PeerAddr,
     /// What the client connected to: our end, or what a trusted balancer says it is.
-    #[allow(dead_code, reason = "for servers that want a PROXY header")]
     pub destination: SocketAddr,
     /// Its address as a header value, written once.
     pub peer_text: HeaderValue,
@@ -108,6 +107,7 @@ pub(super) struct Lane {
     expecting: Cell<bool>,
     owing: Cell<bool>,
     tunnelling: Cell<bool>,
+    conversing: Cell<bool>,
     begun: Cell<bool>,
     _registered: Registered,
 }
@@ -126,6 +126,7 @@ impl Lane {
             expecting: Cell::new(false),
             owing: Cell::new(false),
             tunnelling: Cell::new(false),
+            conversing: Cell::new(false),
             begun: Cell::new(false),
             _registered: registered,
         })
@@ -155,6 +156,8 @@ impl Lane {
             let pace = *self.clockwork.pace();
             let next = match self.wire.in_head() {
                 true => pace.head,
+                // Answered before its body was whole: what is left of it belongs to nobody.
+                false if self.wire.in_body() => limit::LINGER,
                 false if self.link.worker.stopping() => limit::STOP_IDLE,
                 false => pace.keep_alive,
             };
@@ -197,6 +200,17 @@ impl Lane {
     /// Whether `100 Continue` is due; it is from then on taken for sent.
     pub(super) fn owes_continue(&self) -> bool {
         self.owing.replace(false)
+    }
+
+    /// Both sides may speak when they have something to say, as in gRPC: a client that pauses in
+    /// its body is not slow.
+    pub(super) fn converse(&self) {
+        self.conversing.set(true);
+    }
+
+    /// Whether they may.
+    pub(super) fn is_conversing(&self) -> bool {
+        self.conversing.get()
     }
 
     /// The request asks for a tunnel in a way that takes any 2xx for one (RFC 8441).

@@ -20,7 +20,7 @@ enum Refused {
 }
 
 /// The ends of a connection that a balancer passes on, taken from its first bytes; no byte behind
-/// the header is taken. None if the header is missing, malformed or late. A balancer that speaks for
+/// the header is. None if the header is missing, malformed or late. A balancer that speaks for
 /// itself, or does not say for whom, keeps the ends of the socket.
 pub(super) async fn take(stream: &mut TcpStream, own: Ends) -> Option<Ends> {
     let peer = own.source;

@@ -16,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, resume, rewrite};
+use super::{capture, forward, head, own, proof, resume, rewrite, target};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -58,13 +58,15 @@ pub(super) fn serve(
 
 fn act(
     lane: &Rc<Lane>,
-    request: Request<Inbound>,
+    mut request: Request<Inbound>,
 ) -> Act<impl Future<Output = Response<Body>> + use<>> {
     lane.begin();
     let current = lane.link.worker.current();
+    let settled = target::settle(lane, &mut request);
     let caller = Caller::of(lane, &current, &request);
     let mut story = Story::begin(lane, caller.client, &request);
-    let judged = match head::judge(lane, Rc::clone(&current), caller, &request) {
+    let judge = |()| head::judge(lane, Rc::clone(&current), caller, &request);
+    let judged = match settled.and_then(judge) {
         Ok(judged) => judged,
         Err(bad) => {
             lane.close_after_answer();
@@ -73,6 +75,9 @@ fn act(
         }
     };
     story.judged(&judged);
+    if let Some(proof) = proof::answer(&judged, &request) {
+        return Act::Other(proof.finish(lane, story, request.into_body()));
+    }
     if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
         lane.close_after_answer();
         return Act::Other(answer::busy().finish(lane, story, request.into_body()));

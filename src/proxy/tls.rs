@@ -101,6 +101,11 @@ pub(super) async fn shake_hands(
         }
         Ok(Ok(stream)) => {
             worker.shard.handshake(outcome(&stream));
+            if tls::is_proving(&stream) {
+                let (stream, _) = stream.into_inner();
+                farewell(stream, b"").await;
+                return None;
+            }
             let proved = Proved::of(&server, &stream);
             return Some((Socket::Tls(Box::new(stream)), proved));
         }

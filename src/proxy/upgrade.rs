@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request, response};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request, response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Body;
@@ -71,6 +71,7 @@ pub(super) fn wanted(judged: &Judged, parts: &request::Parts) -> Switch {
     if judged.fields.any(Fields::UPGRADE)
         && judged.rules().websocket
         && parts.method == Method::GET
+        && judged.version != Version::HTTP_10
         && has_key(&parts.headers)
         && asks()
     {

@@ -7,7 +7,8 @@
 //! | 1 |                              | `take 1`   | ← asks, with its config compiled  |
 //! | 2 | gives the sockets →          | a list     |                                   |
 //! | 3 |                              | `ready`    | ← has found what it wants         |
-//! | 4 | takes no more connections, lets captures finish, ends its control plane, closes the store → | `released` | |
+//! | 4 | ends captures and control,   | `released` |                                   |
+//! |   | closes the store →           |            |                                   |
 //! | 5 |                              | `booted`   | ← has the store, windows in force |
 //! | 6 | lets requests in flight finish, then ends → | `yours` | serves                |
 //!
@@ -229,9 +230,9 @@ impl Wire {
         if got.bytes != 1 || byte != [BATCH] {
             return Err(io::Error::other("the other process gave no sockets"));
         }
-        let sockets = control.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(sockets) => Some(sockets.collect::<Vec<_>>()),
-            _ => None,
+        let sockets = control.drain().filter_map(|message| {
+            let RecvAncillaryMessage::ScmRights(sockets) = message else { return None };
+            Some(sockets.collect::<Vec<_>>())
         });
         Ok(sockets.flatten().collect())
     }

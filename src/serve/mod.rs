@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Loaded;
+#[cfg(feature = "acme")]
+use crate::control::acme;
 use crate::control::admin::{self, Admin};
 use crate::control::chores;
 use crate::control::gauges::{Gauges, Latency};
@@ -27,8 +29,11 @@ use crate::control::health::Checks;
 use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
+#[cfg(feature = "acme")]
+use crate::control::reload::Reloads;
+use crate::control::service::Watch;
 use crate::control::traffic::Traffic;
-use crate::control::{Parts, Reconciler, service};
+use crate::control::{Parts, Reconciler};
 use crate::limit;
 use crate::proxy;
 use crate::snapshot::Live;
@@ -247,14 +252,12 @@ impl ControlPlane {
             tasks.spawn(named("config watch", watch.map_err(failed("the config watch"))?));
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
+        #[cfg(feature = "acme")]
+        renewals(&mut tasks, &live, reloads.as_ref(), (&self.clock, &self.phase));
         if self.signals == Signals::Heeded {
-            let (reloads, access) = (reloads.clone(), self.access);
-            let hangups = chores::heed_hangups(reloads, access, self.phase.clone());
+            let hangups = chores::heed_hangups(reloads.clone(), self.access, self.phase.clone());
             tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
-            if let Some(every) = service::watchdog_every() {
-                let watchdog = service::watchdog(every, self.metrics.clone(), self.phase.clone());
-                tasks.spawn(named("watchdog", watchdog));
-            }
+            tasks.spawn(named("watchdog", Watch::of(&self.metrics, &self.phase).run()));
         }
         let told_to_stop =
             |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
@@ -291,6 +294,20 @@ impl ControlPlane {
         };
         tasks.spawn(named("admin", admin::serve(listener, admin)));
         Ok((live, tasks))
+    }
+}
+
+/// Asks for certificates by ACME, where a reload can put them in force.
+#[cfg(feature = "acme")]
+fn renewals(
+    tasks: &mut JoinSet<&'static str>,
+    live: &Live,
+    reloads: Option<&Reloads>,
+    (clock, phase): (&Clock, &watch::Receiver<Phase>),
+) {
+    if let Some(reloads) = reloads {
+        let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
+        tasks.spawn(named("acme", renewals));
     }
 }
 

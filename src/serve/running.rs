@@ -69,7 +69,7 @@ enum Handed {
     /// Another process serves.
     Over(Leaving),
     /// This one goes on.
-    Back(Running),
+    Back(Box<Running>),
 }
 
 /// A node whose place was taken: what is under way finishes.
@@ -82,7 +82,7 @@ struct Leaving {
 
 /// What is left to do before the process ends.
 enum Last {
-    Stop(Running),
+    Stop(Box<Running>),
     Leave(Leaving),
 }
 
@@ -113,11 +113,11 @@ impl Running {
         let mut running = self;
         let last = loop {
             match runtime.block_on(told.next()) {
-                Event::Stop => break Last::Stop(running),
+                Event::Stop => break Last::Stop(Box::new(running)),
                 Event::Upgrade => start_another(),
                 Event::TakeOver(stream) => match running.hand_over(stream)? {
                     Handed::Over(leaving) => break Last::Leave(leaving),
-                    Handed::Back(back) => running = back,
+                    Handed::Back(back) => running = *back,
                 },
             }
         };
@@ -169,7 +169,7 @@ impl Running {
             Ok(giver) => giver,
             Err(error) => {
                 tracing::warn!(%error, "nothing was handed over");
-                return Ok(Handed::Back(self));
+                return Ok(Handed::Back(Box::new(self)));
             }
         };
         let rules = self.again.process.stop;
@@ -199,7 +199,7 @@ impl Running {
                 let rest = std::thread::Builder::new().name("rest".to_owned());
                 let rest = rest.spawn(move || leaving.finish());
                 rest.map_err(|source| ServeError::System { what: "a thread", source })?;
-                again.start(shared).map(Handed::Back)
+                again.start(shared).map(Box::new).map(Handed::Back)
             }
         }
     }
@@ -328,7 +328,13 @@ impl Told {
                 _ = self.terminate.recv() => return Event::Stop,
                 _ = self.interrupt.recv() => return Event::Stop,
                 _ = self.upgrade.recv() => return Event::Upgrade,
-                Ok(stream) = accept(self.takers.as_ref()) => return Event::TakeOver(stream),
+                asked = accept(self.takers.as_ref()) => match asked {
+                    Ok(stream) => return Event::TakeOver(stream),
+                    Err(error) => {
+                        tracing::warn!(%error, "a process that would take over is not heard");
+                        tokio::time::sleep(limit::ACCEPT_AGAIN_AFTER).await;
+                    }
+                },
             }
         }
     }

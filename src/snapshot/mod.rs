@@ -4,6 +4,7 @@
 //! names `arc_swap`. The [`Publisher`] is not `Clone`, and only `control::reconcile` owns it, so a
 //! second writer cannot be written.
 
+mod acme;
 mod bounds;
 mod care;
 mod cells;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use acme::{Acme, Proof};
 pub use bounds::{Limits, Pace};
 pub use care::{Balance, Care, Ejection, HashBy, Speaks};
 pub use cells::{Cells, Closure, Overrun, Reads};
@@ -23,7 +25,7 @@ pub use health::{HealthCheck, Question};
 pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
-    UpstreamIx,
+    UpstreamIx, Via,
 };
 
 pub use crate::duty::Duty;

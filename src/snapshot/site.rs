@@ -1,10 +1,13 @@
 //! What a config compiles to: the part of a snapshot that changes only by a reload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderValue, Version};
+
+use super::Acme;
 use super::bounds::{Limits, Pace};
 use super::care::Care;
 use super::edge::EdgeRules;
@@ -22,6 +25,32 @@ pub struct Listener {
     pub at: SocketAddr,
     /// What.
     pub protocol: Protocol,
+}
+
+/// What `Via` tells of this hop (RFC 9110 §7.6.3): the version that a message came in, and a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Via {
+    values: [HeaderValue; 3],
+    /// Whether answers carry it too.
+    pub in_answers: bool,
+}
+
+impl Via {
+    /// Under this name; none if it cannot stand in a field.
+    pub fn new(name: &str, in_answers: bool) -> Option<Self> {
+        let value = |version| HeaderValue::from_str(&format!("{version} {name}")).ok();
+        let values = [value("1.0")?, value("1.1")?, value("2.0")?];
+        Some(Self { values, in_answers })
+    }
+
+    /// For a message of this version.
+    pub fn of(&self, version: Version) -> &HeaderValue {
+        match version {
+            Version::HTTP_09 | Version::HTTP_10 => &self.values[0],
+            Version::HTTP_2 => &self.values[2],
+            _ => &self.values[1],
+        }
+    }
 }
 
 /// What is spoken at a listener.
@@ -64,8 +93,13 @@ pub struct Site {
     pub probes: Vec<String>,
     /// The certificates of `https` listeners, if there are any.
     pub tls: Option<tls::Server>,
+    /// What is asked of a CA, if anything is.
+    pub acme: Option<Arc<Acme>>,
+    /// What is answered below `/.well-known/acme-challenge/`, by what follows: it proves to a CA
+    /// who we are, also while everything is closed.
+    pub answers: BTreeMap<String, String>,
     /// Whether `Via` is added.
-    pub via: Option<http::HeaderValue>,
+    pub via: Option<Via>,
     /// How many of a hundred traces that begin here are sampled; none begins none.
     pub begin_traces: Option<u8>,
     /// How much a client may send, and how many there may be.

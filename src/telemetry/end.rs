@@ -11,8 +11,7 @@ pub enum End {
     ClientHeadTooLarge,
     /// The head was not complete in time: 408.
     ClientHeadTimeout,
-    /// The method, version, an expectation or the host on this connection is one we do not serve:
-    /// 405, 417, 421, 501, 505.
+    /// Method, version, expectation or host that we do not serve: 405, 417, 421, 501, 505.
     ClientHeadUnsupported,
     /// The body's framing is broken: 400.
     ClientBodyMalformed,

@@ -8,7 +8,9 @@ use crate::clock::Wall;
 pub(super) struct Facts {
     /// DNS names of `subjectAltName` in lower case, wildcards as they are written.
     pub(super) names: Vec<String>,
-    /// When it ends to be valid.
+    /// When it begins to be valid.
+    pub(super) not_before: Wall,
+    /// When it ends to be.
     pub(super) not_after: Wall,
 }
 
@@ -35,21 +37,24 @@ pub(super) fn facts(certificate: &[u8]) -> Option<Facts> {
     }
     let (_serial, _algorithm, _issuer) = (body.any()?, body.any()?, body.any()?);
     let mut validity = body.inside(SEQUENCE)?;
-    let _not_before = validity.any()?;
-    let not_after = match validity.any()? {
-        // Years of two digits are those from 1950 to 2049 (RFC 5280 §4.1.2.5.1).
-        (UTC_TIME, text) if text.first()? < &b'5' => instant("20", text)?,
-        (UTC_TIME, text) => instant("19", text)?,
-        (GENERALIZED_TIME, text) => instant("", text)?,
-        _ => return None,
-    };
+    let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
     let mut names = Vec::new();
     while let Some((tag, content)) = body.any() {
         if tag == EXTENSIONS {
             names = alternative_names(content).unwrap_or_default();
         }
     }
-    Some(Facts { names, not_after })
+    Some(Facts { names, not_before, not_after })
+}
+
+fn time(of: &mut Der<'_>) -> Option<Wall> {
+    match of.any()? {
+        // Years of two digits are those from 1950 to 2049 (RFC 5280 §4.1.2.5.1).
+        (UTC_TIME, text) if text.first()? < &b'5' => instant("20", text),
+        (UTC_TIME, text) => instant("19", text),
+        (GENERALIZED_TIME, text) => instant("", text),
+        _ => None,
+    }
 }
 
 fn alternative_names(extensions: &[u8]) -> Option<Vec<String>> {

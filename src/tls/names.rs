@@ -8,6 +8,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::pem::Identity;
+use super::server::PROVING;
 
 /// Certificates by the names that they are for. Of several for one name, such as one with an RSA
 /// key and one with an elliptic curve, the first whose signature the client knows is shown.
@@ -18,12 +19,16 @@ pub(super) struct Names {
     below: HashMap<String, Vec<Arc<CertifiedKey>>>,
     /// In the order of the config: the first is for names that none claims.
     all: Vec<Arc<CertifiedKey>>,
+    /// What proves to a CA who we are, by the name that is to be proved.
+    proofs: HashMap<String, Arc<CertifiedKey>>,
 }
 
 impl Names {
-    pub(super) fn of(identities: &[Identity]) -> Self {
+    pub(super) fn of(identities: &[Identity], proofs: &[Identity]) -> Self {
         let all = identities.iter().map(Identity::certified).collect();
-        let mut names = Self { exact: HashMap::new(), below: HashMap::new(), all };
+        let named = |one: &Identity| Some((one.names().first()?.clone(), one.certified()));
+        let proofs = proofs.iter().filter_map(named).collect();
+        let mut names = Self { exact: HashMap::new(), below: HashMap::new(), all, proofs };
         for identity in identities {
             for name in identity.names() {
                 let of = match name.strip_prefix("*.") {
@@ -57,6 +62,9 @@ impl Names {
 
 impl ResolvesServerCert for Names {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if hello.alpn().is_some_and(|mut offered| offered.next() == Some(PROVING)) {
+            return self.proofs.get(hello.server_name()?).cloned();
+        }
         let keys = self.of_host(hello.server_name());
         let schemes: &[SignatureScheme] = hello.signature_schemes();
         let known = keys.iter().find(|key| key.key.choose_scheme(schemes).is_some());

@@ -12,6 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::PROVIDER;
 use super::der::{self, Facts};
 use super::server::Shown;
+use crate::clock::Wall;
 
 /// Why a file does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,23 @@ impl Identity {
         let facts =
             facts.ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
         Ok(Self { key: Arc::new(certified), facts })
+    }
+
+    /// Reads a certificate that proves to a CA who we are (RFC 8737), and its key, from one file.
+    /// Nobody else would take it: it says of itself that it is for that alone.
+    pub fn read_proof(at: &Path) -> Result<Self, Fault> {
+        let chain = certificates(at)?;
+        let unreadable = |source| Fault::Unreadable { at: at.to_owned(), source };
+        let secret = PrivateKeyDer::from_pem_file(at).map_err(unreadable)?;
+        let facts = der::facts(&chain[0])
+            .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let key = PROVIDER.key_provider.load_private_key(secret)?;
+        Ok(Self { key: Arc::new(CertifiedKey::new(chain, key)), facts })
+    }
+
+    /// From when until when it is valid.
+    pub fn validity(&self) -> (Wall, Wall) {
+        (self.facts.not_before, self.facts.not_after)
     }
 
     /// The names that it is for, in lower case.

@@ -31,6 +31,8 @@ pub struct Server {
 pub struct Terms {
     /// The first is for names that none claims.
     pub identities: Vec<Identity>,
+    /// What proves to a CA who we are (RFC 8737).
+    pub proofs: Vec<Identity>,
     /// The oldest version that is spoken.
     pub oldest: Version,
     /// Who has to show a certificate.
@@ -75,6 +77,9 @@ pub struct Session {
     pub resumed: bool,
 }
 
+/// The protocol by which a CA asks who we are.
+pub(super) const PROVING: &[u8] = b"acme-tls/1";
+
 /// What tickets are sealed by. One for the process: a session is taken up again by every worker,
 /// and after a reload.
 static TICKETS: LazyLock<Result<Arc<dyn ProducesTickets>, rustls::Error>> =
@@ -86,7 +91,7 @@ const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::
 impl Server {
     /// On these terms.
     pub fn new(terms: Terms) -> Result<Self, Fault> {
-        let Terms { identities, oldest, clients } = terms;
+        let Terms { identities, proofs, oldest, clients } = terms;
         let versions = match oldest {
             Version::Tls12 => &BOTH[..],
             Version::Tls13 => &NEWER[..],
@@ -108,9 +113,12 @@ impl Server {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let names = Arc::new(Names::of(&identities));
+        let names = Arc::new(Names::of(&identities, &proofs));
         let mut config = builder.with_cert_resolver(Arc::clone(&names) as Arc<_>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        if !proofs.is_empty() {
+            config.alpn_protocols.push(PROVING.to_vec());
+        }
         // INVARIANT: who shows a certificate shows it in every handshake. A session that is taken
         // up again would bring the certificate of then, without asking whether it still holds.
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -146,6 +154,11 @@ impl Server {
     pub fn covers(&self, asked: &str, host: &str) -> bool {
         asked == host || self.names.cover(asked, host)
     }
+}
+
+/// Whether a CA wanted to be shown who we are, which the handshake has done (RFC 8737 §3).
+pub fn is_proving(stream: &Accepted) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(PROVING)
 }
 
 /// What was agreed on.

@@ -169,7 +169,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 fn alone(section: &Keys, line: &str) -> String {
     let header = match (section.section, section.times) {
         ("", _) => String::new(),
-        ("route.forms", _) => "[[route]]\n[route.forms]\n".to_owned(),
+        (name, _) if name.starts_with("route.") => format!("[[route]]\n[{name}]\n"),
         ("upstream.tls", _) => "[[upstream]]\n[upstream.tls]\n".to_owned(),
         ("upstream.servers", _) => return format!("[[upstream]]\nservers = [{{ {line} }}]\n"),
         ("region", _) => "[node]\nregion = \"apac\"\n[[region]]\n".to_owned(),

@@ -60,7 +60,6 @@ fn every_key_of_the_process_is_named_when_it_differs() {
         ("log.format", "[log]\nformat = \"logfmt\"".to_owned()),
         ("window.drain", "[window]\ndrain = \"5s\"".to_owned()),
         ("stop", "[stop]\nlame_duck = \"5s\"".to_owned()),
-        ("window.spread", "[window]\nspread = \"5s\"".to_owned()),
     ];
     for (key, text) in changes {
         let warnings = config::compatible(&process(""), &process(&text));

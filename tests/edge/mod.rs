@@ -4,6 +4,8 @@
 mod balancer;
 /// Whom a request is for, as trusted peers tell.
 mod chain;
+/// Smaller answers, read by real decoders.
+mod compression;
 /// What trusted peers say of clients, over the wire.
 mod forwarded;
 /// What a route changes in heads: fields, paths and hosts.

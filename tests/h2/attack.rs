@@ -231,6 +231,30 @@ fn a_window_that_opens_now_and_then_is_none_that_stays_shut() {
 }
 
 #[test]
+fn a_window_that_opens_byte_by_byte_is_too_slow() {
+    let pace = Pace { write: SOON, slow: SOON, ..Pace::default() };
+    let body = ok("x".repeat(10_000));
+    let node = paced(Origin::acting(move |_| Act::Send(body.clone())), pace);
+    let mut wire = Wire::with_settings(h2c(&node), [(4, 1)]);
+    wire.request(1, END_STREAM, &GET);
+    let mut got = 0;
+    loop {
+        let frame = wire.news().expect("a piece, or a reset");
+        if frame.kind == RST_STREAM {
+            break;
+        }
+        if frame.kind == DATA {
+            got += 1;
+            // SLEEP: a byte in time, and far below the rate that is wanted.
+            std::thread::sleep(SOON / 4);
+            wire.frame(WINDOW_UPDATE, 0, 1, 1_u32.to_be_bytes());
+        }
+    }
+    assert!(got < 1_000, "{got} bytes");
+    assert_eq!(node.end(), "client/answer/timeout");
+}
+
+#[test]
 fn the_window_of_the_connection_is_no_way_to_hold_streams() {
     let pace = Pace { write: SOON, keep_alive: SOON, ..Pace::default() };
     let flood = ok("x".repeat(60_000));

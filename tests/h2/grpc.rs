@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
+use intermission::proxy::Pace;
 use intermission::window::state::Mode;
 
 use super::good::{Answer, Client, get, plain};
-use super::{before, h2c};
+use super::{before, h2c, paced};
 use crate::proxy::node::{Node, Setup};
 use crate::support::origin::{Act, Origin};
 
@@ -85,6 +86,23 @@ fn messages_pass_one_by_one_in_both_directions() {
     assert_eq!(rest, b"two");
     let trailers = client.wait(async { stream.trailers().await }).expect("trailers");
     assert_eq!(of(trailers.as_ref()), "0");
+}
+
+#[test]
+fn a_call_may_pause_longer_than_a_body() {
+    let pace = Pace { body: Duration::from_millis(200), ..Pace::default() };
+    let node = paced(Origin::replying("done"), pace);
+    let mut client = Client::connect(h2c(&node));
+    let mut call = client.begin(plain(call()), false);
+    client.send(&mut call, &message("first"), false);
+    let wire = || String::from_utf8_lossy(&node.origin.wire().concat()).into_owned();
+    client.until(|| wire().contains("first"));
+    // SLEEP: the client has nothing to say.
+    std::thread::sleep(Duration::from_secs(1));
+    client.send(&mut call, &message("second"), true);
+    assert_eq!(client.finish(call).expect("an answer").text(), "done");
+    // Anybody else who pauses as long is cut: `a_body_that_does_not_go_on_costs_its_stream_alone`.
+    assert_eq!(node.end(), "done");
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod grpc;
 mod life;
 /// Every MUST about frames, streams and fields.
 mod musts;
+/// What a route changes in heads and bodies.
+mod rules;
 /// WebSocket over a stream.
 mod tunnel;
 /// A client that sends the frames it is told to.

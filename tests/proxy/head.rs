@@ -86,6 +86,9 @@ fn lines() -> Vec<Row> {
         row("a field without a colon", &fields("A")),
         row("a field without a name", &fields(": b")),
         row("two blanks in the line", &line("GET  / HTTP/1.1")),
+        row("a fragment in the target", &line("GET /a#b HTTP/1.1")),
+        row("a target beyond ASCII", &line("GET /\u{e4} HTTP/1.1")),
+        row("a query beyond ASCII", &line("GET /?\u{e4} HTTP/1.1")),
         row("a blank in the target", &line("GET /a b HTTP/1.1")),
         row("a blank before the method", &line(" GET / HTTP/1.1")),
         row("a method that is no token", &line("G(T / HTTP/1.1")),
@@ -119,9 +122,12 @@ fn hosts() -> Vec<Row> {
         row("a host with an empty label", host("Host: site..test\r\n")),
         row("a host beyond ASCII", host("Host: s\u{ef}te.test\r\n")),
         row("HTTP/1.0 with two hosts", line("GET / HTTP/1.0\r\nHost: a.test")),
-        row("a target of another host", line("GET http://evil.test/ HTTP/1.1")),
+        row("a target of no scheme that is known", line("GET ftp://site.test/ HTTP/1.1")),
+        row("a target of another host, and no host", host("").replace("/x", "http://site.test/")),
+        row("a target of another host, and a bad one", {
+            line("GET http://site.test/ HTTP/1.1").replace("Host: site", "Host: a b")
+        }),
         row("a target with a name", line("GET http://a@site.test/ HTTP/1.1")),
-        row("a target on another port", line("GET http://site.test:81/ HTTP/1.1")),
     ]
 }
 
@@ -140,6 +146,12 @@ fn sizes_and_methods() -> Vec<Row> {
         ("a star", line("OPTIONS * HTTP/1.1"), 405, UNSUPPORTED),
         ("a star that is no OPTIONS", line("GET * HTTP/1.1"), 405, UNSUPPORTED),
         ("a relative target", line("GET x HTTP/1.1"), 400, MALFORMED),
+        (
+            "a secured target in the clear",
+            line("GET https://site.test/ HTTP/1.1"),
+            421,
+            UNSUPPORTED,
+        ),
         ("another expectation", fields("Expect: cake\r\nContent-Length: 0"), 417, UNSUPPORTED),
     ]
 }

@@ -26,7 +26,7 @@ fn fields_of_one_hop_end_here() {
          Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: gzip;q=1\r\n\
          Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nX-Kept: c\r\n",
     );
-    let added = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"];
+    let added = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via"];
     assert_eq!(names(&request), [&["host", "x-kept"][..], &added].concat());
     assert_eq!(request.field("host"), Some("Site.test:8080"), "as the client wrote it");
 }
@@ -150,9 +150,16 @@ fn our_cookie_stays_here() {
 }
 
 #[test]
-fn via_is_added_where_it_is_configured() {
+fn via_tells_servers_of_this_hop_and_visitors_where_it_is_named() {
     let plain = Node::before(Origin::replying("hello"));
-    assert_eq!(seen(&plain, "").field("via"), None);
+    assert_eq!(seen(&plain, "").field("via"), Some("1.1 intermission"));
+    assert_eq!(plain.ask(get("/")).field("via"), None);
+    let old = "GET / HTTP/1.0\r\nHost: site.test\r\n\r\n";
+    assert_eq!(plain.ask(old).text(), "hello");
+    let request = plain.origin.requests().pop().expect("a request");
+    assert_eq!(request.field("via"), Some("1.0 intermission"), "the version it came in");
+    let off = Setup { listen: "via = \"off\"", ..Setup::default() };
+    assert_eq!(seen(&Node::start(Origin::replying("hello"), &off), "").field("via"), None);
     let setup = Setup { listen: "via = \"edge\"", ..Setup::default() };
     let node = Node::start(Origin::replying("hello"), &setup);
     assert_eq!(seen(&node, "Via: 1.0 first\r\n").field_values("via"), ["1.0 first", "1.1 edge"]);

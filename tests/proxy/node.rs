@@ -200,9 +200,19 @@ impl Node {
     }
 
     /// Lets control say something else of the servers.
-    pub(crate) fn roster(&self, mut change: impl FnMut(&mut Member)) {
+    pub(crate) fn roster(&self, change: impl FnMut(&mut Member)) {
         let mut members = Roster::of(&self.site).members(UpstreamIx(0)).to_vec();
-        members.iter_mut().for_each(&mut change);
+        members.iter_mut().for_each(change);
+        self.publish_members(members);
+    }
+
+    /// Lets only the server of this number stay.
+    pub(crate) fn leave_only(&self, number: usize) {
+        let members = Roster::of(&self.site).members(UpstreamIx(0)).to_vec();
+        self.publish_members(vec![members[number].clone()]);
+    }
+
+    fn publish_members(&self, members: Vec<Member>) {
         let roster = Arc::new(Roster::new(vec![members.into()]));
         let (site, pages) = (Arc::clone(&self.site), Arc::clone(&self.pages));
         let cells = Cells::open(&self.site);

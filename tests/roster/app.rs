@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -38,6 +38,9 @@ pub(super) enum Speaks {
     Http,
     Tls(Arc<rustls::ServerConfig>),
     Grpc,
+    Http2,
+    /// HTTP/1.1 after a PROXY header that says that the connection is for nobody.
+    Proxied,
 }
 
 impl App {
@@ -96,6 +99,18 @@ async fn serve(listener: TcpListener, speaks: Speaks, said: Arc<Said>) {
 async fn converse(stream: TcpStream, speaks: Speaks, said: Arc<Said>) {
     match speaks {
         Speaks::Http => page(stream, said).await,
+        Speaks::Http2 => {
+            let answer = service_fn(move |request| status_of(request, Arc::clone(&said)));
+            let builder = http2::Builder::new(TokioExecutor::new());
+            let _ = builder.serve_connection(TokioIo::new(stream), answer).await;
+        }
+        Speaks::Proxied => {
+            let (mut stream, mut header) = (stream, [0; 15]);
+            let read = stream.read_exact(&mut header).await;
+            if read.is_ok() && header == *b"PROXY UNKNOWN\r\n" {
+                page(stream, said).await;
+            }
+        }
         Speaks::Tls(config) => {
             if let Ok(stream) = tokio_rustls::TlsAcceptor::from(config).accept(stream).await {
                 page(stream, said).await;
@@ -110,16 +125,22 @@ async fn converse(stream: TcpStream, speaks: Speaks, said: Arc<Said>) {
 }
 
 async fn page(stream: impl AsyncRead + AsyncWrite + Unpin, said: Arc<Said>) {
-    let answer = service_fn(move |request: Request<Incoming>| {
-        said.asked.fetch_add(1, Ordering::SeqCst);
-        let status = match request.uri().path() {
-            "/healthz" => said.answer.load(Ordering::SeqCst),
-            _ => 404,
-        };
-        let answer = Response::builder().status(status).body(Full::<Bytes>::default());
-        async { Ok::<_, Infallible>(answer.expect("an answer")) }
-    });
+    let answer = service_fn(move |request| status_of(request, Arc::clone(&said)));
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+}
+
+/// The page `/healthz`.
+async fn status_of(
+    request: Request<Incoming>,
+    said: Arc<Said>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    said.asked.fetch_add(1, Ordering::SeqCst);
+    let status = match request.uri().path() {
+        "/healthz" => said.answer.load(Ordering::SeqCst),
+        _ => 404,
+    };
+    let answer = Response::builder().status(status).body(Full::<Bytes>::default());
+    Ok(answer.expect("an answer"))
 }
 
 /// `grpc.health.v1.Health/Check`, which knows the services "" and "claims".

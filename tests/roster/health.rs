@@ -157,6 +157,25 @@ fn grpc_checks_want_serving() {
 }
 
 #[test]
+fn checks_speak_what_requests_of_the_upstream_speak() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (h2, proxied) =
+            (App::start(Speaks::Http2, 200).await, App::start(Speaks::Proxied, 200).await);
+        let text = |app: &App, more: &str| format!("{more}{}", checked(&quoted(&[app]), PAGE));
+        let stage = Stage::with(&folder, &text(&h2, "protocol = \"h2\"\n")).await;
+        stage.until(all(well)).await;
+        stage.reload(&text(&h2, "")).await;
+        stage.until(all(ill)).await;
+        stage.reload(&text(&proxied, "")).await;
+        stage.until(all(ill)).await;
+        stage.reload(&text(&proxied, "proxy_protocol = \"v1\"\n")).await;
+        stage.until(all(well)).await;
+        stage.close().await;
+    });
+}
+
+#[test]
 fn checks_verify_a_server_as_requests_do() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");

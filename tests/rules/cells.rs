@@ -43,6 +43,8 @@ fn site() -> Site {
         regions: RegionTable::new(regions.into(), RegionIx(0)),
         upstreams: Vec::new(),
         tls: None,
+        acme: None,
+        answers: std::collections::BTreeMap::new(),
         trusted: Networks::default(),
         forwarded: ForwardedBy::XForwarded,
         proxy_protocol: Networks::default(),

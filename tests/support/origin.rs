@@ -143,6 +143,13 @@ impl Origin {
         drop(self.seen.wait(&what, |ledger| ledger.wire.iter().any(has)));
     }
 
+    /// Waits until the peer has closed the connection of this number.
+    #[track_caller]
+    pub(crate) fn wait_closed(&self, number: usize) {
+        let closed = |ledger: &Ledger| ledger.streams.get(number).is_some_and(Option::is_none);
+        drop(self.seen.wait("the end of a connection", closed));
+    }
+
     /// Every byte of each connection so far.
     pub(crate) fn wire(&self) -> Vec<Vec<u8>> {
         self.seen.ledger().wire.clone()
@@ -240,6 +247,7 @@ struct Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.seen.ledger().streams[self.number] = None;
+        self.seen.changed.notify_all();
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
-    PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -54,6 +54,13 @@ impl Ca {
         self.issue_until(2096, names)
     }
 
+    /// A certificate for a name and somebody else's key: the point of a P-256 key.
+    pub(crate) fn issue_for(&self, name: &str, point: Vec<u8>) -> String {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.not_after = date_time_ymd(2096, 1, 1);
+        params.signed_by(&Point(point), &self.0).expect("a certificate").pem()
+    }
+
     /// A certificate that ends with the beginning of this year.
     pub(crate) fn issue_until(&self, year: i32, names: &[&str]) -> Issued {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -62,6 +69,19 @@ impl Ca {
         let key = key();
         let certificate = params.signed_by(&key, &self.0).expect("a certificate").pem();
         Issued { certificate, key: key.serialize_pem() }
+    }
+}
+
+/// The public half of a key.
+struct Point(Vec<u8>);
+
+impl PublicKeyData for Point {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
     }
 }
 

@@ -88,7 +88,7 @@ fn a_logfmt_line_quotes_what_needs_it_and_leaves_out_what_is_not_there() {
     assert_eq!(
         line(AccessFormat::Logfmt, &shown),
         concat!(
-            "at=2026-11-21T12:00:00.042Z request=000000000000feed client=2001:db8::1 ",
+            "at=2026-11-21T12:00:00.042Z request=000000000000feed client=2001:db8::1 protocol=h1 ",
             r#"method=POST host="" path="/a b=\"c\"\u000a" status=0 verdict=capture "#,
             "generation=7 total_us=1234567 bytes_in=2048 bytes_out=0 end=client/head/malformed\n"
         )

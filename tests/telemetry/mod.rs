@@ -2,4 +2,5 @@
 
 mod access;
 mod metrics;
+mod monitoring;
 mod readme;

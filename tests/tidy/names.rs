@@ -28,9 +28,11 @@ const RULES: &[Rule] = &[
     only("SystemTime", &["src/clock.rs"], "time is an argument"),
     only("Instant::now", &["src/clock.rs"], "time is an argument"),
     only("hyper::server", &["src/proxy/", "src/control/admin/", "src/cli/demo/"], "two listeners"),
+    only("instant_acme", &["src/control/acme/"], "one place speaks to a CA"),
+    only("rcgen", &["src/control/acme/"], "one place makes certificates"),
     only(
         "hyper::client",
-        &["src/proxy/", "src/cli/", "src/control/health/"],
+        &["src/proxy/", "src/cli/", "src/control/health/", "src/control/acme/"],
         "upstreams, their health, and the admin API",
     ),
     only("axum", &["src/control/admin/"], "the admin API alone is routed by it"),

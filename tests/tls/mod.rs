@@ -1,5 +1,8 @@
 //! TLS: certificates and their names, sessions, clients that prove who they are, swaps.
 
+/// Certificates that a CA gives by itself.
+#[cfg(feature = "acme")]
+mod acme;
 /// Visitors who prove who they are.
 mod clients;
 /// Bounds of a handshake, and how a connection ends.

@@ -27,6 +27,7 @@ pub(super) const CERTIFICATES: [(&str, &[&str]); 3] = [
 /// A node. Stops when dropped.
 pub(super) struct Node {
     running: Mutex<Option<Running>>,
+    http: SocketAddr,
     https: SocketAddr,
     admin: SocketAddr,
     pub(super) ca: Ca,
@@ -42,7 +43,16 @@ impl Node {
 
     /// A node with these lines in `[tls]`, after `prepare` has put files beside its config.
     pub(super) fn with(tls: &str, prepare: impl FnOnce(&Path)) -> Self {
-        let origin = Origin::replying("hello");
+        Self::before(Origin::replying("hello"), tls, "", prepare)
+    }
+
+    /// A node in front of this origin, with more sections besides.
+    pub(super) fn before(
+        origin: Origin,
+        tls: &str,
+        more: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let ca = Ca::new("of the tests");
         let mut text = config_text(origin.address(), tls);
@@ -52,6 +62,7 @@ impl Node {
                 "[[tls.certificate]]\nchain = \"{name}.pem\"\nkey = \"{name}.key\"\n"
             ));
         }
+        text.push_str(more);
         prepare(folder.path());
         let file = folder.path().join("intermission.toml");
         std::fs::write(&file, text).expect("written");
@@ -63,8 +74,15 @@ impl Node {
             takeover: Takeover::No,
         };
         let running = serve::start(options).expect("a node that starts");
-        let (https, admin) = (running.proxy_addresses()[1], running.admin_address());
-        Self { running: Mutex::new(Some(running)), https, admin, ca, origin, folder }
+        let (http, https) = (running.proxy_addresses()[0], running.proxy_addresses()[1]);
+        let admin = running.admin_address();
+        Self { running: Mutex::new(Some(running)), http, https, admin, ca, origin, folder }
+    }
+
+    /// Where visitors connect in the clear.
+    #[allow(dead_code, reason = "for the tests of a feature")]
+    pub(super) fn http(&self) -> SocketAddr {
+        self.http
     }
 
     /// Where visitors connect by TLS.

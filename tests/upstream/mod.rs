@@ -8,6 +8,8 @@ mod fleet;
 mod h2;
 /// A server that speaks HTTP/2.
 mod h2_origin;
+/// Connections to servers: TLS and what is agreed on there, PROXY headers, those of the past.
+mod outward;
 /// Requests that wait for a place at a server.
 mod queue;
 /// What is sent again, and what never is.

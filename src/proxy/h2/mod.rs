@@ -3,7 +3,7 @@
 //!
 //! | what ends a connection | how |
 //! |---|---|
-//! | nothing on it for too long, its age, its number of requests, the process stops | GOAWAY, streams finish |
+//! | idle for too long, old, many requests, the process stops | GOAWAY, streams finish |
 //! | SETTINGS that are not acknowledged in time | GOAWAY with SETTINGS_TIMEOUT |
 //! | more control frames or resets than a client needs | GOAWAY with ENHANCE_YOUR_CALM |
 //! | what the protocol forbids | GOAWAY with the reason, by the library |

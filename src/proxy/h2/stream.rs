@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, response};
 use http_body::{Body as _, Frame, SizeHint};
 
@@ -16,7 +16,8 @@ use super::super::body::{Body, BodyError};
 use super::super::deadline::Wait;
 use super::super::inbound::Inbound;
 use super::super::lane::Lane;
-use super::super::{request, upgrade};
+use super::super::tempo::Tempo;
+use super::super::{grpc, request, upgrade};
 use super::{connect, intake};
 use crate::telemetry::end::End;
 
@@ -102,6 +103,9 @@ pub(super) async fn serve(
     if connect::is_websocket(&parts) {
         connect::into_upgrade(&lane, &mut parts);
     }
+    if parts.headers.get(CONTENT_TYPE).is_some_and(grpc::is_media) {
+        lane.converse();
+    }
     let inbound = inbound.unwrap_or(Inbound::Nothing);
     let answering = request::serve(&lane, Request::from_parts(parts, inbound));
     let Some(answer) = answer(&lane, answering, &mut respond).await else { return };
@@ -179,8 +183,8 @@ fn date(lane: &Lane) -> HeaderValue {
 /// Sends an answer's body as the client takes it. No byte is given away before there is room for
 /// it in the client's windows, so a client that opens none is seen here.
 async fn pump(lane: &Lane, body: &mut Body, send: &mut SendStream<Bytes>) -> Result<(), Broken> {
-    let mut piece = Bytes::new();
-    let mut ended = false;
+    let (mut piece, mut ended) = (Bytes::new(), false);
+    let tempo = Tempo::default();
     poll_fn(|cx| {
         lane.clockwork.watch(cx);
         loop {
@@ -188,11 +192,12 @@ async fn pump(lane: &Lane, body: &mut Body, send: &mut SendStream<Bytes>) -> Res
                 return Poll::Ready(Err(Broken::Reset));
             }
             if !piece.is_empty() {
-                let room = match room(lane, send, cx) {
+                let room = match room(lane, send, &tempo, cx) {
                     Poll::Ready(room) => room?,
                     Poll::Pending => return Poll::Pending,
                 };
                 let part = piece.split_to(room.min(piece.len()));
+                tempo.moved(&lane.clockwork, Wait::Write, part.len() as u64);
                 let last = ended && piece.is_empty();
                 send.send_data(part, last).map_err(|_| Broken::Reset)?;
                 if last {
@@ -235,6 +240,7 @@ async fn pump(lane: &Lane, body: &mut Body, send: &mut SendStream<Bytes>) -> Res
 fn room(
     lane: &Lane,
     send: &mut SendStream<Bytes>,
+    tempo: &Tempo,
     cx: &mut Context<'_>,
 ) -> Poll<Result<usize, Broken>> {
     while send.capacity() == 0 {
@@ -245,11 +251,11 @@ fn room(
                 return Poll::Ready(Err(Broken::Stalled));
             }
             Poll::Pending => {
-                lane.clockwork.arm(Wait::Write, lane.clockwork.pace().write);
+                let (write, slow) = (lane.clockwork.pace().write, lane.clockwork.pace().slow);
+                tempo.wait(&lane.clockwork, Wait::Write, write, write.max(slow));
                 return Poll::Pending;
             }
         }
     }
-    lane.clockwork.clear(Wait::Write);
     Poll::Ready(Ok(send.capacity()))
 }

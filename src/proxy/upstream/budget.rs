@@ -9,12 +9,20 @@ use crate::limit;
 const WHOLE: u64 = 100;
 
 /// The retries that a worker may make to an upstream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Budget {
     /// In hundredths of a retry.
     saved: Cell<u64>,
     /// When time was last counted, in milliseconds of the worker's clock.
     counted: Cell<u64>,
+}
+
+/// What a second saves is there from the beginning.
+impl Default for Budget {
+    fn default() -> Self {
+        let saved = Cell::new(u64::from(limit::RETRY_FLOOR) * WHOLE);
+        Self { saved, counted: Cell::default() }
+    }
 }
 
 impl Budget {
@@ -51,7 +59,7 @@ mod tests {
     #[test]
     fn a_fifth_of_the_requests_and_three_a_second_may_be_sent_again() {
         let budget = Budget::default();
-        assert_eq!(taken(&budget, 1), 0);
+        assert_eq!(taken(&budget, 1), 3);
         assert_eq!(taken(&budget, 1001), 3);
         (0..50).for_each(|_| budget.asked());
         assert_eq!(taken(&budget, 1001), 10);

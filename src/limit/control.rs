@@ -1,0 +1,103 @@
+//! Bounds of the control plane, of pages and of what is told.
+
+use std::time::Duration;
+
+// ---- certificates by ACME ------------------------------------------------------------------
+
+/// Answers that prove to a CA who we are. Over it: the rest is not answered.
+pub const ACME_PROOFS_MAX: usize = 1_000;
+/// One request to the CA. Over it: the order is given up, and tried again later.
+pub const ACME_REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a CA may take to look at proofs, or to sign. Over it: as above.
+pub const ACME_PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes of one answer of the CA. Over it: as above.
+pub const ACME_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a token that names what is to be proved. Over it: as above.
+pub const ACME_TOKEN_BYTES_MAX: usize = 256;
+/// How often certificates are looked at for whether their time is nearly over.
+pub const ACME_LOOK_EVERY: Duration = Duration::from_secs(3600);
+/// From a failed order to the next one for the same domain; doubled each time.
+pub const ACME_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// The longest such time, and that between two certificates of one domain.
+pub const ACME_AGAIN_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
+
+// ---- control -------------------------------------------------------------------------------
+
+/// Bytes of an admin request's body. Over it: 413.
+pub const ADMIN_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// An admin request's head. Over it: connection closed.
+pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Refused tokens of one address per minute. Over it: 429.
+pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
+/// Events waiting for the reconciler. Full: the admin API answers 503.
+pub const EVENTS_QUEUED_MAX: usize = 1_024;
+/// Commands the reconciler takes from its queue at once: one publish for all of them.
+pub const COMMANDS_PER_BATCH_MAX: usize = 256;
+/// How long the reconciler sleeps at most: within this it notices a jump of the wall clock.
+pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Connections to the admin listener. Over it: a new one waits to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// A connection to the admin listener. Over it: closed after the answer under way, or cut if the
+/// caller does not take that.
+pub const ADMIN_CONNECTION_LIFE: Duration = Duration::from_secs(300);
+/// An admin request's body, whole. Over it: 408.
+pub const ADMIN_BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// Addresses whose refused tokens are counted. Over it: the longest silent one is forgotten.
+pub const ADMIN_REFUSED_ADDRESSES_MAX: usize = 1_024;
+/// Rows of one page of windows or history. Over it: 422.
+pub const ADMIN_ROWS_MAX: u32 = 1_000;
+/// The longest drain that can be ordered. Over it: 422.
+pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How often the store's census is taken for metrics.
+pub const CENSUS_EVERY: Duration = Duration::from_secs(5);
+/// A difference between the wall clock and the monotonic one, from one look to the next, that
+/// counts as a jump of the former.
+pub const CLOCK_JUMP: Duration = Duration::from_secs(60);
+/// How long the wall clock must have run evenly before anything is erased by it: at the start of
+/// a machine, and after a step, it is often wrong until it has been set.
+pub const CLOCK_SETTLES: Duration = Duration::from_secs(10 * 60);
+/// How often the vault's retention runs.
+pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Windows in force at once. Over it: the switch is refused with 409.
+pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
+/// Default time for requests in flight to finish after a scope closes (`window.drain`).
+pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
+/// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
+/// moment of its own, so that their clients do not return all at once (`window.spread`).
+pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);
+/// How long one of them may take to come to a boundary and to take leave. Over it: cut.
+pub const LEAVE: Duration = Duration::from_secs(2);
+/// When an event stream's client is told to come back if nobody knows the window's end, at least;
+/// up to twice that.
+pub const EVENTS_RETRY: Duration = Duration::from_secs(15);
+/// The same when the node stops: another one is there, or soon will be.
+pub const EVENTS_RETRY_STOP: Duration = Duration::from_secs(1);
+/// How often a draining window's requests in flight are counted.
+pub const DRAIN_COUNT_EVERY: Duration = Duration::from_millis(100);
+/// Quiet time after a change of a watched file before it is read.
+pub const WATCH_QUIET: Duration = Duration::from_millis(250);
+/// How often a watched file is read whether or not a change was told.
+pub const WATCH_POLL: Duration = Duration::from_secs(10);
+/// Certificates, keys and CAs that are watched. Over it: a change of the others is seen with the
+/// next change of the config.
+pub const WATCHED_FILES_MAX: usize = 10_000;
+/// Characters of an operator's text (reason, message). Over it: 422.
+pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
+
+// ---- pages ---------------------------------------------------------------------------------
+
+/// Instructions of the template engine for one page. Over it: the built-in page is sent.
+pub const TEMPLATE_STEPS_MAX: u64 = 500_000;
+/// Bytes of one of an operator's page files. Over it: `check` refuses it.
+pub const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
+
+// ---- telemetry -----------------------------------------------------------------------------
+
+/// Bytes of access lines a worker gathers before it hands them to the writer.
+pub const ACCESS_BUFFER_BYTES: usize = 32 * 1024;
+/// How long an access line may wait in that buffer.
+pub const ACCESS_FLUSH_EVERY: Duration = Duration::from_millis(250);
+/// Buffers waiting for the access writer. Full: lines are dropped and counted.
+pub const ACCESS_QUEUE_MAX: usize = 256;
+/// How long stopping waits for the access writer. Over it: queued lines are lost, and it is said.
+pub const ACCESS_STOP_WAIT: Duration = Duration::from_secs(2);

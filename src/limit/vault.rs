@@ -1,0 +1,96 @@
+//! Bounds of what is kept: the vault and its store.
+
+use std::time::Duration;
+
+// ---- vault ---------------------------------------------------------------------------------
+
+/// A captured `application/x-www-form-urlencoded` or `text/plain` body (`forms.body_bytes_max`).
+/// Over it: 503, "not kept: too large".
+pub const FORM_BYTES_MAX: u64 = 1024 * 1024;
+/// A captured `multipart/form-data` body (`forms.upload_bytes_max`). Over it: as above.
+pub const UPLOAD_BYTES_MAX: u64 = 25 * 1024 * 1024;
+/// Fields, or parts, of one captured form. Over it: "not kept: too large".
+pub const FORM_FIELDS_MAX: usize = 1_000;
+/// Bytes of the names of all fields and files of one captured form, which its receipt lists. Over
+/// it: as above.
+pub const FORM_NAMES_BYTES_MAX: usize = 128 * 1024;
+/// Plaintext bytes of one sealed frame.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Live submissions of one browser. Over it: 503, "not kept: quota".
+pub const SUBMISSIONS_PER_BROWSER_MAX: u32 = 20;
+/// Sealed bytes of one browser. Over it: as above.
+pub const BYTES_PER_BROWSER_MAX: u64 = 50 * 1024 * 1024;
+/// Sealed bytes of one node (`store.bytes_max`). Over it: 503, "not kept: full".
+pub const BYTES_PER_NODE_MAX: u64 = 10 * 1024 * 1024 * 1024;
+/// Captures under way on one worker. Over it: 503, "not kept: busy".
+pub const CAPTURES_UNDER_WAY_MAX: usize = 4_096;
+/// From arming to the ticket's arrival. Over it: back to held; nothing was sent.
+pub const TICKET_LIFE: Duration = Duration::from_secs(120);
+/// Sends of one submission. Over it: only copy is offered.
+pub const SENDS_MAX: u32 = 5;
+/// From the first byte to the application until its outcome is known, however slow the
+/// application. Over it: unknown.
+pub const SENDING_MAX: Duration = Duration::from_secs(3600);
+/// A submission's life after it was captured (`forms.life`), and the cookie's that opens it.
+pub const SUBMISSION_LIFE: Duration = Duration::from_secs(48 * 3600);
+/// How long an accepted submission can still be copied before it is erased.
+pub const ACCEPTED_GRACE: Duration = Duration::from_secs(15 * 60);
+/// A tombstone: id, times, state, size; no content.
+pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long before a submission's life ends it is looked at: while its window is still in force it
+/// is prolonged, so that nothing runs out that could not have been sent.
+pub const PROLONG_AHEAD: Duration = Duration::from_secs(24 * 3600);
+/// A submission's life, however long the window over it is promised to last. Over it: expired.
+pub const SUBMISSION_LIFE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Two posts of the same bytes to the same place by one browser within this are one submission.
+pub const SAME_SUBMISSION: Duration = Duration::from_secs(600);
+/// Bytes of one field's name, or of one part's head. Over it: "not kept: broken".
+pub const FIELD_NAME_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of one value that the receipt shows. Over it: cut, and the receipt says so.
+pub const SHOWN_VALUE_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of all values that the receipt shows. Over it: names and sizes only.
+pub const SHOWN_FORM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a CSRF field's value that are compared with the live form's. Over it: replaced.
+pub const TOKEN_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Sealed frames read at once while a body is sent on: the memory that a send holds.
+pub const FRAMES_READ_MAX: u32 = 4;
+/// Bodies of more than one frame that are being received, or wait for the sweep because their
+/// client vanished. Over it: "not kept: quota", so that no frame is ever left without its sweep.
+pub const ABANDONED_MAX: usize = 8_192;
+/// Submissions that one sweep looks at. More wait for the next.
+pub const SWEEP_MAX: u32 = 1_000;
+/// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
+pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How many changes old a receipt's page may be and still be known for one of ours. Over it: 403.
+pub const PAGE_VERSIONS_BACK_MAX: u64 = 32;
+/// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.
+pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
+
+// ---- store ---------------------------------------------------------------------------------
+
+/// Jobs waiting for the store's writer. Full: the producer waits, and with it the client's upload.
+pub const STORE_QUEUE_MAX: usize = 1_024;
+/// Jobs in one commit. More wait for the next.
+pub const STORE_BATCH_MAX: usize = 256;
+/// Free bytes of the store's file system, or an eighth of it where that is less. Below it nothing
+/// more is kept ("not kept: full"), so that windows can still be switched and content be erased.
+pub const STORE_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Pages in the write-ahead log. From here on the writer moves them into the main file.
+pub const STORE_WAL_PAGES: u64 = 1_000;
+/// Bytes the write-ahead log may keep on disk once its pages were moved.
+pub const STORE_WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Quiet time after which the writer empties the write-ahead log.
+pub const STORE_IDLE: Duration = Duration::from_secs(1);
+/// How long erased content may stay in the write-ahead log of a store that is never quiet.
+pub const STORE_WAL_EMPTIED_EVERY: Duration = Duration::from_secs(60);
+/// Waiting for another program that reads or writes the store's file. Over it: an error.
+pub const STORE_BUSY: Duration = Duration::from_secs(5);
+/// Waiting for readers before the write-ahead log is emptied. Over it: next time.
+pub const STORE_BUSY_IDLE: Duration = Duration::from_millis(100);
+/// KiB of pages that the writer holds in memory.
+pub const STORE_CACHE_KIB: i64 = 32 * 1024;
+/// Bytes of the main file up to which it is checked whole at the start; above, the sealed frames
+/// are left out, since each proves itself when it is opened.
+pub const STORE_CHECKED_WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Submissions in one browser's list, those with content first. Over it: the oldest are left out.
+pub const SUBMISSIONS_LISTED_MAX: u32 = 200;
