@@ -41,7 +41,9 @@ impl H2load {
     fn ask(&self) -> io::Result<Tally> {
         let mut command = Command::new("h2load");
         command.args(["-t", "1", "-c", &self.connections.to_string()]);
-        command.args(["-D", &self.span.as_secs_f64().to_string()]);
+        // It takes whole seconds.
+        let seconds = self.span.as_secs_f64().ceil();
+        command.args(["-D", &format!("{seconds:.0}")]);
         command.args(["-m", &self.streams.to_string()]);
         if self.h1 {
             command.arg("--h1");

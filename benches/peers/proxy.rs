@@ -267,8 +267,6 @@ http {{
         ssl_certificate {folder}/site.pem;
         ssl_certificate_key {folder}/site.key;
         ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_cache shared:site:10m;
-        http2_max_concurrent_streams 100;
         location /bench.Service/ {{
             grpc_pass grpc://rpc;
             grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -335,9 +333,8 @@ fn haproxy_config(
         r#"
 global
     nbthread 1
-    maxconn 20000
+    maxconn 9800
     tune.ssl.default-dh-param 2048
-    tune.h2.max-concurrent-streams 100
     log {log} local0
 defaults
     mode http

@@ -1,6 +1,7 @@
 """The applications behind the proxy: plain HTTP, a WebSocket echo, a gRPC service."""
 
 import json
+import logging
 import threading
 import time
 from concurrent import futures
@@ -11,6 +12,8 @@ import grpc
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
+# A visitor who is gone is no error here.
+logging.getLogger("websockets").setLevel(logging.CRITICAL)
 # Seconds after which an application lets go of a client that says nothing.
 PATIENCE_SECONDS = 60
 
