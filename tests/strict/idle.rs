@@ -1,8 +1,9 @@
 //! Connections on which nothing is under way give everything back but their socket; nobody else
 //! notices.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use intermission::clock::Clock;
 use intermission::proxy::Pace;
 
 use crate::proxy::node::{Node, Setup, get};
@@ -29,9 +30,9 @@ fn a_parked_connection_has_no_more_time_than_any_other() {
     let mut client = node.connect();
     client.send(get("/"));
     assert_eq!(client.response().text(), "hello");
-    let began = Instant::now();
+    let began = Clock::System.tick();
     assert_eq!(client.rest(), b"");
-    let took = began.elapsed();
+    let took = Clock::System.tick().since(began);
     let span = Duration::from_millis(1_200)..Duration::from_millis(3_000);
     assert!(span.contains(&took), "{took:?}");
 }

@@ -215,7 +215,8 @@ fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Broken> {
         let path = entry?.path();
         if path.is_dir() {
             files.extend(files_below(&path)?);
-        } else {
+        } else if path.is_file() {
+            // What is neither, the socket of a takeover, holds nothing.
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             files.push((name, std::fs::read(&path)?));
         }
