@@ -145,7 +145,7 @@ pub const LIMITS: Keys = once(
     "limits",
     &[
         key("connections", "10000"),
-        key("connections_per_address", "100"),
+        key("connections_per_address", "1000"),
         key("requests", "10000"),
         key("requests_per_connection", "1000"),
         key("head_bytes", "32768"),
