@@ -149,8 +149,8 @@ pub const BIND_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Over it: a bare 503 in the clear, closed at once under TLS.
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Client connections from one address, or one /64 of IPv6 (`limits.connections_per_address`);
-/// trusted peers have no such bound. Over it: as above. A hundred
-/// would turn away an office behind one address; a thousand is a tenth of the node.
+/// trusted peers and balancers have no such bound. Over it: as above. A hundred would turn away an
+/// office behind one address; a thousand is a tenth of the node.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
 /// Parts that the count of connections by address is held in, so that workers seldom meet there.
 pub const ADDRESS_SHARDS: usize = 16;

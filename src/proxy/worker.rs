@@ -259,7 +259,9 @@ impl Worker {
         }
         let current = self.current();
         let site = &current.snapshot.site;
-        self.doors.enter(peer.ip(), site.trusted.contains(peer.ip()), &site.limits).ok()
+        // A balancer's connections are those of many.
+        let many = site.trusted.contains(peer.ip()) || site.proxy_protocol.contains(peer.ip());
+        self.doors.enter(peer.ip(), many, &site.limits).ok()
     }
 
     /// Tells a connection that there is no room, as far as that costs nothing to speak of.
