@@ -336,7 +336,8 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// One connection, kept alive; any fault of it is a fault of the node.
+/// One connection, kept alive, and another one when the node says that it closes it; any other end
+/// of it is a fault of the node.
 struct Wire {
     stream: TcpStream,
     to: SocketAddr,
@@ -347,12 +348,14 @@ struct Wire {
 struct Answer {
     status: u16,
     generation: Option<u64>,
+    /// The connection ends behind it.
+    closes: bool,
     body: Vec<u8>,
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self { status, generation, body }, shown) = (self, self.body.len().min(160));
+        let (Self { status, generation, body, .. }, shown) = (self, self.body.len().min(160));
         let text = String::from_utf8_lossy(&body[..shown]);
         write!(f, "{status}, generation {generation:?}, switches {:?}: {text}", self.numbers())
     }
@@ -397,6 +400,9 @@ impl Wire {
         loop {
             if let Some((answer, length)) = read(&self.ahead)? {
                 self.ahead.drain(..length);
+                if answer.closes {
+                    *self = Self::connect(self.to)?;
+                }
                 return Ok(answer);
             }
             match self.stream.read(&mut piece) {
@@ -414,16 +420,18 @@ fn read(bytes: &[u8]) -> Result<Option<(Answer, usize)>, String> {
     let mut head = httparse::Response::new(&mut fields);
     let parsed = head.parse(bytes).map_err(|fault| format!("no HTTP: {fault}"))?;
     let httparse::Status::Complete(begins) = parsed else { return Ok(None) };
-    let number = |name: &str| {
+    let value = |name: &str| {
         let field = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-        str::from_utf8(field.value).ok()?.parse::<u64>().ok()
+        str::from_utf8(field.value).ok()
     };
+    let number = |name: &str| value(name)?.parse::<u64>().ok();
     let length = number("content-length").ok_or("an answer without a length")?;
     let ends = begins + usize::try_from(length).map_err(|_| "an endless answer")?;
     let Some(body) = bytes.get(begins..ends) else { return Ok(None) };
     let generation = number("intermission-generation");
+    let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
     let status = head.code.unwrap_or_default();
-    Ok(Some((Answer { status, generation, body: body.to_vec() }, ends)))
+    Ok(Some((Answer { status, generation, closes, body: body.to_vec() }, ends)))
 }
 
 fn reason(number: u64) -> String {
