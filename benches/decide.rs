@@ -29,6 +29,7 @@ use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
     Cells, FormPolicy, ForwardedBy, Limits, Pace, ResumeMode, RouteRules, Site,
 };
+use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
 
@@ -352,11 +353,15 @@ fn window(n: u32, routes: u32) -> Window {
     let named = share.map(|route| format!("route{route}")).chain(["none".to_owned()]);
     let regions = (0..10).map(|at| format!("region{}", (n + 2 * at) % u32::from(REGIONS)));
     let order = Order {
-        scope: Scope { regions: Selection::of(regions), routes: Selection::of(named) },
+        scope: Scope {
+            regions: Selection::of(regions),
+            routes: Selection::of(named),
+            ..Scope::default()
+        },
         mode: if n.is_multiple_of(3) { Mode::ReadOnly } else { Mode::Page },
         texts: Texts::default(),
         promised_end: Some(Wall::from_millis(900_000)),
-        drain: Duration::from_secs(30),
+        plan: Plan::draining(Duration::from_secs(30)),
     };
     let now = Wall::from_millis(i64::from(n));
     Window::begin(Id::new(now, NodeTag(1)), order, &Author::intermission("bench"), now).window

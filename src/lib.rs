@@ -9,6 +9,7 @@ pub mod control;
 pub mod decide;
 pub mod digest;
 pub mod duty;
+pub mod grant;
 pub mod id;
 pub mod limit;
 pub mod pages;

@@ -19,7 +19,7 @@ use crate::window::state::{Author, Illegal, Order, Window};
 /// Something the reconciler is asked to do.
 pub(super) enum Command {
     Switch {
-        order: Order,
+        order: Box<Order>,
         author: Author,
         answer: Answer<Change>,
     },
@@ -236,7 +236,7 @@ impl Handle {
 
     /// Closes a scope now. When this returns, no worker decides by an older snapshot any more.
     pub async fn switch(&self, order: Order, author: Author) -> Result<Change, Refused> {
-        self.ask(|answer| Command::Switch { order, author, answer }).await
+        self.ask(|answer| Command::Switch { order: Box::new(order), author, answer }).await
     }
 
     /// Ends windows: their scope reopens.

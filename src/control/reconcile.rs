@@ -29,7 +29,7 @@ use crate::limit;
 use crate::pages::Pages;
 use crate::snapshot::{self, Cells, Live, Publisher, Roster, Site};
 use crate::store::{Store, StoreError};
-use crate::window::state::{Author, Event, Illegal, Order, State, Step, Window};
+use crate::window::state::{Author, Checks, Event, Gate, Illegal, Order, State, Step, Window};
 
 /// What a reconciler is built of.
 pub struct Parts {
@@ -158,7 +158,7 @@ impl Reconciler {
             }
             match command {
                 Command::Switch { order, author, answer } => {
-                    let planned = self.plan_switch(&batch, order, &author).map(|step| vec![step]);
+                    let planned = self.plan_switch(&batch, *order, &author).map(|step| vec![step]);
                     batch.take(planned, answer);
                 }
                 Command::End { which, author, answer } => {
@@ -197,7 +197,10 @@ impl Reconciler {
     async fn plan_end(&self, which: Which, author: &Author) -> Result<Vec<Step>, Refused> {
         let scope = match which {
             Which::Window(id, expected) => {
-                return self.plan(id, expected, &Event::End, author).await.map(|step| vec![step]);
+                return self
+                    .plan(id, expected, &Event::End(Checks::Planned), author)
+                    .await
+                    .map(|step| vec![step]);
             }
             Which::Scope(scope) => scope,
         };
@@ -213,7 +216,9 @@ impl Reconciler {
         if met.is_empty() {
             return Err(Refused::NothingClosed(scope));
         }
-        met.into_iter().map(|window| self.step(window, &Event::End, author)).collect()
+        met.into_iter()
+            .map(|window| self.step(window, &Event::End(Checks::Planned), author))
+            .collect()
     }
 
     async fn plan(
@@ -304,10 +309,10 @@ impl Reconciler {
 
     /// Takes what the store has; tells whether that differs from what was in force.
     fn adopt(&mut self, window: Arc<Window>) -> bool {
-        let before = if window.state.in_force() {
-            self.windows.insert(window.id, Arc::clone(&window))
-        } else {
+        let before = if window.state.is_over() {
             return self.windows.remove(&window.id).is_some();
+        } else {
+            self.windows.insert(window.id, Arc::clone(&window))
         };
         before.is_none_or(|before| before != window)
     }
@@ -366,9 +371,13 @@ impl Reconciler {
             let steps = due.filter_map(|window| {
                 let author = Author::intermission(match window.state {
                     State::Draining => "the time to drain is over",
-                    State::Closed | State::Overrun | State::Ended => "the promised end has passed",
+                    State::Planned | State::Stalled => "its time has come",
+                    State::Closed | State::Overrun => "the promised end has passed",
+                    State::Verifying => "the time to verify is over",
+                    State::Reopening => "everybody is let in again",
+                    State::Ended | State::Cancelled => "it is over",
                 });
-                self.step(window, &Event::Tick, &author).ok()
+                self.step(window, &Event::Tick(Gate::Open), &author).ok()
             });
             let batch = Batch::of(steps);
             if batch.members.is_empty() {
@@ -409,7 +418,7 @@ impl Reconciler {
 }
 
 fn is_due(window: &Window, now: Wall) -> bool {
-    window.next_deadline().is_some_and(|deadline| deadline <= now)
+    window.next_deadline(now).is_some_and(|deadline| deadline <= now)
 }
 
 fn compute(parts: &Parts, windows: &BTreeMap<Id, Arc<Window>>, before: Option<&Cells>) -> Cells {

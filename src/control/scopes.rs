@@ -84,7 +84,7 @@ mod tests {
 
     fn scope(regions: &[&str], routes: &[&str]) -> Scope {
         let of = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
-        Scope { regions: of(regions), routes: of(routes) }
+        Scope { regions: of(regions), routes: of(routes), ..Scope::default() }
     }
 
     #[test]

@@ -27,11 +27,18 @@ pub(super) fn wait<'a>(
 ) -> Duration {
     let failed = last == Last::Failed;
     windows.fold(limit::CLOCK_LOOK_EVERY, |wait, window| {
-        let due = window.next_deadline().filter(|_| !failed);
+        let due = window.next_deadline(now).filter(|_| !failed);
         let wait = due.map_or(wait, |due| wait.min(due.since(now)));
         match window.state {
             State::Draining => wait.min(limit::DRAIN_COUNT_EVERY),
-            State::Closed | State::Overrun | State::Ended => wait,
+            State::Planned
+            | State::Stalled
+            | State::Closed
+            | State::Overrun
+            | State::Verifying
+            | State::Reopening
+            | State::Ended
+            | State::Cancelled => wait,
         }
     })
 }

@@ -106,11 +106,15 @@ pub fn decide_no_ticket(ground: &Ground, ask: &Ask) -> Verdict {
     match ground.closed {
         None => open,
         Some(Mode::ReadOnly) if is_safe(method) && !wants::is_websocket(ask.headers) => open,
-        Some(Mode::ReadOnly | Mode::Page) if is_safe(method) => Verdict::Page(wants(ask), None),
-        Some(Mode::ReadOnly | Mode::Page) => match form::eligible(ground.keeps_forms, ask) {
-            Ok(kind) => Verdict::Capture(kind),
-            Err(why) => Verdict::Page(wants(ask), Some(why)),
-        },
+        Some(Mode::ReadOnly | Mode::Hold | Mode::Page) if is_safe(method) => {
+            Verdict::Page(wants(ask), None)
+        }
+        Some(Mode::ReadOnly | Mode::Hold | Mode::Page) => {
+            match form::eligible(ground.keeps_forms, ask) {
+                Ok(kind) => Verdict::Capture(kind),
+                Err(why) => Verdict::Page(wants(ask), Some(why)),
+            }
+        }
     }
 }
 

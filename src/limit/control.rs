@@ -62,6 +62,20 @@ pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
+/// How late a planned window may still begin by itself (`start_within`). Over it: stalled.
+pub const WINDOW_START_WITHIN: Duration = Duration::from_secs(3600);
+/// A window that begins so much late keeps its length: its promised end moves with it.
+pub const WINDOW_LATE: Duration = Duration::from_secs(60);
+/// From the start of one round of a verification to that of the next (`every`).
+pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
+/// How long a verification may take (`within`). Over it: failed, `overrun`.
+pub const VERIFY_WITHIN: Duration = Duration::from_secs(300);
+/// One probe of a verification, whole (`within`). Over it: failed.
+pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
+/// Requests that wait for a window of mode `hold` at once, on a node (`most`). Over it: the page.
+pub const HELD_REQUESTS_MAX: u32 = 1_000;
+/// How long each of them waits (`longest`). Over it: the page.
+pub const HELD_LONGEST: Duration = Duration::from_secs(30);
 /// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
 /// moment of its own, so that their clients do not return all at once (`window.spread`).
 pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);

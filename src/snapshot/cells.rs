@@ -168,12 +168,12 @@ impl Closure {
 
     fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
         let mut windows = windows.to_vec();
-        windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.began, window.id));
+        windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.from(), window.id));
         let first = windows[0];
         let overrun = windows.iter().any(|window| window.state == State::Overrun);
         let ends: Option<Vec<Wall>> = windows.iter().map(|window| window.promised_end).collect();
         let until = ends.and_then(|ends| ends.into_iter().max()).filter(|_| !overrun);
-        let since = windows.iter().map(|window| window.began).min().unwrap_or(first.began);
+        let since = windows.iter().map(|window| window.from()).min().unwrap_or(first.from());
         let overrun = if overrun { Overrun::Yes } else { Overrun::No };
         let drained = |window: &&Window| window.drain_deadline;
         let pages_only = windows.iter().filter(|window| window.mode == Mode::Page);

@@ -76,9 +76,9 @@ pub struct Census {
 
 /// The durable side of the proxy.
 pub trait Store: Send + Sync {
-    /// Windows in force.
+    /// Windows that are not over: planned, stalled or in force.
     fn windows(&self) -> Pending<Vec<Window>>;
-    /// Windows that ended, newest first.
+    /// Windows that ended or were cancelled, newest first.
     fn ended_windows(&self, count: u32) -> Pending<Vec<Window>>;
     /// One window.
     fn window(&self, id: Id) -> Pending<Option<Window>>;

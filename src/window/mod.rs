@@ -1,5 +1,9 @@
-//! The life of a window: what it closes, in which state it is, and who moved it there when and why.
+//! The life of a window: what it closes, in which state it is, and who moved it there when and why;
+//! and the maintenance whose phase it is.
 
+pub mod event;
 pub mod history;
+pub mod maintenance;
+pub mod plan;
 pub mod scope;
 pub mod state;

@@ -1,10 +1,10 @@
-//! What a window closes: regions × routes.
+//! What a window closes: regions × routes × methods.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// Regions × routes.
+/// Regions × routes × methods.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
@@ -14,6 +14,9 @@ pub struct Scope {
     /// Which routes.
     #[serde(default)]
     pub routes: Selection,
+    /// Which methods, in capitals.
+    #[serde(default)]
+    pub methods: Selection,
 }
 
 /// All of a kind, or those named. As text: the word `all`, or a list of names.

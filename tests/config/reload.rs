@@ -6,8 +6,9 @@ use std::time::Duration;
 use intermission::clock::Wall;
 use intermission::config::{self, Loaded, Process};
 use intermission::id::{Id, NodeTag};
+use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
-use intermission::window::state::{Author, Event, Mode, Order, Texts, Window};
+use intermission::window::state::{Author, Checks, Event, Mode, Order, Texts, Window};
 
 const NOW: Wall = Wall::from_millis(1_795_262_400_000);
 
@@ -26,11 +27,11 @@ fn process(text: &str) -> Process {
 fn window(regions: &[&str], routes: &[&str]) -> Window {
     let names = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
     let order = Order {
-        scope: Scope { regions: names(regions), routes: names(routes) },
+        scope: Scope { regions: names(regions), routes: names(routes), ..Scope::default() },
         mode: Mode::Page,
         texts: Texts::default(),
         promised_end: None,
-        drain: Duration::from_secs(30),
+        plan: Plan::draining(Duration::from_secs(30)),
     };
     Window::begin(Id::new(NOW, NodeTag(1)), order, &author(), NOW).window
 }
@@ -93,7 +94,11 @@ fn a_closed_route_or_region_cannot_be_taken_away() {
 fn a_window_that_has_ended_holds_nothing_back() {
     let site = loaded("").site;
     let open = window(&[], &["billing"]);
-    let ended = open.clone().step(&Event::End, &author(), NOW).expect("legal").expect("a step");
+    let ended = open
+        .clone()
+        .step(&Event::End(Checks::Planned), &author(), NOW)
+        .expect("legal")
+        .expect("a step");
     assert_eq!(config::uncovered(&site, &[open]).len(), 1);
     assert_eq!(config::uncovered(&site, &[ended.window]), Vec::<String>::new());
 }

@@ -13,6 +13,7 @@ use intermission::control::{BootError, Handle, Parts, Reconciler, Standing};
 use intermission::snapshot::{Live, Snapshot};
 use intermission::store::embedded::Embedded;
 use intermission::store::{self, Store};
+use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts};
 use tempfile::TempDir;
@@ -110,13 +111,19 @@ impl Desk {
 
 pub(super) fn scope(regions: &[&str], routes: &[&str]) -> Scope {
     let of = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
-    Scope { regions: of(regions), routes: of(routes) }
+    Scope { regions: of(regions), routes: of(routes), ..Scope::default() }
 }
 
 pub(super) fn order(regions: &[&str], routes: &[&str]) -> Order {
     let texts = Texts { reason: "database upgrade".to_owned(), ..Texts::default() };
     let drain = Duration::from_secs(30);
-    Order { scope: scope(regions, routes), mode: Mode::Page, texts, promised_end: None, drain }
+    Order {
+        scope: scope(regions, routes),
+        mode: Mode::Page,
+        texts,
+        promised_end: None,
+        plan: Plan::draining(drain),
+    }
 }
 
 pub(super) fn ops() -> Author {

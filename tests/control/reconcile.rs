@@ -8,7 +8,8 @@ use intermission::clock::Clock;
 use intermission::config::Loaded;
 use intermission::control::{Expected, Refused, Standing, Which};
 use intermission::store::{Store as _, StoreError};
-use intermission::window::state::{Author, Event, Order, State};
+use intermission::window::plan::Plan;
+use intermission::window::state::{Author, Checks, Event, Order, State};
 
 use super::desk::{Desk, START, is_closed, loaded, ops, order, run, scope};
 
@@ -104,7 +105,8 @@ fn a_change_behind_our_back_is_a_conflict_and_then_what_holds() {
         let window = (*change.windows[0]).clone();
         let id = window.id;
         let other = Author { by: "another process".to_owned(), why: String::new() };
-        let step = window.step(&Event::End, &other, Clock::System.now()).expect("legal");
+        let step =
+            window.step(&Event::End(Checks::Planned), &other, Clock::System.now()).expect("legal");
         desk.engine.commit(step.expect("a step")).await.expect("stored");
         let refused = desk.handle.extend(id, Expected::Any, None, ops()).await;
         assert_eq!(refused, Err(Refused::Store(StoreError::Conflict)));
@@ -141,7 +143,11 @@ fn a_broken_promise_is_told_and_nothing_reopens_by_itself() {
         let folder = tempfile::tempdir().expect("a folder");
         let desk = Desk::over(&folder, Clock::manual(START)).await;
         let end = START.plus(Duration::from_secs(900));
-        let order = Order { promised_end: Some(end), drain: Duration::ZERO, ..order(&[], &[]) };
+        let order = Order {
+            promised_end: Some(end),
+            plan: Plan::draining(Duration::ZERO),
+            ..order(&[], &[])
+        };
         let id = desk.handle.switch(order, ops()).await.expect("done").windows[0].id;
         let closed = desk.until(|now| now.windows[0].state == State::Closed).await;
         assert_eq!(closed.closed_cells, 6);

@@ -21,6 +21,7 @@ use intermission::store::{self, Store};
 use intermission::telemetry::access::{AccessLog, AccessWriter};
 use intermission::telemetry::metrics::Metrics;
 use intermission::vault::{NodeKey, Vault};
+use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
 use serde_json::Value;
@@ -147,11 +148,11 @@ impl Node {
         let names = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
         let now = Clock::System.now();
         let order = Order {
-            scope: Scope { regions: names(regions), routes: names(routes) },
+            scope: Scope { regions: names(regions), routes: names(routes), ..Scope::default() },
             mode,
             texts: Texts::default(),
             promised_end: back_in.map(|span| now.plus(span)),
-            drain: Duration::from_secs(1),
+            plan: Plan::draining(Duration::from_secs(1)),
         };
         let author = Author::intermission("a test");
         let window = Window::begin(Id::new(now, self.site.node_tag), order, &author, now).window;

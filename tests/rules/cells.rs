@@ -13,8 +13,9 @@ use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
     Cells, Closure, FormPolicy, ForwardedBy, Limits, Overrun, Pace, ResumeMode, RouteRules, Site,
 };
+use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
-use intermission::window::state::{Author, Event, Mode, Order, Texts, Window};
+use intermission::window::state::{Author, Checks, Event, Gate, Mode, Order, Texts, Window};
 use proptest::prelude::*;
 
 const ROUTES: [&str; 3] = ["claims", "quotes", "pay"];
@@ -86,11 +87,11 @@ fn names(names: &[&str]) -> Selection {
 
 fn window(began: i64, mode: Mode, routes: &[&str], regions: &[&str], end: Option<i64>) -> Window {
     let order = Order {
-        scope: Scope { regions: names(regions), routes: names(routes) },
+        scope: Scope { regions: names(regions), routes: names(routes), ..Scope::default() },
         mode,
         texts: Texts::default(),
         promised_end: end.map(Wall::from_millis),
-        drain: Duration::from_secs(30),
+        plan: Plan::draining(Duration::from_secs(30)),
     };
     let now = Wall::from_millis(began);
     Window::begin(Id::new(now, NodeTag(1)), order, &Author::intermission("test"), now).window
@@ -118,7 +119,7 @@ fn a_scope_closes_its_cells_and_no_others() {
     let cells = compute(&site, &[&window], None);
     assert_eq!(at(&cells, 0, 1).map(|closure| closure.windows.clone()), Some(vec![window.id]));
     assert_eq!(cells.closed_count(), 1);
-    let ended = step(&window, &Event::End, 1);
+    let ended = step(&window, &Event::End(Checks::Planned), 1);
     assert_eq!(compute(&site, &[&ended], None).closed_count(), 0);
 }
 
@@ -152,7 +153,7 @@ fn the_latest_end_wins_and_an_unknown_end_over_all() {
 fn a_broken_promise_is_not_repeated() {
     let site = site();
     let first = step(&window(0, Mode::Page, &["claims"], &[], Some(50)), &Event::Drained, 10);
-    let overrun = step(&first, &Event::Tick, 60);
+    let overrun = step(&first, &Event::Tick(Gate::Open), 60);
     let later = window(1, Mode::Page, &[], &[], Some(2_000));
     let cells = compute(&site, &[&overrun, &later], None);
     let closure = at(&cells, 0, 0).expect("closed");
@@ -204,7 +205,7 @@ proptest! {
             .zip(0..)
             .map(|((routes, regions, over), began)| {
                 let window = window(began, Mode::Page, routes, regions, None);
-                if *over { step(&window, &Event::End, began) } else { window }
+                if *over { step(&window, &Event::End(Checks::Planned), began) } else { window }
             })
             .collect();
         let cells = compute(&site, &windows.iter().collect::<Vec<_>>(), None);

@@ -7,8 +7,9 @@ use intermission::duty::{Duty, Posting};
 use intermission::id::{Id, NodeTag};
 use intermission::store::{Kept, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
+use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
-use intermission::window::state::{Author, Event, Mode, Order, Step, Texts, Window};
+use intermission::window::state::{Author, Checks, Event, Mode, Order, Step, Texts, Window};
 
 use super::{NOON, browser, content, item, quota, sealed};
 
@@ -18,7 +19,7 @@ pub(super) fn begin(at: Wall) -> Step {
         mode: Mode::Page,
         texts: Texts { reason: "database upgrade".to_owned(), ..Texts::default() },
         promised_end: Some(at.plus(Duration::from_secs(900))),
-        drain: Duration::from_secs(30),
+        plan: Plan::draining(Duration::from_secs(30)),
     };
     Window::begin(Id::new(at, NodeTag(1)), order, &operator(), at)
 }
@@ -28,7 +29,8 @@ fn operator() -> Author {
 }
 
 fn end(window: &Window, at: Wall) -> Step {
-    let step = window.clone().step(&Event::End, &operator(), at).expect("it is in force");
+    let step =
+        window.clone().step(&Event::End(Checks::Planned), &operator(), at).expect("it is in force");
     step.expect("ending changes it")
 }
 

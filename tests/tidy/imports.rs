@@ -29,6 +29,7 @@ const fn row(
 const TABLE: &[Row] = &[
     row(LEVEL_0, &[WORDS], &[]),
     row(&["window", "route", "region", "tls", "duty"], &[WORDS], &[]),
+    row(&["grant"], &[WORDS, "window"], &[]),
     row(&["decide"], &[WORDS, "window", "route", "region"], &[]),
     // The access log's words for where and how are part of what a config says.
     row(
@@ -36,6 +37,7 @@ const TABLE: &[Row] = &[
         &[
             WORDS,
             "window",
+            "grant",
             "route",
             "region",
             "decide",
@@ -46,13 +48,13 @@ const TABLE: &[Row] = &[
         ],
         &[],
     ),
-    row(&["store"], &[WORDS, "window", "duty", "vault::item"], &[]),
+    row(&["store"], &[WORDS, "window", "grant", "duty", "vault::item"], &[]),
     row(&["pages"], &[WORDS], &[]),
     row(&["telemetry"], &[WORDS, "decide::verdict"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),
     row(
         &["config"],
-        &[WORDS, "window", "route", "region", "tls", "decide", "snapshot", "pages"],
+        &[WORDS, "window", "grant", "route", "region", "tls", "decide", "snapshot", "pages"],
         &[],
     ),
     row(
@@ -60,6 +62,7 @@ const TABLE: &[Row] = &[
         &[
             WORDS,
             "window",
+            "grant",
             "route",
             "region",
             "tls",

@@ -14,6 +14,7 @@ use intermission::vault::form::Kind;
 use intermission::vault::item::{Checked, State};
 use intermission::vault::resume::{Arrival, Sending};
 use intermission::vault::{Bounds, Head, Mode, NodeKey, Owner, Receipt, Receiving, Terms, Vault};
+use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
 use intermission::window::state::{self as window, Author, Order, Texts, Window};
 use tempfile::TempDir;
@@ -55,7 +56,7 @@ impl House {
             mode: window::Mode::Page,
             texts: Texts::default(),
             promised_end: None,
-            drain: Duration::ZERO,
+            plan: Plan::draining(Duration::ZERO),
         };
         let step = Window::begin(id, order, &Author::intermission("a test"), self.clock.now());
         self.store.commit(step).await.expect("in force");

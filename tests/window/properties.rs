@@ -1,16 +1,16 @@
 //! What holds for a window whatever happens to it.
 
-use intermission::window::state::{Event, State, Window};
+use intermission::window::state::{Checks, Event, Gate, State, Window};
 use proptest::prelude::*;
 
 use super::table::{author, seconds, window};
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        Just(Event::Tick),
+        Just(Event::Tick(Gate::Open)),
         Just(Event::Drained),
         prop::option::of(0i64..200).prop_map(|end| Event::Extend(end.map(seconds))),
-        Just(Event::End),
+        Just(Event::End(Checks::Planned)),
     ]
 }
 
@@ -54,8 +54,9 @@ proptest! {
             let Ok(Some(step)) = told else { continue };
             // In force until it is ended, and never again.
             prop_assert!(window.state.in_force());
-            prop_assert_eq!(step.window.state == State::Ended, matches!(event, Event::End));
-            prop_assert_eq!(step.window.ended, matches!(event, Event::End).then(|| seconds(now)));
+            let ends = matches!(event, Event::End(_));
+            prop_assert_eq!(step.window.state == State::Ended, ends);
+            prop_assert_eq!(step.window.ended, ends.then(|| seconds(now)));
             window = step.window;
             if window.state == State::Ended {
                 ended = Some(window.clone());
@@ -67,14 +68,15 @@ proptest! {
     fn time_alone_reaches_a_rest(now in 0i64..200) {
         let mut window = window(State::Draining);
         for _ in 0..3 {
-            match window.clone().step(&Event::Tick, &author(), seconds(now)) {
+            match window.clone().step(&Event::Tick(Gate::Open), &author(), seconds(now)) {
                 Ok(Some(step)) => window = step.window,
                 Ok(None) => break,
                 Err(illegal) => prop_assert!(false, "{}", illegal),
             }
         }
         prop_assert!(window.state.in_force(), "time alone reopened it");
-        let due = window.next_deadline().is_some_and(|deadline| deadline <= seconds(now));
-        prop_assert!(!due, "{:?} should have moved at {}", window.state, now);
+        let now = seconds(now);
+        let due = window.next_deadline(now).is_some_and(|deadline| deadline <= now);
+        prop_assert!(!due, "{:?} should have moved at {:?}", window.state, now);
     }
 }

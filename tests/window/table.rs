@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use intermission::clock::Wall;
 use intermission::id::Id;
+use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
-use intermission::window::state::{Author, Event, Mode, Order, State, Texts, Window};
+use intermission::window::state::{Author, Checks, Event, Gate, Mode, Order, State, Texts, Window};
 
 /// A window began at 0, drains until 30 s and is promised to end at 60 s.
 pub(super) fn window(state: State) -> Window {
@@ -17,7 +18,7 @@ pub(super) fn window(state: State) -> Window {
         mode: Mode::Page,
         texts: Texts::default(),
         promised_end: Some(seconds(60)),
-        drain: Duration::from_secs(30),
+        plan: Plan::draining(Duration::from_secs(30)),
     };
     let begun = Window::begin(Id::from_bytes([7; 20]), order, &author(), seconds(0)).window;
     Window { state, ..begun }
@@ -47,15 +48,15 @@ fn cell(state: State, event: &Event, now: Wall) -> String {
 
 fn rendered() -> String {
     let events = [
-        ("tick, draining goes on", Event::Tick, seconds(29)),
-        ("tick, drain deadline", Event::Tick, seconds(30)),
-        ("tick, before promised end", Event::Tick, seconds(59)),
-        ("tick, promised end", Event::Tick, seconds(60)),
+        ("tick, draining goes on", Event::Tick(Gate::Open), seconds(29)),
+        ("tick, drain deadline", Event::Tick(Gate::Open), seconds(30)),
+        ("tick, before promised end", Event::Tick(Gate::Open), seconds(59)),
+        ("tick, promised end", Event::Tick(Gate::Open), seconds(60)),
         ("drained", Event::Drained, seconds(10)),
         ("extend to later", Event::Extend(Some(seconds(90))), seconds(70)),
         ("extend to the past", Event::Extend(Some(seconds(65))), seconds(70)),
         ("extend to unknown", Event::Extend(None), seconds(70)),
-        ("end", Event::End, seconds(10)),
+        ("end", Event::End(Checks::Planned), seconds(10)),
     ];
     let mut text = String::from(
         "A window began at 0 s, drains until 30 s, is promised to end at 60 s.\n\

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use crate::clock::Wall;
 use crate::control::command::Expected;
 use crate::limit;
+use crate::window::plan::Plan;
 use crate::window::scope::{Scope, Selection};
 use crate::window::state::{Mode, Order, Texts};
 
@@ -141,9 +142,11 @@ impl On {
             message: text("message", &self.message)?,
             contact: text("contact", &self.contact)?,
             alternative: text("alternative", &self.alternative)?,
+            ..Texts::default()
         };
         let promised_end = promise(self.back_in, self.until, now)?;
-        Ok(Order { scope, mode: self.mode, texts, promised_end, drain })
+        let plan = Plan::draining(drain);
+        Ok(Order { scope, mode: self.mode, texts, promised_end, plan })
     }
 }
 
@@ -212,7 +215,11 @@ fn scope(regions: Option<Selection>, routes: Option<Selection>) -> Result<Scope,
         let detail = "name regions or routes, or say \"regions\": \"all\" for the whole site";
         return Err(Problem::field("regions", detail));
     }
-    Ok(Scope { regions: regions.unwrap_or_default(), routes: routes.unwrap_or_default() })
+    Ok(Scope {
+        regions: regions.unwrap_or_default(),
+        routes: routes.unwrap_or_default(),
+        ..Scope::default()
+    })
 }
 
 fn promise(back_in: Option<Span>, until: Option<Wall>, now: Wall) -> Result<Option<Wall>, Problem> {

@@ -38,7 +38,7 @@ pub(super) fn state(asked: &Asked<'_>) -> Reply {
     let ends_at = closure.and_then(|closure| closure.until);
     let name = match closure.map(|closure| closure.mode) {
         None => "open",
-        Some(Mode::Page) => "closed",
+        Some(Mode::Page | Mode::Hold) => "closed",
         Some(Mode::ReadOnly) => "read_only",
     };
     let worker = &asked.lane.link.worker;

@@ -50,7 +50,7 @@ pub(super) fn commit(conn: &Connection, step: &Step) -> Result<(), Fault> {
     let changed = conn.prepare_cached(changed)?.execute(params![
         signed(window.version)?,
         window.state.name(),
-        window.state.in_force(),
+        !window.state.is_over(),
         window.ended.map(|ended| ended.millis()),
         written(window)?,
         window.id.bytes(),

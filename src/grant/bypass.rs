@@ -1,0 +1,37 @@
+//! A bypass: whoever shows it is let through a closed scope.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Wall;
+use crate::digest::Hash;
+use crate::id::Id;
+use crate::window::scope::Scope;
+
+/// Lets people through. It is scoped, expires, can be revoked, and each use is in the access log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bypass {
+    /// Its name for ever; it stands in access lines.
+    pub id: Id,
+    /// SHA-256 of the secret that is shown as a link, a cookie or a header field.
+    pub hash: Hash,
+    /// Client networks that need no secret.
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
+    /// Where it holds.
+    pub scope: Scope,
+    /// The only window that it holds for; every one if it is none.
+    #[serde(default)]
+    pub window: Option<Id>,
+    /// When it was made.
+    pub created: Wall,
+    /// From when on it is worth nothing.
+    pub not_after: Wall,
+    /// Who made it.
+    pub by: String,
+    /// What for.
+    pub why: String,
+    /// When it was revoked.
+    #[serde(default)]
+    pub revoked: Option<Wall>,
+}

@@ -1,0 +1,46 @@
+//! A token of the admin API.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Wall;
+use crate::digest::Hash;
+use crate::id::Id;
+use crate::window::scope::Scope;
+
+/// What a token may do. Each role may do what the ones before it may.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look at everything but secrets.
+    #[default]
+    Viewer,
+    /// Close and reopen, plan, set servers, let people through.
+    Operator,
+    /// Reload the config, make and revoke tokens, approve.
+    Admin,
+}
+
+/// Who an operator is to the admin API. Made through it, or declared in the config.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Token {
+    /// Its name for ever.
+    pub id: Id,
+    /// Who it stands for in the history.
+    pub name: String,
+    /// SHA-256 of the secret.
+    pub hash: Hash,
+    /// What it may do.
+    pub role: Role,
+    /// Where: a change of anything outside it is refused.
+    pub scope: Scope,
+    /// When it was made, and by whom.
+    pub created: Wall,
+    /// Who made it.
+    pub by: String,
+    /// From when on it is worth nothing; for ever if it is none.
+    pub not_after: Option<Wall>,
+    /// When it was revoked.
+    pub revoked: Option<Wall>,
+}
