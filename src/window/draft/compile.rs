@@ -65,12 +65,10 @@ impl Draft {
         let orders: Vec<&Order> = phases.iter().map(|(_, order)| order).collect();
         check::gates(&orders, &mut found);
         let first = orders.first().map(|order| order.plan.starts).filter(|_| found.is_sound());
-        let recurrence = match (&self.recurrence, &zone) {
-            (Some(typed), Some(zone)) => {
-                schedule::read(typed, &self.zone, zone, first, &mut found.faults)
-            }
-            (Some(_), None) | (None, _) => None,
-        };
+        let recurrence = self.recurrence.as_ref();
+        let recurrence = recurrence.filter(|_| zone.is_some());
+        let recurrence = recurrence
+            .and_then(|typed| schedule::read(typed, &self.zone, first, &mut found.faults));
         if !found.faults.is_empty() {
             return Err(found.faults);
         }
