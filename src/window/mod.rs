@@ -2,9 +2,11 @@
 //! and the maintenance whose phase it is.
 
 mod deadline;
+pub mod draft;
 pub mod event;
 pub mod history;
 pub mod maintenance;
 pub mod plan;
+pub mod schedule;
 pub mod scope;
 pub mod state;
