@@ -1,12 +1,18 @@
 //! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
 mod admin;
+pub(crate) mod bench;
 mod cli;
-mod desk;
+mod clock;
+pub(crate) mod desk;
 mod drain;
-mod faulty;
+pub(crate) mod faulty;
+mod life;
 mod node;
+mod panics;
 mod reconcile;
 mod reload;
+mod revise;
+mod rows;
 mod storm;
 mod upstreams;
