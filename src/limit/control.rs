@@ -27,6 +27,13 @@ pub const ACME_AGAIN_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
 pub const ADMIN_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// An admin request's head. Over it: connection closed.
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// What waits for a second operator at once. Over it: 409.
+pub const APPROVALS_WAITING_MAX: usize = 100;
+/// How long each of them waits. Over it: forgotten, undone.
+pub const APPROVAL_LIFE: Duration = Duration::from_secs(3600);
+/// The longest span in which refused tokens are counted: it doubles from a minute on each time
+/// that the next bound is met in it.
+pub const ADMIN_REFUSALS_SPAN_MAX: Duration = Duration::from_secs(3600);
 /// Refused tokens of one address per minute. Over it: 429.
 pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
 /// Events waiting for the reconciler. Full: the admin API answers 503.
