@@ -60,6 +60,9 @@ pub const CLOCK_SETTLES: Duration = Duration::from_secs(10 * 60);
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows in force at once. Over it: the switch is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
+/// Hard limits of different windows that one cell is opened by step by step while control is dead.
+/// Over it: the last of the others opens it.
+pub const LAPSES_PER_CELL_MAX: usize = 8;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 /// How late a planned window may still begin by itself (`start_within`). Over it: stalled.

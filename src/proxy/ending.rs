@@ -177,7 +177,8 @@ impl Story {
         let (current, place) = (self.current.as_ref()?, self.place?);
         let worker = &self.lane.link.worker;
         let clockwork = self.lane.clockwork.clone();
-        Some(Lasting::begin(worker, &current.snapshot.site, place, reads, clockwork))
+        let does = (&self.method, reads);
+        Some(Lasting::begin(worker, &current.snapshot.site, place, does, clockwork))
     }
 
     /// Puts an answer with this head on the register, if it is of a kind that lasts.

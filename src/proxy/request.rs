@@ -92,6 +92,7 @@ fn act(
         Verdict::Page(wants, not_kept) => {
             answer::closed(&judged, lane, wants, not_kept, &Asker::of(request.headers()))
         }
+        Verdict::Hold => answer::busy(),
         Verdict::Own => {
             return Act::Other(Box::pin(own::run(Rc::clone(lane), judged, story, request)));
         }
@@ -148,7 +149,7 @@ async fn look(
         Verdict::Redirect(leads) => {
             rewrite::redirect(&judged, leads, &story, &parts.method, &parts.uri)
         }
-        Verdict::Own | Verdict::Probe | Verdict::Resume => {
+        Verdict::Own | Verdict::Probe | Verdict::Resume | Verdict::Hold => {
             answer::fault(&judged.current.snapshot, &asker)
         }
     };

@@ -200,6 +200,11 @@ impl Worker {
         wall.plus(tick.since(then))
     }
 
+    /// The wall time, to the precision of the sweep: to judge by, at no cost.
+    pub(super) fn moment(&self) -> Wall {
+        self.epoch.get().1
+    }
+
     /// The value of `Date` for an answer that leaves now, to the precision of the sweep.
     pub(super) fn date(&self) -> HeaderValue {
         self.date.at(self.epoch.get().1)

@@ -18,8 +18,8 @@ use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
-pub const VERDICTS: [&str; 8] =
-    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect"];
+pub const VERDICTS: [&str; 9] =
+    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect", "hold"];
 /// The status classes, in the order of the cells; `none` is a request without an answer.
 pub const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Upper bounds of the buckets of every histogram, in microseconds.
@@ -342,6 +342,7 @@ fn row_of(verdict: Verdict) -> usize {
         Verdict::Page(..) => 5,
         Verdict::Refuse(_) => 6,
         Verdict::Redirect(_) => 7,
+        Verdict::Hold => 8,
     }
 }
 

@@ -222,6 +222,7 @@ fn verdicts_keep_the_names_that_they_have_in_lines() {
         Verdict::Page(Wants::Text, None),
         Verdict::Refuse(Refusal::UnknownRoute),
         Verdict::Redirect(Leads::Elsewhere),
+        Verdict::Hold,
     ];
     assert_eq!(all.map(Verdict::name), VERDICTS);
     let metrics = Metrics::default();

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use slab::Slab;
 
 use super::deadline::{Clockwork, Wait};
@@ -47,6 +48,7 @@ struct Place {
     site: Arc<Site>,
     route: RouteIx,
     region: RegionIx,
+    method: Method,
     reads: Reads,
 }
 
@@ -86,17 +88,17 @@ pub(super) struct Lasting {
 
 impl Place {
     /// What closes it in `snapshot`. After a reload routes and regions are known by their names.
-    fn closure<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Arc<Closure>> {
+    fn closure<'s>(&self, snapshot: &'s Snapshot, now: Wall) -> Option<&'s Arc<Closure>> {
         if Arc::ptr_eq(&self.site, &snapshot.site) {
-            return snapshot.cells.closure(self.route, self.region);
+            return snapshot.cells.closure_for(self.route, self.region, &self.method, now);
         }
         let route = snapshot.site.route_named(&self.site.rules(self.route).name)?;
         let region = snapshot.site.regions.named(self.site.regions.name(self.region))?;
-        snapshot.cells.closure(route, region)
+        snapshot.cells.closure_for(route, region, &self.method, now)
     }
 
     fn is_over(&self, snapshot: &Snapshot, now: Wall) -> bool {
-        let deadline = self.closure(snapshot).and_then(|by| by.drain_deadline(self.reads));
+        let deadline = self.closure(snapshot, now).and_then(|by| by.drain_deadline(self.reads));
         deadline.is_some_and(|deadline| deadline <= now)
     }
 }
@@ -135,10 +137,11 @@ impl Lasting {
         worker: &Rc<Worker>,
         site: &Arc<Site>,
         (route, region): (RouteIx, RegionIx),
-        reads: Reads,
+        (method, reads): (&Method, Reads),
         clockwork: Clockwork,
     ) -> Self {
-        let place = Place { site: Arc::clone(site), route, region, reads };
+        let (site, method) = (Arc::clone(site), method.clone());
+        let place = Place { site, route, region, method, reads };
         let entry = Entry { place, clockwork: clockwork.clone(), called: false };
         let key = worker.lasting.entries.borrow_mut().insert(entry);
         Self { worker: Rc::clone(worker), clockwork, key }
@@ -168,8 +171,9 @@ impl Lasting {
         }
         let snapshot = Arc::clone(&self.worker.current().snapshot);
         let entries = self.worker.lasting.entries.borrow();
-        let closure = entries.get(self.key)?.place.closure(&snapshot)?;
-        let seconds = retry_after(closure.until, self.worker.clock.now(), jitter)?;
+        let now = self.worker.clock.now();
+        let closure = entries.get(self.key)?.place.closure(&snapshot, now)?;
+        let seconds = retry_after(closure.until, now, jitter)?;
         Some(seconds.saturating_mul(1000).saturating_add(jitter % 1000))
     }
 
