@@ -96,6 +96,10 @@ pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
 pub const HELD_REQUESTS_MAX: u32 = 1_000;
 /// How long each of them waits (`longest`). Over it: the page.
 pub const HELD_LONGEST: Duration = Duration::from_secs(30);
+/// Over how many sweeps those that waited are let go on when their place opens, on each worker.
+pub const HELD_SWEEPS: usize = 8;
+/// So many of them are let go on with each sweep in any case.
+pub const HELD_CALLED_AT_LEAST: usize = 8;
 /// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
 /// moment of its own, so that their clients do not return all at once (`window.spread`).
 pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);

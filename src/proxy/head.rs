@@ -61,8 +61,10 @@ pub(super) struct Judged {
     /// What closes the place, if anything.
     pub closure: Option<Arc<Closure>>,
     pub verdict: Verdict,
-    /// The verdict if it may be a ticket and turns out to be none, or cannot wait any longer.
+    /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
+    /// The verdict if it is to wait and cannot, or not any longer.
+    pub unheld: Verdict,
     pub scheme: Scheme,
     /// The version that it came in.
     pub version: Version,
@@ -186,14 +188,25 @@ pub(super) fn judge<B>(
     let verdict = decide(&ground, &ask);
     let otherwise = match verdict {
         Verdict::Resume => decide_no_ticket(&ground, &ask),
-        Verdict::Hold => decide_unheld(&ground, &ask),
         Verdict::Own
         | Verdict::Probe
+        | Verdict::Hold
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => verdict,
+    };
+    let unheld = match otherwise {
+        Verdict::Hold => decide_unheld(&ground, &ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Resume
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => otherwise,
     };
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closure.cloned();
@@ -207,6 +220,7 @@ pub(super) fn judge<B>(
         closure,
         verdict,
         otherwise,
+        unheld,
         scheme,
         version,
         said,

@@ -155,6 +155,7 @@ fn every_metric_is_exposed_once_something_happened() {
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
+    shard.held_began();
     shard.upstream_connected();
     shard.upstream_reused();
     shard.handshake(Handshake::Resumed13);

@@ -44,7 +44,7 @@ struct Entry {
 }
 
 /// Where something lasts: indexes of the site it was judged by.
-struct Place {
+pub(super) struct Place {
     site: Arc<Site>,
     route: RouteIx,
     region: RegionIx,
@@ -87,8 +87,22 @@ pub(super) struct Lasting {
 }
 
 impl Place {
+    /// Where a request of this method is.
+    pub(super) fn of(
+        site: &Arc<Site>,
+        (route, region): (RouteIx, RegionIx),
+        method: &Method,
+    ) -> Self {
+        let reads = Reads::Beyond;
+        Self { site: Arc::clone(site), route, region, method: method.clone(), reads }
+    }
+
     /// What closes it in `snapshot`. After a reload routes and regions are known by their names.
-    fn closure<'s>(&self, snapshot: &'s Snapshot, now: Wall) -> Option<&'s Arc<Closure>> {
+    pub(super) fn closure<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        now: Wall,
+    ) -> Option<&'s Arc<Closure>> {
         if Arc::ptr_eq(&self.site, &snapshot.site) {
             return snapshot.cells.closure_for(self.route, self.region, &self.method, now);
         }
@@ -140,8 +154,7 @@ impl Lasting {
         (method, reads): (&Method, Reads),
         clockwork: Clockwork,
     ) -> Self {
-        let (site, method) = (Arc::clone(site), method.clone());
-        let place = Place { site, route, region, method, reads };
+        let place = Place { reads, ..Place::of(site, (route, region), method) };
         let entry = Entry { place, clockwork: clockwork.clone(), called: false };
         let key = worker.lasting.entries.borrow_mut().insert(entry);
         Self { worker: Rc::clone(worker), clockwork, key }
