@@ -91,6 +91,9 @@ pub const MAINTENANCE_UPDATES_MAX: usize = 200;
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows that are not over, planned ones too. Over it: a switch or a plan is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
+/// Hard limits of different windows that one cell is opened by step by step while control is dead.
+/// Over it: the last of the others opens it.
+pub const LAPSES_PER_CELL_MAX: usize = 8;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 /// How late a planned window may still begin by itself (`start_within`). Over it: stalled.
@@ -107,6 +110,10 @@ pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
 pub const HELD_REQUESTS_MAX: u32 = 1_000;
 /// How long each of them waits (`longest`). Over it: the page.
 pub const HELD_LONGEST: Duration = Duration::from_secs(30);
+/// Over how many sweeps those that waited are let go on when their place opens, on each worker.
+pub const HELD_SWEEPS: usize = 8;
+/// So many of them are let go on with each sweep in any case.
+pub const HELD_CALLED_AT_LEAST: usize = 8;
 /// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
 /// moment of its own, so that their clients do not return all at once (`window.spread`).
 pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);
