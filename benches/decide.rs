@@ -324,6 +324,7 @@ fn site(routes: u32) -> Site {
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
+        blackouts: Vec::new(),
     }
 }
 

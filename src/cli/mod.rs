@@ -8,6 +8,7 @@ mod extend;
 mod history;
 mod off;
 mod on;
+pub mod preview;
 mod serve;
 pub mod status;
 mod text;
@@ -59,6 +60,8 @@ enum Command {
     Status(status::StatusCommand),
     /// Tell who changed what, newest first.
     History(history::History),
+    /// Show when a maintenance in a file would be.
+    Preview(preview::Preview),
     /// Tell which servers there are; say which of them take requests.
     Upstream(upstream::Upstream),
     /// Make a token for the admin API.
@@ -133,6 +136,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Extend(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::History(command) => command.run(),
+        Command::Preview(command) => return command.run(),
         Command::Upstream(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Completions(command) => command.run(),

@@ -55,6 +55,7 @@ pub(super) fn site() -> Site {
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
+        blackouts: Vec::new(),
     }
 }
 
