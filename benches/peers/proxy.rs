@@ -138,7 +138,7 @@ impl Ours {
     pub(crate) fn close(&self, route: &str) -> io::Result<()> {
         let output = Command::new(origin::intermission())
             .args(["on", "--route", route, "--reason", "A new version", "--back-in", "6h"])
-            .env("INTERMISSION_ADMIN", format!("http://{}", self.admin))
+            .env("INTERMISSION_SERVER", format!("http://{}", self.admin))
             .env("INTERMISSION_TOKEN", TOKEN)
             .output()?;
         if output.status.success() {

@@ -186,7 +186,7 @@ upstream = "django"
     def types(self, *arguments):
         """Types `intermission …` as the operator."""
         environment = os.environ | {
-            "INTERMISSION_ADMIN": f"http://127.0.0.1:{self.admin_port}",
+            "INTERMISSION_SERVER": f"http://127.0.0.1:{self.admin_port}",
             "INTERMISSION_TOKEN": self.token,
         }
         done = subprocess.run(

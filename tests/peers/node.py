@@ -173,7 +173,7 @@ name = "eu"
     def types(self, *arguments):
         """Types `intermission …` as the operator."""
         environment = os.environ | {
-            "INTERMISSION_ADMIN": f"http://127.0.0.1:{self.admin}",
+            "INTERMISSION_SERVER": f"http://127.0.0.1:{self.admin}",
             "INTERMISSION_TOKEN": self.token,
         }
         done = subprocess.run(
