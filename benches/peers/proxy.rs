@@ -137,7 +137,7 @@ impl Ours {
     /// Closes a route as an operator does.
     pub(crate) fn close(&self, route: &str) -> io::Result<()> {
         let output = Command::new(origin::intermission())
-            .args(["on", "--route", route, "--reason", "A new version", "--back-in", "6h"])
+            .args(["on", "--route", route, "--reason", "A new version", "--back-in", "6h", "--yes"])
             .env("INTERMISSION_SERVER", format!("http://{}", self.admin))
             .env("INTERMISSION_TOKEN", TOKEN)
             .output()?;

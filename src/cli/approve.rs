@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::client::{self, Client};
+use super::shown::ScopeShown;
 use super::{Fault, Reach, table, text};
 use crate::clock::{Clock, Wall};
 
@@ -14,6 +15,9 @@ pub(super) struct Approve {
     /// What is approved; left out, all that waits is listed.
     #[arg(value_name = "ID")]
     approval: Option<String>,
+    /// Turn it down instead: it is forgotten.
+    #[arg(long, requires = "approval")]
+    drop: bool,
     #[command(flatten)]
     reach: Reach,
 }
@@ -26,9 +30,9 @@ struct Waiting {
     #[serde(default)]
     action: String,
     #[serde(default)]
-    subject: String,
+    scope: Option<ScopeShown>,
     #[serde(default)]
-    expires: Option<Wall>,
+    not_after: Option<Wall>,
 }
 
 impl Approve {
@@ -41,6 +45,12 @@ impl Approve {
             });
         };
         let path = format!("/api/v1/approvals/{}", text::segment(approval)?);
+        if self.drop {
+            let answer = client.delete(&path)?;
+            return table::print(self.reach.json, &answer, |_| {
+                Ok(format!("dropped: {approval}\n"))
+            });
+        }
         let answer = client.post(&path, &json!({}))?;
         table::print(self.reach.json, &answer, |_| Ok(format!("approved and done: {approval}\n")))
     }
@@ -52,10 +62,14 @@ fn list(waiting: &[Waiting]) -> String {
         [
             one.by.clone(),
             one.action.clone(),
-            one.subject.clone(),
-            text::until(one.expires, now, &zone),
+            one.scope.as_ref().map(ScopeShown::place).unwrap_or_default(),
+            text::until(one.not_after, now, &zone),
             one.id.clone(),
         ]
     });
-    table::of(["asked by", "what", "on", "expires", "approval"], rows, "nothing waits for approval")
+    table::of(
+        ["asked by", "what", "where", "expires", "approval"],
+        rows,
+        "nothing waits for approval",
+    )
 }

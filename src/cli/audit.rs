@@ -29,7 +29,9 @@ struct Entry {
     #[serde(default)]
     subject: String,
     #[serde(default)]
-    from: Value,
+    from: String,
+    #[serde(default)]
+    refused: Option<String>,
     #[serde(default)]
     before: Value,
     #[serde(default)]
@@ -49,18 +51,18 @@ impl Audit {
     fn render(&self, entries: &[Entry]) -> String {
         let (now, zone) = (Clock::System.now(), TimeZone::system());
         let rows = entries.iter().map(|entry| {
-            let from = entry.from.as_str().map(|from| format!("\nfrom {from}")).unwrap_or_default();
+            let went = entry.refused.as_deref().map_or("done", |code| code);
             let changes = match self.changes {
                 true => format!("\n- {}\n+ {}", entry.before, entry.after),
                 false => String::new(),
             };
             [
                 text::instant(entry.at, now, &zone),
-                format!("{}{from}", entry.by),
-                entry.action.clone(),
-                format!("{}{changes}", entry.subject),
+                format!("{}\n{}", entry.by, entry.from),
+                format!("{}\n{}{changes}", entry.action, entry.subject),
+                went.to_owned(),
             ]
         });
-        table::of(["when", "who", "what", "on"], rows, "nothing was changed yet")
+        table::of(["when", "who", "what", "went"], rows, "nobody asked for anything yet")
     }
 }

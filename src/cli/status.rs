@@ -97,12 +97,19 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
         }
     }
     out.push('\n');
-    if status.windows.is_empty() {
+    let (in_force, coming): (Vec<_>, Vec<_>) =
+        status.windows.iter().partition(|window| window.in_force());
+    if in_force.is_empty() {
         out.push_str("nothing is closed\n");
     } else {
-        let _ = writeln!(out, "{}", table(status, width, paint, zone));
+        let _ = writeln!(out, "{}", table((&in_force, status.now), width, paint, zone));
         let cells = status.closed_cells;
         let _ = writeln!(out, "closed places (route × region): {cells}");
+    }
+    for window in coming {
+        let at = window.starts().map(|at| text::instant(at, *now, zone)).unwrap_or_default();
+        let _ =
+            writeln!(out, "{}: {}, {}, begins {at}", window.state, window.part(), window.place());
     }
     out.push('\n');
     out += &traffic(status);
@@ -110,7 +117,12 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
     out
 }
 
-fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone) -> Table {
+fn table(
+    (windows, now): (&[&WindowShown], Wall),
+    width: Option<u16>,
+    paint: Paint,
+    zone: &TimeZone,
+) -> Table {
     let head = ["closed", "since", "back", "by", "why", "in flight"];
     let mut table = table::Shape { width, paint }.table(&head);
     // An id that is broken over two lines cannot be copied.
@@ -118,7 +130,7 @@ fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone
     if let Some(column) = table.column_mut(0).filter(|_| roomy) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
     }
-    for window in &status.windows {
+    for window in windows {
         let WindowShown { id, state, mode, .. } = window;
         let place = Cell::new(format!("{}\n{mode}, {state}\n{id}", window.place()));
         let colour = match state.as_str() {
@@ -128,11 +140,11 @@ fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone
         };
         table.add_row([
             if paint == Paint::Colours { place.fg(colour) } else { place },
-            Cell::new(text::since(window.began.unwrap_or(status.now), status.now, zone)),
-            Cell::new(text::until(window.promised_end, status.now, zone)),
+            Cell::new(text::since(window.began.unwrap_or(now), now, zone)),
+            Cell::new(text::until(window.promised_end, now, zone)),
             Cell::new(&window.by),
             Cell::new(&window.texts.reason),
-            Cell::new(in_flight(window, status.now)),
+            Cell::new(in_flight(window, now)),
         ]);
     }
     table

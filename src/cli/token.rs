@@ -89,7 +89,9 @@ struct TokenShown {
     #[serde(default)]
     scope: Option<super::shown::ScopeShown>,
     #[serde(default)]
-    expires: Option<Wall>,
+    certificate: Option<String>,
+    #[serde(default)]
+    not_after: Option<Wall>,
     #[serde(default)]
     revoked: Option<Wall>,
 }
@@ -164,13 +166,16 @@ impl Create {
 fn list(tokens: &[TokenShown]) -> String {
     let (now, zone) = (Clock::System.now(), TimeZone::system());
     let rows = tokens.iter().map(|token| {
-        let until = match (token.revoked, token.expires) {
+        let until = match (token.revoked, token.not_after) {
             (Some(at), _) => format!("revoked {}", text::instant(at, now, &zone)),
             (None, Some(at)) => text::until(Some(at), now, &zone),
             (None, None) => "for ever".to_owned(),
         };
         [
-            token.name.clone(),
+            match &token.certificate {
+                Some(certificate) => format!("{}\nor certificate {certificate}", token.name),
+                None => token.name.clone(),
+            },
             token.role.clone(),
             token.scope.as_ref().map(|scope| scope.place()).unwrap_or_default(),
             until,

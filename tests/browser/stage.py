@@ -213,7 +213,7 @@ upstream = "django"
     def close(self, route, back_in="15m", reason="database upgrade"):
         """Closes a route."""
         return self.types(
-            "on", "--region", "eu", "--route", route, "--reason", reason, "--back-in", back_in
+            "on", "--region", "eu", "--route", route, "--reason", reason, "--back-in", back_in, "--yes"
         )
 
     def reopen(self, route):

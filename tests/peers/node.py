@@ -194,7 +194,7 @@ name = "eu"
 
     def close(self, route, *more):
         """Closes a route."""
-        reason = ("--reason", "database upgrade", "--back-in", "15m")
+        reason = ("--reason", "database upgrade", "--back-in", "15m", "--yes")
         return self.types("on", "--region", "eu", "--route", route, *reason, *more)
 
     def reopen_all(self):

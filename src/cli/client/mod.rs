@@ -203,8 +203,7 @@ impl Client {
         if self.json {
             anstream::println!("{body:#}");
         }
-        let text = |name: &str| body.get(name).and_then(Value::as_str);
-        let id = text("approval").or_else(|| text("id")).unwrap_or("ID");
+        let id = body["approval"]["id"].as_str().unwrap_or("ID");
         Fault::Pending(format!(
             "nothing is done yet: another operator has to approve it, by \
              `intermission approve {id}`"
