@@ -3,6 +3,7 @@
 mod admin;
 pub(crate) mod bench;
 mod cli;
+mod cli_reach;
 mod clock;
 pub(crate) mod desk;
 mod drain;
