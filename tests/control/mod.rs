@@ -5,6 +5,7 @@ mod cli;
 mod desk;
 mod drain;
 mod faulty;
+mod gate;
 mod node;
 mod reconcile;
 mod reload;
