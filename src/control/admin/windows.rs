@@ -23,7 +23,7 @@ use crate::id::Id;
 use crate::limit;
 use crate::snapshot::Snapshot;
 use crate::window::scope::Scope;
-use crate::window::state::Window;
+use crate::window::state::{Checks, Window};
 
 type Answer = Result<Response, Problem>;
 
@@ -121,7 +121,8 @@ pub(super) async fn off(
 ) -> Answer {
     let (scope, why) = asked.scope()?;
     operator.may(Role::Operator, &scope)?;
-    let change = admin.handle.end(Which::Scope(scope), operator.author(why)).await?;
+    let change =
+        admin.handle.end(Which::Scope(scope), Checks::Planned, operator.author(why)).await?;
     let windows: Vec<_> = change.windows.iter().map(|w| WindowView::of(w, &[])).collect();
     let body = json!({ "windows": windows, "generation": change.generation });
     Ok(axum::Json(body).into_response())
@@ -138,7 +139,7 @@ pub(super) async fn end(
     let id = id(&window)?;
     operator.may(Role::Operator, &scope_of(&admin, id).await?)?;
     let which = Which::Window(id, body::if_match(&headers)?);
-    let change = admin.handle.end(which, operator.author(asked.why()?)).await?;
+    let change = admin.handle.end(which, Checks::Planned, operator.author(asked.why()?)).await?;
     Ok(one(&admin, &change, StatusCode::OK))
 }
 
@@ -184,7 +185,7 @@ pub(super) async fn list(
     let count = count(rows.limit)?;
     let traffic = admin.traffic.in_flight();
     let windows: Vec<Arc<Window>> = match rows.state {
-        Wanted::InForce => admin.handle.standing().windows.clone(),
+        Wanted::InForce => admin.handle.standing().in_force().cloned().collect(),
         Wanted::Ended => {
             admin.store.ended_windows(count).await?.into_iter().map(Arc::new).collect()
         }
