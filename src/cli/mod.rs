@@ -17,6 +17,7 @@ mod maintenance;
 mod man;
 mod off;
 mod on;
+pub mod preview;
 mod reach;
 mod serve;
 pub mod shown;
@@ -67,6 +68,10 @@ enum Command {
     Extend(extend::Extend),
     /// Tell what is closed, since when, until when, by whom and why.
     Status(status::StatusCommand),
+    /// Tell who changed what, newest first.
+    History(history::History),
+    /// Show when a maintenance in a file would be.
+    Preview(preview::Preview),
     /// Plan maintenances, tell of them, and lead them through their phases.
     Maintenance(maintenance::Maintenance),
     /// Start, extend, end or cancel one window.
@@ -115,6 +120,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Off(command) => command.run(),
         Command::Extend(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::History(command) => command.run(),
+        Command::Preview(command) => return command.run(),
         Command::Maintenance(command) => command.run(),
         Command::Window(command) => command.run(),
         Command::State(command) => command.run(),
