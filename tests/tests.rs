@@ -24,10 +24,10 @@ mod proxy;
 mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
-/// Operators, clocks, disks and crashes at random, over the one writer.
-mod simulation;
 /// What is planned: documents, recurrence, blackouts, conflicts, files that declare it.
 mod schedule;
+/// Operators, clocks, disks and crashes at random, over the one writer.
+mod simulation;
 /// The contract that every store engine keeps.
 mod store;
 /// Switches as fast as they go, under visitors.

@@ -8,6 +8,7 @@ mod clock;
 pub(crate) mod desk;
 mod drain;
 pub(crate) mod faulty;
+mod gate;
 mod life;
 mod node;
 mod panics;
