@@ -23,6 +23,7 @@ mod servers;
 pub mod service;
 mod timer;
 pub mod traffic;
+pub mod verify;
 
 pub use command::{Change, Expected, Handle, Refused, Standing, Which};
 pub use reconcile::{BootError, Parts, Reconciler};

@@ -2,6 +2,7 @@
 //! while everybody else sees a page. Secrets are kept as hashes only.
 
 pub mod bypass;
+pub mod pass;
 pub mod token;
 
 pub use bypass::Bypass;

@@ -18,6 +18,7 @@ use crate::addr::canonical_host;
 use crate::decide::{
     Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
+use crate::grant::pass;
 use crate::limit;
 use crate::pages::PlainKind;
 use crate::region::RegionIx;
@@ -158,9 +159,12 @@ pub(super) fn judge<B>(
         return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
     }
     let snapshot = &current.snapshot;
-    let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let passed = passed(fields, request, &snapshot.site);
+    let found = || snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let region = passed.unwrap_or_else(found);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
     let closure = place.and_then(|(route, region)| snapshot.cells.closure(route, region));
+    let closure = closure.filter(|_| passed.is_none());
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
     let ground = Ground {
@@ -206,6 +210,12 @@ pub(super) fn judge<B>(
         fields,
         trace,
     })
+}
+
+/// The region that a probe of our own asks for; to it everything is open.
+fn passed<B>(fields: Fields, request: &Request<B>, site: &Site) -> Option<RegionIx> {
+    let shown = fields.any(Fields::FOREIGN).then(|| request.headers().get(pass::FIELD))??;
+    site.regions.named(pass::region_of(shown.as_bytes())?)
 }
 
 /// The verdict, unless the request has no place or must not have the one it has.

@@ -33,6 +33,7 @@ use crate::control::reload::Reloader;
 use crate::control::reload::Reloads;
 use crate::control::service::Watch;
 use crate::control::traffic::Traffic;
+use crate::control::verify::{Doors, Verifications, Verifier};
 use crate::control::{Handle, Parts, Reconciler};
 use crate::limit;
 use crate::proxy;
@@ -91,6 +92,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
     let failed = |what| move |source| ServeError::System { what, source };
     let shared = sockets.share(&process).map_err(failed("handles of the sockets"))?;
     let Sockets { visitors, admin: listener, taker } = sockets;
+    let doors = Doors::new(visitors.doors(&process.listeners));
     let admin = listener.local_addr().map_err(failed("the admin listener"))?;
     let access = AccessLog::start(process.access_target.clone(), process.access_format);
     let (access, access_writer) = access.map_err(ServeError::Access)?;
@@ -119,6 +121,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
         listener,
         phase: phases,
         resolver: names::system(),
+        doors,
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
@@ -169,6 +172,7 @@ struct ControlPlane {
     listener: TcpListener,
     phase: watch::Receiver<Phase>,
     resolver: Resolver,
+    doors: Doors,
 }
 
 impl ControlPlane {
@@ -262,6 +266,8 @@ impl ControlPlane {
         let (metrics, store) = (self.metrics, self.store);
         let told = (handle.clone(), metrics.clone());
         care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
+        let verifying = (self.doors, &self.clock, &self.phase);
+        let verifications = verify(&mut tasks, (&handle, &metrics), verifying);
         let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
@@ -287,6 +293,7 @@ impl ControlPlane {
             clock: self.clock,
             drain: process.drain,
             refusals: admin::Refusals::default(),
+            verifications,
         };
         tasks.spawn(named("admin", admin::serve(listener, admin)));
         Ok((live, tasks))
@@ -305,6 +312,19 @@ fn renewals(
         let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
         tasks.spawn(named("acme", renewals));
     }
+}
+
+/// Tries whether applications are well before their scopes reopen, and while they do.
+fn verify(
+    tasks: &mut JoinSet<&'static str>,
+    (handle, metrics): (&Handle, &Metrics),
+    (doors, clock, phase): (Doors, &Clock, &watch::Receiver<Phase>),
+) -> Verifications {
+    let verifier = Verifier::new(handle.clone(), clock.clone(), metrics.clone(), doors);
+    let (views, mut phase) = (verifier.views(), phase.clone());
+    let stop = async move { stopped(&mut phase).await };
+    tasks.spawn(named("verifier", verifier.run(stop)));
+    views
 }
 
 /// Look-ups of server names, and health checks.

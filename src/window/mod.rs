@@ -5,5 +5,7 @@ pub mod event;
 pub mod history;
 pub mod maintenance;
 pub mod plan;
+pub mod report;
 pub mod scope;
 pub mod state;
+pub mod tally;

@@ -8,5 +8,7 @@ mod faulty;
 mod node;
 mod reconcile;
 mod reload;
+mod stage;
 mod storm;
 mod upstreams;
+mod verify;

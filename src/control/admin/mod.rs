@@ -30,6 +30,7 @@ use super::command::Handle;
 use super::phase::{Phase, stopped};
 use super::reload::Reloads;
 use super::traffic::Traffic;
+use super::verify::Verifications;
 use crate::addr::PeerAddr;
 use crate::clock::{Clock, Wall};
 use crate::config::AdminRules;
@@ -64,6 +65,8 @@ pub struct Admin {
     pub drain: Duration,
     /// Refused tokens, by address.
     pub refusals: Refusals,
+    /// Verifications and ramps that go on.
+    pub verifications: Verifications,
 }
 
 pub use gate::Refusals;
