@@ -6,9 +6,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-use super::command::{Handle, Standing};
+use super::command::Standing;
 use crate::id::Id;
 use crate::limit;
 use crate::store::{Store, StoreError};
@@ -73,10 +73,11 @@ impl Keeper {
     }
 
     /// Works until `stop` is done or the reconciler is gone; stores once more then.
-    pub async fn run(self, handle: Handle, stop: impl Future<Output = ()>) {
-        let mut standing = handle.watch();
-        // Whoever waits for the last handle to go must not wait for this one.
-        drop(handle);
+    pub async fn run(
+        self,
+        mut standing: watch::Receiver<Arc<Standing>>,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut stop = std::pin::pin!(stop);
         let mut minute = tokio::time::interval(limit::TALLY_EVERY);
         minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

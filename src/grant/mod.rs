@@ -11,3 +11,4 @@ pub mod token;
 pub use audit::Audit;
 pub use bypass::Bypass;
 pub use reply::Reply;
+pub use token::{Role, Token};

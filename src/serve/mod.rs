@@ -31,7 +31,9 @@ use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
 #[cfg(feature = "acme")]
 use crate::control::reload::Reloads;
+use crate::control::report::Reports;
 use crate::control::service::Watch;
+use crate::control::tally::Keeper;
 use crate::control::traffic::Traffic;
 use crate::control::verify::{Doors, Verifications, Verifier};
 use crate::control::{Handle, Parts, Reconciler};
@@ -106,6 +108,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
     metrics.watch_access(&access);
     let store = Arc::clone(&engine) as Arc<dyn Store>;
     let key = NodeKey::load_or_create(&process.store_dir)?;
+    metrics.seed_visitors(key.visitor_seed());
     let vault = Vault::new(Arc::clone(&store), key, clock.clone(), loaded.site.node_tag);
     let (phase, phases) = watch::channel(Phase::Starting);
     let plane = ControlPlane {
@@ -266,8 +269,8 @@ impl ControlPlane {
         let (metrics, store) = (self.metrics, self.store);
         let told = (handle.clone(), metrics.clone());
         care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
-        let verifying = (self.doors, &self.clock, &self.phase);
-        let verifications = verify(&mut tasks, (&handle, &metrics), verifying);
+        let (timed, told) = ((&self.clock, &self.phase), (&handle, &metrics, &store));
+        let (verifications, reports) = look_after_windows(&mut tasks, told, self.doors, timed);
         let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
@@ -294,6 +297,7 @@ impl ControlPlane {
             drain: process.drain,
             refusals: admin::Refusals::default(),
             verifications,
+            reports,
         };
         tasks.spawn(named("admin", admin::serve(listener, admin)));
         Ok((live, tasks))
@@ -314,17 +318,21 @@ fn renewals(
     }
 }
 
-/// Tries whether applications are well before their scopes reopen, and while they do.
-fn verify(
+/// What goes on beside windows: verifications, looks at ramps, tallies.
+fn look_after_windows(
     tasks: &mut JoinSet<&'static str>,
-    (handle, metrics): (&Handle, &Metrics),
-    (doors, clock, phase): (Doors, &Clock, &watch::Receiver<Phase>),
-) -> Verifications {
+    (handle, metrics, store): (&Handle, &Metrics, &Arc<dyn Store>),
+    doors: Doors,
+    (clock, phase): (&Clock, &watch::Receiver<Phase>),
+) -> (Verifications, Reports) {
+    let told = |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
     let verifier = Verifier::new(handle.clone(), clock.clone(), metrics.clone(), doors);
-    let (views, mut phase) = (verifier.views(), phase.clone());
-    let stop = async move { stopped(&mut phase).await };
-    tasks.spawn(named("verifier", verifier.run(stop)));
-    views
+    let views = verifier.views();
+    tasks.spawn(named("verifier", verifier.run(told(phase.clone()))));
+    let keeper = Keeper::new(metrics.clone(), Arc::clone(store));
+    let keep = keeper.clone().run(handle.watch(), told(phase.clone()));
+    tasks.spawn(named("tallies", keep));
+    (views, Reports::new(Arc::clone(store), keeper, clock.clone()))
 }
 
 /// Look-ups of server names, and health checks.

@@ -8,6 +8,7 @@ mod faulty;
 mod node;
 mod reconcile;
 mod reload;
+mod report;
 mod stage;
 mod storm;
 mod upstreams;

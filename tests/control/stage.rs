@@ -11,6 +11,8 @@ use std::time::Duration;
 use intermission::clock::{Clock, Wall};
 use intermission::config::{self, Loaded};
 use intermission::control::health::Checks;
+use intermission::control::report::Reports;
+use intermission::control::tally::Keeper;
 use intermission::control::traffic::Traffic;
 use intermission::control::verify::{Doors, Verification, Verifications, Verifier};
 use intermission::control::{
@@ -26,7 +28,8 @@ use intermission::telemetry::metrics::Metrics;
 use intermission::vault::{NodeKey, Vault};
 use intermission::window::history::Entry;
 use intermission::window::plan::{Plan, Probe, Ramp, RampBy, Verification as Wanted};
-use intermission::window::state::{Order, State, Window};
+use intermission::window::report::Report;
+use intermission::window::state::{Checks as Ending, Order, State, Window};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -80,9 +83,9 @@ upstream = "app-eu"
 pub(super) struct Stage {
     pub(super) handle: Handle,
     pub(super) engine: Arc<Embedded>,
-    pub(super) metrics: Metrics,
     pub(super) views: Verifications,
     pub(super) visitors: SocketAddr,
+    reports: Reports,
     workers: Option<Workers>,
     /// What the test itself waits on.
     runtime: Runtime,
@@ -111,14 +114,19 @@ impl Stage {
         let visitors = bound.addresses()[0];
         let doors = Doors::new(bound.doors(&process.listeners));
         let key = NodeKey::load_or_create(folder).expect("a key");
+        let key_seed = key.visitor_seed();
         let vault = Vault::new(Arc::clone(&engine) as _, key, clock.clone(), node_tag);
         let (access, writer) =
             AccessLog::start(process.access_target, process.access_format).expect("a log");
+        metrics.seed_visitors(key_seed);
+        let keeper = Keeper::new(metrics.clone(), Arc::clone(&engine) as Arc<dyn Store>);
+        let store = Arc::clone(&engine) as Arc<dyn Store>;
+        let reports = Reports::new(store, keeper.clone(), clock.clone());
         let (stop, stopped) = watch::channel(false);
         let (give, booted) = std::sync::mpsc::sync_channel(1);
         let told = metrics.clone();
         let control = std::thread::spawn(move || {
-            runtime().block_on(serve(parts, told, doors, give, stopped));
+            runtime().block_on(serve(parts, told, keeper, doors, give, stopped));
         });
         let (live, handle, views) = booted.recv().expect("it boots");
         let told = metrics.clone();
@@ -128,9 +136,9 @@ impl Stage {
         Self {
             handle,
             engine,
-            metrics,
             views,
             visitors,
+            reports,
             workers,
             runtime,
             stop,
@@ -153,8 +161,13 @@ impl Stage {
 
     /// Says that the work is done.
     pub(super) fn end(&self, window: Id) {
+        self.leave(window, Ending::Planned);
+    }
+
+    /// Says that the work is done, and whether it is to be looked at.
+    pub(super) fn leave(&self, window: Id, checks: Ending) {
         let which = Which::Window(window, Expected::Any);
-        let ended = self.wait("an end", self.handle.end(which, ops()));
+        let ended = self.wait("an end", self.handle.end(which, checks, ops()));
         ended.expect("it ends");
     }
 
@@ -201,6 +214,12 @@ impl Stage {
         raw::exchange(self.visitors, request).status()
     }
 
+    /// The report of a switch.
+    pub(super) fn report(&self, window: Id) -> Report {
+        let report = self.wait("a report", self.reports.window(window));
+        report.expect("the store is there").expect("so is the window")
+    }
+
     /// Puts a config in force.
     pub(super) fn reload(&self, folder: &Path, text: &str) {
         let Loaded { site, pages, .. } = load(folder, text);
@@ -227,19 +246,29 @@ fn runtime() -> Runtime {
 async fn serve(
     parts: Parts,
     metrics: Metrics,
+    keeper: Keeper,
     doors: Doors,
     booted: SyncSender<(Live, Handle, Verifications)>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) {
     let clock = parts.clock.clone();
     let (reconciler, live, handle) = Reconciler::boot(parts).await.expect("it boots");
     let verifier = Verifier::new(handle.clone(), clock.clone(), metrics.clone(), doors);
     let checks = Checks::new(handle.clone(), clock, metrics);
+    let standing = handle.watch();
     booted.send((live, handle, verifier.views())).expect("somebody waits");
     tokio::spawn(reconciler.run());
     tokio::spawn(checks.run(std::future::pending()));
     tokio::spawn(verifier.run(std::future::pending()));
-    stopped.wait_for(|stopped| *stopped).await.expect("somebody stops it");
+    let (stop, asked) = watch::channel(false);
+    let kept = tokio::spawn(keeper.run(standing, until(asked)));
+    until(stopped).await;
+    stop.send_replace(true);
+    kept.await.expect("tallies are kept");
+}
+
+async fn until(mut told: watch::Receiver<bool>) {
+    told.wait_for(|told| *told).await.expect("somebody tells");
 }
 
 fn load(folder: &Path, text: &str) -> Loaded {

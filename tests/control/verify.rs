@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use intermission::control::verify::Of;
 use intermission::window::plan::{Probe, Verification as Wanted};
-use intermission::window::state::State;
+use intermission::window::state::{Checks, State};
 
 use super::stage::{Stage, config_text, plan, probe, wanted};
 use crate::support::eventually;
@@ -110,6 +110,10 @@ fn what_does_not_come_in_time_keeps_it_closed_and_says_why() {
         );
         assert_eq!(told, wanted);
         assert_eq!(stage.visit("claims.test", "/", ""), 503);
+        // An operator who knows better.
+        stage.leave(window.id, Checks::Skipped);
+        stage.until(window.id, State::Ended);
+        assert_eq!(stage.visit("claims.test", "/", ""), 200);
     }
 }
 

@@ -9,7 +9,7 @@ use intermission::decide::verdict::{NotKept, Verdict, Wants};
 use intermission::telemetry::end::End;
 use intermission::telemetry::handshake::Handshake;
 use intermission::telemetry::metrics::{
-    InFlightCount, Metrics, NAMES, Reload, ServerCounts, StoreFigures,
+    InFlightCount, Metrics, NAMES, Reload, ServerCounts, StoreFigures, WindowFigures,
 };
 use intermission::telemetry::shard::{Ended, Shard, Table, VERDICTS};
 
@@ -164,7 +164,12 @@ fn every_metric_is_exposed_once_something_happened() {
     metrics.generation(3);
     metrics.reload(Reload::Failed, Wall::from_millis(1_000));
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
-    metrics.windows(vec![("closed", 1)], 4);
+    metrics.windows(WindowFigures {
+        states: vec![("closed", [1, 0, 0])],
+        maintenances: vec![("m".to_owned(), "underway")],
+        ramp: Some(40),
+        ..WindowFigures::default()
+    });
     let counts = ServerCounts { ready: 2, maint: 1, ..ServerCounts::default() };
     metrics.servers(vec![("app".into(), counts)]);
     metrics.health_checked(&"app".into(), false);

@@ -29,6 +29,7 @@ use self::problem::Problem;
 use super::command::Handle;
 use super::phase::{Phase, stopped};
 use super::reload::Reloads;
+use super::report::Reports;
 use super::traffic::Traffic;
 use super::verify::Verifications;
 use crate::addr::PeerAddr;
@@ -67,6 +68,8 @@ pub struct Admin {
     pub refusals: Refusals,
     /// Verifications and ramps that go on.
     pub verifications: Verifications,
+    /// What is told of maintenances afterwards.
+    pub reports: Reports,
 }
 
 pub use gate::Refusals;

@@ -23,7 +23,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
     let standing = admin.handle.standing();
     let site = Arc::clone(&admin.live.snapshot().site);
     let traffic = admin.traffic.in_flight();
-    let windows: Vec<_> = standing.windows.iter().map(|w| WindowView::of(w, &traffic)).collect();
+    let windows: Vec<_> = standing.in_force().map(|w| WindowView::of(w, &traffic)).collect();
     let in_flight: Vec<_> = traffic.iter().map(PlaceView::of).collect();
     // The store may hang or fail; what is in force must be told all the same.
     let census = match admin.store.census().await {

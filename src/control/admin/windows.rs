@@ -22,7 +22,7 @@ use crate::id::Id;
 use crate::limit;
 use crate::snapshot::Snapshot;
 use crate::window::scope::Scope;
-use crate::window::state::{Author, Window};
+use crate::window::state::{Author, Checks, Window};
 
 type Answer = Result<Response, Problem>;
 
@@ -116,7 +116,7 @@ pub(super) async fn off(
     Json(asked): Json<Off>,
 ) -> Answer {
     let (scope, why) = asked.scope()?;
-    let change = admin.handle.end(Which::Scope(scope), Author { by, why }).await?;
+    let change = admin.handle.end(Which::Scope(scope), Checks::Planned, Author { by, why }).await?;
     let windows: Vec<_> = change.windows.iter().map(|w| WindowView::of(w, &[])).collect();
     let body = json!({ "windows": windows, "generation": change.generation });
     Ok(axum::Json(body).into_response())
@@ -131,7 +131,7 @@ pub(super) async fn end(
     Json(asked): Json<Because>,
 ) -> Answer {
     let which = Which::Window(id(&window)?, body::if_match(&headers)?);
-    let change = admin.handle.end(which, Author { by, why: asked.why()? }).await?;
+    let change = admin.handle.end(which, Checks::Planned, Author { by, why: asked.why()? }).await?;
     Ok(one(&admin, &change, StatusCode::OK))
 }
 
@@ -176,7 +176,7 @@ pub(super) async fn list(
     let count = count(rows.limit)?;
     let traffic = admin.traffic.in_flight();
     let windows: Vec<Arc<Window>> = match rows.state {
-        Wanted::InForce => admin.handle.standing().windows.clone(),
+        Wanted::InForce => admin.handle.standing().in_force().cloned().collect(),
         Wanted::Ended => {
             admin.store.ended_windows(count).await?.into_iter().map(Arc::new).collect()
         }

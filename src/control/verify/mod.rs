@@ -21,8 +21,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::command::{Change, Handle, Refused};
+use super::command::{Change, Refused};
 use super::crew::Crew;
+use super::handle::Handle;
 use crate::clock::{Clock, Wall};
 use crate::id::Id;
 use crate::limit;
@@ -58,7 +59,7 @@ type Key = (Id, u64);
 impl Verifier {
     /// Asks at `doors`, and tells `handle`.
     pub fn new(handle: Handle, clock: Clock, metrics: Metrics, doors: Doors) -> Self {
-        let permits = Arc::new(Semaphore::new(limit::PROBES_MAX));
+        let permits = Arc::new(Semaphore::new(limit::PROBES_UNDER_WAY_MAX));
         let views = Verifications::default();
         let shared = Shared { handle, clock, metrics, doors, permits, views };
         Self { shared: Arc::new(shared), crew: Crew::new() }
@@ -162,7 +163,9 @@ fn why(plan: &Plan, successes: u32, view: Option<Verification>) -> String {
     };
     let fault = fault.map(|fault| format!(": {fault}")).unwrap_or_default();
     let (wanted, within) = (plan.successes, ask::span(plan.within));
-    format!("verification: {successes} of {wanted} rounds in a row were well within {within}{fault}")
+    format!(
+        "verification: {successes} of {wanted} rounds in a row were well within {within}{fault}"
+    )
 }
 
 impl Shared {
@@ -214,7 +217,7 @@ impl Shared {
         let mut under_way = JoinSet::new();
         let mut faults = Vec::new();
         for (probe, place) in asked {
-            while under_way.len() >= limit::PROBES_MAX {
+            while under_way.len() >= limit::PROBES_UNDER_WAY_MAX {
                 faults.extend(under_way.join_next().await.and_then(fault_of));
             }
             // A permit is waited for here, so that the probe's time runs from its request on.

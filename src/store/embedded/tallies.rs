@@ -34,9 +34,8 @@ pub(super) fn keep(conn: &Connection, tallies: &[(Id, Tally)]) -> Result<(), Fau
 pub(super) fn submissions(conn: &Connection, window: Id) -> Result<Vec<(State, u64)>, Fault> {
     let sql = "SELECT state, count(*) FROM submissions WHERE window = ?1 GROUP BY state";
     let mut statement = conn.prepare_cached(sql)?;
-    let found = statement.query_map([window.bytes()], |row| {
-        Ok((rows::state(row, 0)?, rows::unsigned(row, 1)?))
-    })?;
+    let found = statement
+        .query_map([window.bytes()], |row| Ok((rows::state(row, 0)?, rows::unsigned(row, 1)?)))?;
     let counts = found.collect::<Result<Vec<_>, _>>();
     Ok(counts?)
 }

@@ -3,6 +3,7 @@
 mod exposition;
 mod places;
 mod servers;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use crate::clock::Wall;
 pub use exposition::{NAMES, Named};
 pub use places::Forwarded;
 pub use servers::ServerCounts;
+pub use windows::{WindowFigures, WindowKind};
 
 /// The metrics of the process. Clones are the same metrics.
 #[derive(Clone, Default)]
@@ -37,8 +39,7 @@ struct Shared {
 #[derive(Clone, Default)]
 struct Told {
     generation: u64,
-    windows: Vec<(&'static str, u64)>,
-    closed_cells: u64,
+    windows: WindowFigures,
     /// Verifications and ramps that failed.
     failed_checks: [u64; 2],
     reloads: [u64; 2],
@@ -154,23 +155,6 @@ impl Metrics {
         if went == Reload::Done {
             told.reloaded_at = Some(now);
         }
-    }
-
-    /// Windows by the name of their state, and the cells that they close.
-    pub fn windows(&self, by_state: Vec<(&'static str, u64)>, closed_cells: u64) {
-        let mut told = lock(&self.0.told);
-        told.windows = by_state;
-        told.closed_cells = closed_cells;
-    }
-
-    /// A verification failed.
-    pub fn verification_failed(&self) {
-        lock(&self.0.told).failed_checks[0] += 1;
-    }
-
-    /// A ramp failed.
-    pub fn ramp_failed(&self) {
-        lock(&self.0.told).failed_checks[1] += 1;
     }
 
     /// The certificates that visitors are shown: first name, and when it ends to be valid. Of
