@@ -99,6 +99,7 @@ fn maintenance() -> Maintenance {
         recurrence: None,
         series: None,
         source: Source::Operator,
+        document: None,
         updates: vec![Update {
             at: at(70),
             by: "ana".to_owned(),
@@ -146,6 +147,7 @@ fn a_report_compares_what_was_planned_with_what_was() {
     assert_eq!((first.late, second.late), (Duration::ZERO, minute(6)));
     assert_eq!((first.in_force, second.in_force), (minute(96), minute(14)));
     assert_eq!(first.planned.to, Some(at(60)), "the end that was promised first");
+    assert_eq!(second.planned.to, Some(at(160)), "not what moved because it began late");
     assert_eq!((second.extensions, second.overrun), (0, Duration::ZERO), "late is not extended");
     assert_eq!((report.real.from, report.real.to), (Some(at(10)), Some(at(120))));
     let longest: Vec<_> = report.disruptions.iter().map(|one| one.longest).collect();

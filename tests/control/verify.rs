@@ -12,6 +12,7 @@ use intermission::window::state::{Checks, State};
 use super::stage::{Stage, config_text, plan, probe, wanted};
 use crate::support::eventually;
 use crate::support::origin::{Act, Origin, answer};
+use crate::support::tls::Ca;
 
 /// An application that answers with this status, and the status that it will answer with.
 fn app(body: &'static str) -> (Origin, Arc<AtomicU16>) {
@@ -227,4 +228,55 @@ fn a_ramp_that_goes_well_ends() {
     stage.until(window.id, State::Ended);
     let (life, _) = stage.life(window.id);
     assert!(life.ends_with(&["verifying", "reopening", "ended"]), "{life:?}");
+}
+
+#[test]
+fn a_node_that_speaks_tls_alone_asks_itself_by_tls() {
+    let house = House::new("");
+    let names = ["visitors.example"];
+    Ca::new("a").issue(&names).write(house.folder.path(), "a");
+    let https = "https = [\"127.0.0.1:0\"]";
+    let text = house.text().replace("http = [\"127.0.0.1:0\"]", https);
+    let text = text + "[[tls.certificate]]\nchain = \"a.pem\"\nkey = \"a.key\"\n";
+    let stage = Stage::over(house.folder.path(), &text);
+    let window = stage.close(&["eu"], &["claims"], plan(Some(wanted(vec![probe("/up")])), None));
+    stage.end(window.id);
+    stage.until(window.id, State::Ended);
+    let asked = house.eu.0.requests();
+    assert!(asked.iter().any(|request| request.field("x-forwarded-proto") == Some("https")));
+}
+
+/// Two windows verify while the config is exchanged again and again: bounded in rounds and time.
+#[test]
+fn reloads_in_a_row_disturb_no_verification() {
+    let house = House::new("");
+    let stage = house.stage();
+    house.eu.1.store(500, Ordering::SeqCst);
+    let probes = ["/up", "/quotes/up"].map(probe);
+    let [claims, quotes] = [("claims", 0), ("quotes", 1)].map(|(route, at)| {
+        let plan = plan(Some(wanted(vec![probes[at].clone()])), None);
+        let window = stage.close(&["eu"], &[route], plan).id;
+        stage.end(window);
+        window
+    });
+    let more = "[[route]]\nname = \"more\"\npaths = [\"/more/*\"]\nupstream = \"app-eu\"\n";
+    let other = house.text() + more;
+    let text = house.text();
+    let rounds = |window| stage.view(window).map_or(0, |view| view.rounds);
+    for number in 0..40 {
+        let before = [claims, quotes].map(rounds);
+        stage.reload(house.folder.path(), if number % 2 == 0 { &other } else { &text });
+        eventually("both go on", || {
+            let now = [claims, quotes].map(rounds);
+            (now[0] > before[0] && now[1] > before[1]).then_some(())
+        });
+        assert_eq!(stage.visit("claims.test", "/", ""), 503);
+    }
+    house.eu.1.store(200, Ordering::SeqCst);
+    for window in [claims, quotes] {
+        stage.until(window, State::Ended);
+        let (life, _) = stage.life(window);
+        assert_eq!(life.iter().filter(|state| **state == "verifying").count(), 1, "{life:?}");
+        assert_eq!(life.iter().filter(|state| **state == "ended").count(), 1, "{life:?}");
+    }
 }

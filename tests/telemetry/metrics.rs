@@ -203,7 +203,7 @@ fn every_metric_is_exposed_once_something_happened() {
         ("intermission_snapshot_generation", 3.0),
         (r#"intermission_reload_total{result="failed"}"#, 1.0),
         ("intermission_reload_last_success_timestamp_seconds", 2.0),
-        (r#"intermission_windows{state="closed"}"#, 1.0),
+        (r#"intermission_windows{state="closed",kind="switch"}"#, 1.0),
         ("intermission_closed_cells", 4.0),
         (r#"intermission_submissions{state="held"}"#, 5.0),
         ("intermission_store_bytes", 6.0),

@@ -126,12 +126,12 @@ async fn verify(window: &Window, plan: &Plan, shared: &Shared) {
     // Told a little ahead, while it is known why; the reconciler's own deadline only has to hold
     // if nobody looks.
     let ahead = limit::VERIFY_TOLD_AHEAD.min(plan.within / 10);
-    let deadline = window.since.plus(plan.within).minus(ahead);
+    let deadline = shared.clock.tick().plus(left(window.since, plan.within, began) - ahead);
     let mut due = shared.clock.tick();
     loop {
         tokio::time::sleep_until(due.instant()).await;
         due = shared.clock.tick().plus(plan.every);
-        let left = deadline.since(shared.clock.now());
+        let left = deadline.since(shared.clock.tick());
         let round = shared.round(window, Some(plan), Wanted::All);
         // CANCEL: a round that takes too long is given up; its probes' connections are closed.
         let round = tokio::time::timeout(left, round).await;
@@ -144,14 +144,21 @@ async fn verify(window: &Window, plan: &Plan, shared: &Shared) {
             return;
         }
         let more = plan.successes.saturating_sub(successes).saturating_sub(1);
-        let earliest = due.since(shared.clock.tick()) + plan.every * more;
-        if deadline <= shared.clock.now().plus(earliest) {
+        if deadline <= due.max(shared.clock.tick()).plus(plan.every * more) {
             let why = why(plan, successes, shared.views.of(window.id));
             shared.metrics.verification_failed();
             shared.tell(|| shared.handle.failed(window.id, window.version, why.clone())).await;
             return;
         }
     }
+}
+
+/// The time that a verification has, if it began at `since` and another process has perhaps used
+/// up some of it. From here on it goes by the monotonic clock: a wall clock that jumps fails
+/// nothing. Where it makes no sense, it has jumped, and the reconciler knows better.
+fn left(since: Wall, within: Duration, now: Wall) -> Duration {
+    let left = since.plus(within).since(now);
+    if left.is_zero() || left > within { within } else { left.max(within / 10) }
 }
 
 /// What the history says of a verification that failed.

@@ -207,8 +207,9 @@ impl OfWindow {
     fn of(told: &Told, at: Wall) -> Self {
         let Told { window, history, tally, submissions } = told;
         let began = window.began;
-        let first = history.iter().find(|entry| Some(entry.at) == began && is_beginning(entry));
-        let promised = first.or(history.first()).and_then(|entry| entry.promised_end);
+        // A promise that moved because the window began late is not what was planned.
+        let plans = history.iter().rfind(|entry| is_to_come(entry.to));
+        let promised = plans.or(history.first()).and_then(|entry| entry.promised_end);
         let ended = window.ended.filter(|_| began.is_some());
         let until = ended.unwrap_or(at);
         let (extensions, failures) = (extensions(history), failures(history));
@@ -246,8 +247,8 @@ impl Totals {
     }
 }
 
-fn is_beginning(entry: &Entry) -> bool {
-    entry.to == State::Draining
+fn is_to_come(state: State) -> bool {
+    matches!(state, State::Planned | State::Stalled)
 }
 
 fn in_force_before(entry: &Entry) -> bool {
