@@ -30,6 +30,6 @@ mod timer;
 pub mod traffic;
 pub mod verify;
 
-pub use command::{Change, Draft, Expected, Refused, Standing, Which};
+pub use command::{Change, Draft, Expected, Granted, Refused, Standing, Which};
 pub use handle::Handle;
 pub use reconcile::{BootError, Parts, Reconciler};

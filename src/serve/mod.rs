@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{AdminRules, Loaded};
 #[cfg(feature = "acme")]
 use crate::control::acme;
 use crate::control::admin::{self, Admin};
@@ -233,7 +233,7 @@ impl ControlPlane {
     async fn boot(self) -> Result<(Live, JoinSet<&'static str>), ServeError> {
         let swept = self.vault.recover().await.map_err(ServeError::Recover)?;
         tracing::debug!(?swept, "submissions were recovered");
-        let Loaded { site, pages, process } = self.loaded;
+        let Loaded { site, pages, process, declared: _ } = self.loaded;
         let traffic = Arc::new(self.metrics.clone());
         let parts = Parts {
             store: Arc::clone(&self.store),
@@ -253,9 +253,8 @@ impl ControlPlane {
             (file, reloads)
         });
         if let Some((file, reloads)) = &reloads {
-            let phase = self.phase.clone();
             let pages = process.pages_dir.clone();
-            let watch = chores::watch_file(file, pages, reloads.clone(), phase);
+            let watch = chores::watch_file(file, pages, reloads.clone(), self.phase.clone());
             tasks.spawn(named("config watch", watch.map_err(failed("the config watch"))?));
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
@@ -271,18 +270,17 @@ impl ControlPlane {
         care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
         let (timed, told) = ((&self.clock, &self.phase), (&handle, &metrics, &store));
         let (verifications, reports) = look_after_windows(&mut tasks, told, self.doors, timed);
-        let clock = self.clock.clone();
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
-        let holds = (Arc::clone(&store), figures);
+        let (holds, clock) = ((Arc::clone(&store), figures), self.clock.clone());
         let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
-        tasks.spawn(named(
-            "vault sweep",
-            chores::sweep(self.vault, self.clock.clone(), self.phase.clone()),
-        ));
-        let listener = tokio::net::TcpListener::from_std(self.listener);
-        let listener = listener.map_err(failed("the admin listener"))?;
+        let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
+        tasks.spawn(named("vault sweep", sweep));
+        let listeners = operators(self.listener, &process.admin)?;
+        let door = admin::Door::open(&store, &process.admin).await;
+        let at = process.store_dir;
+        let door = door.map_err(|source| ServeError::Store { at, source })?;
         let admin = Admin {
             rules: process.admin,
             handle,
@@ -295,11 +293,11 @@ impl ControlPlane {
             began: self.clock.now(),
             clock: self.clock,
             drain: process.drain,
-            refusals: admin::Refusals::default(),
+            door,
             verifications,
             reports,
         };
-        tasks.spawn(named("admin", admin::serve(listener, admin)));
+        tasks.spawn(named("admin", admin::serve(listeners, admin)));
         Ok((live, tasks))
     }
 }
@@ -316,6 +314,16 @@ fn renewals(
         let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
         tasks.spawn(named("acme", renewals));
     }
+}
+
+/// Where operators are served.
+fn operators(listener: TcpListener, rules: &AdminRules) -> Result<admin::Listeners, ServeError> {
+    let failed = |what| move |source| ServeError::System { what, source };
+    let tcp = tokio::net::TcpListener::from_std(listener);
+    let tcp = tcp.map_err(failed("the admin listener"))?;
+    let unix = rules.unix.as_deref().map(admin::unix).transpose();
+    let unix = unix.map_err(failed("the admin socket"))?;
+    Ok(admin::Listeners { tcp, tls: rules.tls.as_ref().map(|tls| tls.server.clone()), unix })
 }
 
 /// What goes on beside windows: verifications, looks at ramps, tallies.

@@ -118,6 +118,7 @@ impl Tallies {
             Verdict::Own
             | Verdict::Probe
             | Verdict::Forward
+            | Verdict::Hold
             | Verdict::Resume
             | Verdict::Refuse(_)
             | Verdict::Redirect(_) => return,

@@ -156,6 +156,7 @@ CREATE INDEX submissions_by_window ON submissions (window, state);
 pub(super) const ESSENTIAL: [&str; 11] = [
     "windows",
     "history",
+    "maintenances",
     "duties",
     "submissions",
     "totals",
@@ -164,7 +165,6 @@ pub(super) const ESSENTIAL: [&str; 11] = [
     "bypasses",
     "audit",
     "replies",
-    "maintenances",
 ];
 
 /// Why a file cannot be brought to this release's tables.
