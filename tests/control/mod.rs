@@ -10,5 +10,8 @@ mod gate;
 mod node;
 mod reconcile;
 mod reload;
+mod report;
+mod stage;
 mod storm;
 mod upstreams;
+mod verify;

@@ -30,7 +30,9 @@ use self::problem::Problem;
 use super::command::Handle;
 use super::phase::Phase;
 use super::reload::Reloads;
+use super::report::Reports;
 use super::traffic::Traffic;
+use super::verify::Verifications;
 use crate::clock::{Clock, Wall};
 use crate::config::AdminRules;
 use crate::snapshot::Live;
@@ -63,6 +65,10 @@ pub struct Admin {
     pub drain: Duration,
     /// What is remembered of who came and was let in.
     pub door: Door,
+    /// Verifications and ramps that go on.
+    pub verifications: Verifications,
+    /// What is told of maintenances afterwards.
+    pub reports: Reports,
 }
 
 pub use door::Door;
