@@ -86,6 +86,12 @@ pub trait Store: Send + Sync {
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>>;
     /// The newest entries of all windows, newest first.
     fn history(&self, count: u32) -> Pending<Vec<Entry>>;
+    /// Windows that ended or were cancelled, newest first, after the one of this id.
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>>;
+    /// Entries of all windows with their number, newest first: those with a number below `before`.
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>>;
+    /// Entries of all windows with their number, oldest first: those with a number above `after`.
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>>;
     /// Stores a step of a window and its entry together; [`StoreError::Conflict`] unless the
     /// stored version is the one before.
     fn commit(&self, step: Step) -> Pending<()>;

@@ -51,6 +51,18 @@ impl Store for Faulty {
         self.store.window(id)
     }
 
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {
+        self.store.ended_windows_after(after, count)
+    }
+
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_before(before, count)
+    }
+
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_after(after, count)
+    }
+
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {
         self.store.history_of(window)
     }

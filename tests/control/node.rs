@@ -124,10 +124,14 @@ impl Node {
         raw::exchange(self.admin(), format!("{head}{fields}\r\n{body}"))
     }
 
+    /// The header lines of an operator who sends JSON.
+    pub(super) fn bearer(&self) -> String {
+        format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n")
+    }
+
     /// What the operator with the token gets for a JSON body (or none).
     pub(super) fn operator(&self, line: &str, body: &str) -> (u16, Value) {
-        let fields = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n");
-        let answer = self.ask(line, &fields, body);
+        let answer = self.ask(line, &self.bearer(), body);
         (answer.status(), serde_json::from_slice(&answer.body).expect("JSON"))
     }
 }

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::clock::Wall;
@@ -82,8 +83,9 @@ fn broken(error: &serde_json::Error) -> Problem {
 }
 
 /// A duration as people write it: `15m`, `1h 30m`, `2d`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span(Duration);
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(value_type = String, example = "15m")]
+pub(super) struct Span(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -105,23 +107,37 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
     T::deserialize(from).map(Some)
 }
 
-/// `POST /api/v1/switches`.
-#[derive(Deserialize, Debug)]
+/// What to close now.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct On {
+    /// Which regions; every one if routes are named alone.
     regions: Option<Selection>,
+    /// Which routes; every one if regions are named alone.
     routes: Option<Selection>,
+    /// What happens to requests.
     #[serde(default)]
     mode: Mode,
+    /// Why, for visitors and the history.
+    #[schema(min_length = 1, max_length = 2000, example = "database upgrade")]
     reason: String,
+    /// More for visitors.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     message: String,
+    /// Whom to ask.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     contact: String,
+    /// What to do instead.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     alternative: String,
+    /// When it will be back, from now on; this or `until`.
     back_in: Option<Span>,
+    /// When it will be back.
     until: Option<Wall>,
+    /// How long requests in flight may take to finish.
     drain: Option<Span>,
 }
 
@@ -150,13 +166,17 @@ impl On {
     }
 }
 
-/// `POST /api/v1/switches/off`.
-#[derive(Deserialize, Debug)]
+/// What to reopen.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Off {
+    /// Which regions; every one if routes are named alone.
     regions: Option<Selection>,
+    /// Which routes; every one if regions are named alone.
     routes: Option<Selection>,
+    /// Why, for the history.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: String,
 }
 
@@ -168,11 +188,13 @@ impl Off {
     }
 }
 
-/// `POST /api/v1/windows/{id}/end`, `POST /api/v1/config/reload`.
-#[derive(Deserialize, Debug)]
+/// Why, and nothing else.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Because {
+    /// Why, for the history.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: String,
 }
 
@@ -183,14 +205,19 @@ impl Because {
     }
 }
 
-/// `POST /api/v1/windows/{id}/extend`. `"until": null` says that nobody knows.
-#[derive(Deserialize, Debug)]
+/// Another promise. `"until": null` says that nobody knows.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Extend {
+    /// When it will be back, from now on; this or `until`.
     back_in: Option<Span>,
+    /// When it will be back; null if nobody knows.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Wall>)]
     until: Option<Option<Wall>>,
+    /// Why, for the history.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: String,
 }
 

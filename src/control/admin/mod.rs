@@ -1,9 +1,15 @@
 //! The admin API: JSON over HTTP/1.1 on a listener of its own, loopback unless told otherwise.
 
+mod asked;
 mod body;
 mod gate;
+mod openapi;
 mod problem;
+mod records;
+mod routes;
+mod schema;
 mod status;
+mod switches;
 mod upstreams;
 mod windows;
 
@@ -13,9 +19,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
-use http::{Request, StatusCode, Uri};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,7 +29,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use self::problem::Problem;
 use super::command::Handle;
 use super::phase::{Phase, stopped};
 use super::reload::Reloads;
@@ -71,7 +74,7 @@ pub use gate::Refusals;
 /// Serves until the phase is [`Phase::Stopped`], then lets answers under way finish.
 pub async fn serve(listener: TcpListener, admin: Admin) {
     let mut phase = admin.phase.clone();
-    let router = router(Arc::new(admin));
+    let router = routes::router(Arc::new(admin));
     let mut connections = JoinSet::new();
     loop {
         let room = connections.len() < limit::ADMIN_CONNECTIONS_MAX;
@@ -131,38 +134,4 @@ async fn converse(
     if let Err(why) = ended {
         tracing::debug!(%peer, why, "an admin connection was cut");
     }
-}
-
-fn router(admin: Arc<Admin>) -> Router {
-    Router::new()
-        .route("/health", get(status::health))
-        .route("/ready", get(status::ready))
-        .route("/metrics", get(status::metrics))
-        .route("/api/v1/status", get(status::status))
-        .route("/api/v1/switches", post(windows::on))
-        .route("/api/v1/switches/off", post(windows::off))
-        .route("/api/v1/windows", get(windows::list))
-        .route("/api/v1/windows/{id}", get(windows::show))
-        .route("/api/v1/windows/{id}/end", post(windows::end))
-        .route("/api/v1/windows/{id}/extend", post(windows::extend))
-        .route("/api/v1/history", get(windows::history))
-        .route("/api/v1/upstreams", get(upstreams::list))
-        .route("/api/v1/upstreams/{upstream}", get(upstreams::show))
-        .route("/api/v1/upstreams/{upstream}/servers/{server}/state", post(upstreams::post))
-        .route("/api/v1/config/reload", post(status::reload))
-        .route("/api/v1/config/check", post(status::check))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&admin), gate::pass))
-        .with_state(admin)
-}
-
-async fn nothing_here(uri: Uri) -> Problem {
-    let detail = format!("there is nothing at {}", uri.path());
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
-}
-
-async fn wrong_method(method: http::Method, uri: Uri) -> Problem {
-    let detail = format!("{method} is not possible at {}", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)
 }

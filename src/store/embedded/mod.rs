@@ -14,6 +14,7 @@ mod fault;
 mod files;
 mod gauges;
 mod job;
+mod pages;
 mod reader;
 mod rows;
 mod schema;
@@ -167,6 +168,18 @@ impl Store for Embedded {
 
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {
         self.read(move |conn| windows::history_of(conn, window))
+    }
+
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {
+        self.read(move |conn| pages::ended_after(conn, after, count))
+    }
+
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.read(move |conn| pages::history_before(conn, before, count))
+    }
+
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.read(move |conn| pages::history_after(conn, after, count))
     }
 
     fn history(&self, count: u32) -> Pending<Vec<Entry>> {
