@@ -73,9 +73,16 @@ pub const CLOCK_JUMP: Duration = Duration::from_secs(60);
 /// How long the wall clock must have run evenly before anything is erased by it: at the start of
 /// a machine, and after a step, it is often wrong until it has been set.
 pub const CLOCK_SETTLES: Duration = Duration::from_secs(10 * 60);
+/// How long a jump of the wall clock must have stood before windows begin and end by it: long
+/// enough for a clock that was set wrong to be set right, short against a window.
+pub const WINDOW_CLOCK_SETTLES: Duration = Duration::from_secs(5 * 60);
+/// After a panic of the reconciler, before it begins anew from the store.
+pub const CONTROL_BEGINS_ANEW_AFTER: Duration = Duration::from_secs(1);
+/// Updates of one maintenance. Over it: refused with 409.
+pub const MAINTENANCE_UPDATES_MAX: usize = 200;
 /// How often the vault's retention runs.
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// Windows in force at once. Over it: the switch is refused with 409.
+/// Windows that are not over, planned ones too. Over it: a switch or a plan is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);

@@ -163,6 +163,22 @@ impl From<Refused> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
                     .with("version", actual)
             }
+            Refused::NoMaintenance(_) => {
+                Self::new(StatusCode::NOT_FOUND, "no_such_maintenance", &detail)
+            }
+            Refused::MaintenanceVersion { actual, .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
+                    .with("version", actual)
+            }
+            Refused::Declared { file, .. } => conflict("declared").with("file", file),
+            Refused::NoPhases => Self::field("phases", &detail),
+            Refused::InForce { window, .. } => {
+                conflict("in_force").with("window", window.to_string())
+            }
+            Refused::NothingToCancel(_) => conflict("nothing_to_cancel"),
+            Refused::TooMuch { .. } => conflict("too_much"),
+            Refused::NoBypass(_) => Self::new(StatusCode::NOT_FOUND, "no_such_bypass", &detail),
+            Refused::Lost => later("lost"),
             Refused::NoServer { .. } => Self::new(StatusCode::NOT_FOUND, "no_such_server", &detail),
             Refused::Posted { actual, .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)

@@ -90,7 +90,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
     let standing = admin.handle.standing();
     let site = Arc::clone(&admin.live.snapshot().site);
     let traffic = admin.traffic.in_flight();
-    let in_force = standing.windows.iter().filter(|window| window.state.in_force());
+    let in_force = standing.in_force();
     // The store may hang or fail; what is in force must be told all the same.
     let store = match admin.store.census().await {
         Ok(census) => StoreStatus {

@@ -20,7 +20,7 @@ use crate::control::scopes;
 use crate::limit;
 use crate::snapshot::Snapshot;
 use crate::window::scope::Scope;
-use crate::window::state::Author;
+use crate::window::state::{Author, Checks};
 
 type Answer = Result<Response, Problem>;
 
@@ -115,7 +115,7 @@ pub(super) async fn off(
     Json(asked): Json<Off>,
 ) -> Answer {
     let (scope, why) = asked.scope()?;
-    let change = admin.handle.end(Which::Scope(scope), Author { by, why }).await?;
+    let change = admin.handle.end(Which::Scope(scope), Checks::Planned, Author { by, why }).await?;
     let windows = change.windows.iter().map(|window| WindowView::of(window, &[])).collect();
     let body = WindowsAnswer { windows, generation: change.generation };
     Ok(axum::Json(body).into_response())

@@ -18,7 +18,7 @@ use super::problem::Problem;
 use crate::control::command::{Change, Refused, Which};
 use crate::control::traffic::{self, InFlight};
 use crate::window::history::Entry;
-use crate::window::state::{Author, State as Life, Window};
+use crate::window::state::{Author, Checks, State as Life, Window};
 
 type Answer = Result<Response, Problem>;
 
@@ -176,7 +176,7 @@ pub(super) async fn end(
     Json(asked): Json<Because>,
 ) -> Answer {
     let which = Which::Window(asked::id("window", &window)?, body::if_match(&headers)?);
-    let change = admin.handle.end(which, Author { by, why: asked.why()? }).await?;
+    let change = admin.handle.end(which, Checks::Planned, Author { by, why: asked.why()? }).await?;
     Ok(one(&admin, &change, StatusCode::OK))
 }
 
