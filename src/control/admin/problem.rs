@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::control::Refused;
 use crate::store::StoreError;
+use crate::window::draft::Fault;
 
 /// One refusal.
 #[derive(Debug)]
@@ -38,8 +39,8 @@ impl Problem {
 
     /// A field of the request's body that cannot be taken.
     pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
-        let (field, what) = (field.to_owned(), detail.into());
-        Self::faults(vec![Fault { field, what, help: String::new() }])
+        let (field, what): (_, String) = (field.to_owned(), detail.into());
+        Self::faults(vec![Fault::new(field, what, String::new())])
     }
 
     /// Everything that is wrong with the request's body; there is at least one thing.
@@ -102,19 +103,6 @@ pub(super) struct ProblemBody {
     #[serde(flatten)]
     #[schema(ignore)]
     more: Map<String, Value>,
-}
-
-/// One thing that is wrong with a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct Fault {
-    /// Where, such as `phases[1].ends`; empty if it is the whole. In a config file it is a `line`
-    /// and a `column` instead.
-    #[schema(required = false)]
-    pub(super) field: String,
-    /// What is wrong.
-    pub(super) what: String,
-    /// How to mend it; may be empty.
-    pub(super) help: String,
 }
 
 impl IntoResponse for Problem {
