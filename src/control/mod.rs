@@ -14,6 +14,7 @@ mod crew;
 pub mod gauges;
 mod handle;
 pub mod health;
+pub mod hour;
 pub mod names;
 pub mod phase;
 pub mod reconcile;

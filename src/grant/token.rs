@@ -8,6 +8,9 @@ use crate::digest::Hash;
 use crate::id::Id;
 use crate::window::scope::Scope;
 
+/// What the names begin with that users of the admin socket have.
+pub const LOCAL_USER: &str = "unix:";
+
 /// What a token may do. Each role may do what the ones before it may.
 #[derive(
     Clone,
@@ -34,6 +37,17 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    /// The name on the wire and in the config.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// Who an operator is to the admin API. Made through it, or declared in the config.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Token {
@@ -55,4 +69,11 @@ pub struct Token {
     pub not_after: Option<Wall>,
     /// When it was revoked.
     pub revoked: Option<Wall>,
+}
+
+impl Token {
+    /// Whether it is worth anything at `now`.
+    pub fn holds(&self, now: Wall) -> bool {
+        self.revoked.is_none() && self.not_after.is_none_or(|end| now < end)
+    }
 }

@@ -27,6 +27,13 @@ pub const ACME_AGAIN_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
 pub const ADMIN_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// An admin request's head. Over it: connection closed.
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// What waits for a second operator at once. Over it: 409.
+pub const APPROVALS_WAITING_MAX: usize = 100;
+/// How long each of them waits. Over it: forgotten, undone.
+pub const APPROVAL_LIFE: Duration = Duration::from_secs(3600);
+/// The longest span in which refused tokens are counted: it doubles from a minute on each time
+/// that the next bound is met in it.
+pub const ADMIN_REFUSALS_SPAN_MAX: Duration = Duration::from_secs(3600);
 /// Refused tokens of one address per minute. Over it: 429.
 pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
 /// Events waiting for the reconciler. Full: the admin API answers 503.
@@ -63,6 +70,19 @@ pub const REPLIES_KEPT_MAX: u32 = 10_000;
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of an `Idempotency-Key`. Over it: 422.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Minutes of traffic that a rehearsal looks back on.
+pub const HOUR_MINUTES: usize = 60;
+/// From one look at what came to the next.
+pub const HOUR_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Places whose requests are kept one by one for each of those minutes. Over it: the quietest
+/// count in the total only.
+pub const HOUR_PLACES_MAX: usize = 10_000;
+/// The share of the last hour's requests above which people are asked whether they mean it.
+pub const CONFIRM_SHARE: f64 = 0.5;
+/// The longest life of a bypass. Over it: 422.
+pub const BYPASS_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Client networks of one bypass. Over it: 422.
+pub const BYPASS_NETWORKS_MAX: usize = 100;
 /// The longest drain that can be ordered. Over it: 422.
 pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the store's census is taken for metrics.

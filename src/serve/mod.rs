@@ -26,6 +26,7 @@ use crate::control::admin::{self, Admin};
 use crate::control::chores;
 use crate::control::gauges::{Gauges, Latency};
 use crate::control::health::Checks;
+use crate::control::hour::{self, Hour};
 use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
@@ -272,8 +273,21 @@ impl ControlPlane {
             "vault sweep",
             chores::sweep(self.vault, self.clock.clone(), self.phase.clone()),
         ));
+        let hour = Arc::new(Hour::default());
+        let counts = Arc::clone(&traffic) as Arc<dyn Traffic>;
+        let look = hour::watch(Arc::clone(&hour), counts, self.phase.clone());
+        tasks.spawn(named("hour", look));
         let listener = tokio::net::TcpListener::from_std(self.listener);
         let listener = listener.map_err(failed("the admin listener"))?;
+        let unix = process.admin.unix.as_deref().map(admin::unix).transpose();
+        let unix = unix.map_err(failed("the admin socket"))?;
+        let tls = process.admin.tls.as_ref().map(|tls| tls.server.clone());
+        let listeners = admin::Listeners { tcp: listener, tls, unix };
+        let door = admin::Door::open(&store, &process.admin).await;
+        let door = door.map_err(|source| {
+            let at = process.store_dir.clone();
+            ServeError::Store { at, source }
+        })?;
         let admin = Admin {
             rules: process.admin,
             handle,
@@ -286,9 +300,10 @@ impl ControlPlane {
             began: self.clock.now(),
             clock: self.clock,
             drain: process.drain,
-            refusals: admin::Refusals::default(),
+            hour,
+            door,
         };
-        tasks.spawn(named("admin", admin::serve(listener, admin)));
+        tasks.spawn(named("admin", admin::serve(listeners, admin)));
         Ok((live, tasks))
     }
 }

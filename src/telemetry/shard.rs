@@ -188,7 +188,9 @@ pub struct Table {
 impl Table {
     /// Counts a request in flight until the guard is dropped.
     pub fn begin(self: &Rc<Self>, route: usize, region: usize) -> InFlight {
-        bump(&self.cells.row(route).in_flight[region], 1);
+        let row = self.cells.row(route);
+        bump(&row.in_flight[region], 1);
+        bump(&row.begun[region], 1);
         InFlight { table: Rc::clone(self), route, region }
     }
 
@@ -271,13 +273,15 @@ impl TableCells {
 /// What is counted for one route.
 pub(super) struct Row {
     pub(super) in_flight: Box<[AtomicU64]>,
+    /// What was ever in flight.
+    pub(super) begun: Box<[AtomicU64]>,
     pub(super) counts: Counts,
 }
 
 impl Row {
     fn new(regions: usize) -> Self {
-        let in_flight = (0..regions).map(|_| AtomicU64::new(0)).collect();
-        Self { in_flight, counts: Counts::default() }
+        let zeros = || (0..regions).map(|_| AtomicU64::new(0)).collect();
+        Self { in_flight: zeros(), begun: zeros(), counts: Counts::default() }
     }
 }
 

@@ -59,35 +59,6 @@ fn without_a_right_token_no_route_says_anything() {
 }
 
 #[test]
-fn the_page_about_the_api_names_the_routes_there_are() {
-    let node = Node::start();
-    let on = r#"{"regions":["eu"],"reason":"x"}"#;
-    let (_, on) = node.operator("POST /api/v1/switches", on);
-    let id = on["window"]["id"].as_str().expect("an id");
-    let page = include_str!("../../src/control/README.md");
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
-    let named = rows.flat_map(|row| row.split(" | ").next().unwrap_or("").split('`'));
-    let mut lines: Vec<_> = named.filter(|text| text.contains(" /")).collect();
-    lines.sort_unstable();
-    assert_eq!(lines.len(), 18, "{lines:?}");
-    for line in &lines {
-        let line = line.replace("{id}", id).replace("{upstream}", "app");
-        let line = line.replace("{server}", &node.origin.address().to_string());
-        let answer = node.ask(&line, &bearer(TOKEN), "{}");
-        assert!(![404, 405].contains(&answer.status()), "{line}: {}", answer.text());
-    }
-    for route in ROUTES {
-        let documented = lines.iter().any(|line| {
-            line.split('?').next().unwrap_or("") == {
-                let route = route.replace("/0", "/{id}").replace("/app", "/{upstream}");
-                route.replace("/s/", "/{server}/")
-            }
-        });
-        assert!(documented, "{route}");
-    }
-}
-
-#[test]
 fn probes_and_metrics_need_no_token() {
     let node = Node::start();
     for (line, part) in

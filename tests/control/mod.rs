@@ -2,6 +2,7 @@
 
 mod admin;
 mod admin_openapi;
+mod admin_plans;
 mod cli;
 mod desk;
 mod drain;

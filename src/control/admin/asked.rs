@@ -81,6 +81,20 @@ pub(super) struct Items<T> {
 }
 
 impl<T> Items<T> {
+    /// All there is.
+    pub(super) fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+
+    /// The same, of rows that are told by their place in the list.
+    pub(super) fn of(mut rows: Vec<(u64, T)>, count: u32) -> Self {
+        let count = count as usize;
+        let more = rows.len() > count;
+        rows.truncate(count);
+        let next = more.then(|| rows.last().map(|(at, _)| at.to_string())).flatten();
+        Self { items: rows.into_iter().map(|(_, row)| row).collect(), next }
+    }
+
     /// The first `count` of `rows`, of which one more was read than is shown, if there is one;
     /// `cursor` names a row.
     pub(super) fn page(mut rows: Vec<T>, count: u32, cursor: impl Fn(&T) -> String) -> Self {

@@ -41,7 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
+pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
     let read = to_bytes(body, limit::ADMIN_BODY_BYTES_MAX);
     // CANCEL: a body that is too slow is dropped with its connection; nothing was done yet.
     match tokio::time::timeout(limit::ADMIN_BODY_DEADLINE, read).await {
@@ -86,6 +86,13 @@ fn broken(error: &serde_json::Error) -> Problem {
 #[derive(Clone, Copy, Debug, ToSchema)]
 #[schema(value_type = String, example = "15m")]
 pub(super) struct Span(pub(super) Duration);
+
+impl Span {
+    /// The duration.
+    pub(super) const fn duration(self) -> Duration {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -139,9 +146,17 @@ pub(super) struct On {
     until: Option<Wall>,
     /// How long requests in flight may take to finish.
     drain: Option<Span>,
+    /// Where two operators are needed, an admin may close alone.
+    #[serde(default)]
+    emergency: bool,
 }
 
 impl On {
+    /// Whether an admin says that nobody can be waited for.
+    pub(super) const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+
     /// What the operator orders; `drain` holds where the order does not say.
     pub(super) fn order(self, drain: Duration, now: Wall) -> Result<Order, Problem> {
         let scope = scope(self.regions, self.routes)?;
@@ -271,6 +286,16 @@ pub(super) fn text(field: &'static str, given: &str) -> Result<String, Problem> 
         return Err(Problem::field(field, "it has a control character"));
     }
     Ok(given.trim().to_owned())
+}
+
+/// Whoever replaces a whole must say which one they have read, or `*` that they do not care:
+/// otherwise what somebody else wrote meanwhile would be lost unseen (RFC 6585 §3).
+pub(super) fn wants_if_match(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(IF_MATCH) {
+        return Ok(());
+    }
+    let detail = "say If-Match with the ETag that you have read, or * if any will do";
+    Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "if_match_wanted", detail))
 }
 
 /// `If-Match: "3"`: act only if what is changed is still at the version that was read.

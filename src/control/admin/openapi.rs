@@ -32,6 +32,8 @@ use super::problem::ProblemBody;
         (name = "windows", description = "Scopes that are closed over a range of time"),
         (name = "maintenances", description = "What is announced: windows under one title"),
         (name = "bypasses", description = "What lets people through a closed scope"),
+        (name = "tokens", description = "What lets operators use this API"),
+        (name = "approvals", description = "What waits for a second operator"),
         (name = "node", description = "How the node is, its config and its servers"),
         (name = "records", description = "What happened"),
         (name = "probes", description = "For load balancers and scrapers; no token is wanted")

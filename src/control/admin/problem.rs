@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::approvals::Guarded;
 use crate::control::Refused;
 use crate::store::StoreError;
 use crate::window::draft::Fault;
+use crate::window::scope::Scope;
 
 /// One refusal.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(super) struct Problem {
     problems: Vec<Fault>,
     more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    guarded: Option<Guarded>,
 }
 
 impl Problem {
@@ -34,6 +37,7 @@ impl Problem {
             problems: Vec::new(),
             more: Map::new(),
             headers: Vec::new(),
+            guarded: None,
         }
     }
 
@@ -70,6 +74,18 @@ impl Problem {
         self
     }
 
+    /// Tells the scope that another operator has to approve.
+    pub(super) fn guarded(mut self, scope: Scope) -> Self {
+        self.guarded = Some(Guarded(scope));
+        self
+    }
+
+    /// A fault of ours: the request's task is gone.
+    pub(super) fn broken_off() -> Self {
+        let detail = "this is a fault of Intermission's; the log tells more";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broken_off", detail)
+    }
+
     /// The token is missing or wrong; the same words for both.
     pub(super) fn unauthorized() -> Self {
         let detail = "a token is wanted: Authorization: Bearer <token>";
@@ -77,6 +93,10 @@ impl Problem {
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"intermission\""))
     }
 }
+
+/// The code of a refusal, for what lies around its handler.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Code(pub(super) &'static str);
 
 /// A refusal as it is written (RFC 9457 §3). Some have further members, such as `unknown`.
 #[derive(Serialize, ToSchema)]
@@ -122,6 +142,10 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response.headers_mut().extend(self.headers);
+        response.extensions_mut().insert(Code(self.code));
+        if let Some(guarded) = self.guarded {
+            response.extensions_mut().insert(guarded);
+        }
         response
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use http::{StatusCode, Uri};
@@ -10,31 +9,71 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Problem;
-use super::{Admin, gate, openapi, records, status, switches, upstreams, windows};
+use super::{
+    Admin, actions, approvals, audit, maintenances, matrix, openapi, preview, records, status,
+    switches, tokens, upstreams, windows,
+};
 
-/// The document without a node, and the routes that it tells of.
-pub(super) fn all() -> (OpenApiRouter<Arc<Admin>>, utoipa::openapi::OpenApi) {
+/// The routes, and the document that tells of them.
+pub(super) fn all() -> (Router<Arc<Admin>>, utoipa::openapi::OpenApi) {
     let router = OpenApiRouter::with_openapi(openapi::beginning())
+        .merge(of_node())
+        .merge(of_windows())
+        .merge(of_maintenances())
+        .merge(of_operators());
+    let (router, mut document) = router.split_for_parts();
+    openapi::complete(&mut document);
+    (router.fallback(nothing_here).method_not_allowed_fallback(wrong_method), document)
+}
+
+fn of_node() -> OpenApiRouter<Arc<Admin>> {
+    OpenApiRouter::new()
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::metrics))
         .routes(routes!(status::status))
-        .routes(routes!(switches::on))
-        .routes(routes!(switches::off))
-        .routes(routes!(windows::list))
-        .routes(routes!(windows::show))
-        .routes(routes!(windows::end))
-        .routes(routes!(windows::extend))
-        .routes(routes!(records::history))
+        .routes(routes!(status::reload))
+        .routes(routes!(status::check))
         .routes(routes!(upstreams::list))
         .routes(routes!(upstreams::show))
         .routes(routes!(upstreams::post))
-        .routes(routes!(status::reload))
-        .routes(routes!(status::check))
-        .routes(routes!(described));
-    let mut document = router.get_openapi().clone();
-    openapi::complete(&mut document);
-    (router, document)
+        .routes(routes!(described))
+}
+
+fn of_windows() -> OpenApiRouter<Arc<Admin>> {
+    OpenApiRouter::new()
+        .routes(routes!(switches::on))
+        .routes(routes!(switches::off))
+        .routes(routes!(windows::list))
+        .routes(routes!(windows::show, actions::amend))
+        .routes(routes!(actions::start))
+        .routes(routes!(actions::extend))
+        .routes(routes!(actions::end))
+        .routes(routes!(actions::cancel))
+        .routes(routes!(matrix::state))
+        .routes(routes!(matrix::in_flight))
+        .routes(routes!(preview::preview))
+}
+
+fn of_maintenances() -> OpenApiRouter<Arc<Admin>> {
+    OpenApiRouter::new()
+        .routes(routes!(maintenances::list, maintenances::plan))
+        .routes(routes!(maintenances::show, maintenances::revise))
+        .routes(routes!(maintenances::cancel))
+        .routes(routes!(maintenances::update))
+        .routes(routes!(maintenances::aftermath))
+}
+
+fn of_operators() -> OpenApiRouter<Arc<Admin>> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::list, tokens::make))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::approve, approvals::drop))
+        .routes(routes!(audit::list))
+        .routes(routes!(records::history))
+        .routes(routes!(records::submissions))
+        .routes(routes!(records::submission))
 }
 
 /// This document.
@@ -42,18 +81,6 @@ pub(super) fn all() -> (OpenApiRouter<Arc<Admin>>, utoipa::openapi::OpenApi) {
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 async fn described(Extension(document): Extension<openapi::Text>) -> Response {
     document.into_response()
-}
-
-/// The routes behind their gate.
-pub(super) fn router(admin: Arc<Admin>) -> Router {
-    let (router, document) = all();
-    let router: Router<Arc<Admin>> = router.into();
-    router
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(Extension(openapi::Text::of(&document)))
-        .layer(from_fn_with_state(Arc::clone(&admin), gate::pass))
-        .with_state(admin)
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

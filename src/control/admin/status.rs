@@ -13,9 +13,11 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::Admin;
+use super::asked::Asked;
 use super::body::{Because, Json};
 use super::gate::Operator;
 use super::problem::Problem;
+use super::rehearsal::Nothing;
 use super::windows::{PlaceView, WindowView};
 use crate::clock::Wall;
 use crate::control::phase::Phase;
@@ -170,11 +172,12 @@ pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     responses((status = 200, description = "It is in force", body = Outcome)))]
 pub(super) async fn reload(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
+    Asked(_): Asked<Nothing>,
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;
-    read_config(&admin, by, Way::Apply).await
+    read_config(&admin, operator.name, Way::Apply).await
 }
 
 /// Says what a reload would say, and changes nothing.
@@ -182,11 +185,12 @@ pub(super) async fn reload(
     responses((status = 200, description = "It would be taken", body = Outcome)))]
 pub(super) async fn check(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
+    Asked(_): Asked<Nothing>,
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;
-    read_config(&admin, by, Way::Check).await
+    read_config(&admin, operator.name, Way::Check).await
 }
 
 async fn read_config(admin: &Admin, by: String, way: Way) -> Result<Response, Problem> {

@@ -10,16 +10,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Admin;
-use super::asked::Key;
+use super::asked::{Asked, Key};
 use super::body::{self, Json};
 use super::gate::Operator;
 use super::problem::Problem;
+use super::rehearsal::Nothing;
 use super::windows::etag;
 use crate::control::command::Assignment;
 use crate::control::roster::{Health, Pool, Server};
 use crate::duty::{Duty, Posting};
+use crate::grant::Role;
 use crate::limit;
-use crate::window::state::Author;
+use crate::snapshot::{Site, UpstreamIx};
+use crate::window::scope::{Scope, Selection};
 
 type Answer = Result<Response, Problem>;
 
@@ -159,16 +162,27 @@ pub(super) struct Wanted {
         headers(("ETag" = String, description = "The decision's version")))))]
 pub(super) async fn post(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Key((upstream, server)): Key<(String, String)>,
+    Asked(_): Asked<Nothing>,
     headers: HeaderMap,
     Json(asked): Json<Wanted>,
 ) -> Answer {
     let expected = body::if_match(&headers)?;
     let why = body::text("reason", &asked.reason)?;
+    operator.may(Role::Operator, &reach(&admin.live.snapshot().site, &upstream))?;
     let order = Assignment { upstream, server, state: asked.state, expected };
-    let posted = admin.handle.post(order, Author { by, why }).await?;
+    let posted = admin.handle.post(order, operator.author(why)).await?;
     let version = posted.posting.version;
     let body = Decided { decision: posted.posting, generation: posted.generation };
     Ok((etag(version), axum::Json(body)).into_response())
+}
+
+/// What a change of an upstream's servers is felt by: every route that may be sent there. An
+/// upstream that no route names is everybody's.
+fn reach(site: &Site, upstream: &str) -> Scope {
+    let named = |at: &UpstreamIx| &*site.upstreams[at.0 as usize].name == upstream;
+    let routes = site.rules.iter().filter(|rules| rules.upstreams.iter().any(named));
+    let routes = Selection::of(routes.map(|rules| rules.name.to_string()));
+    Scope { routes, ..Scope::default() }
 }

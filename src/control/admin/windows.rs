@@ -2,23 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::{ETAG, HeaderValue, LOCATION};
-use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Admin;
 use super::asked::{self, Asked, Items, Key};
-use super::body::{self, Because, Extend, Json};
-use super::gate::Operator;
 use super::problem::Problem;
-use crate::control::command::{Change, Refused, Which};
+use crate::control::command::{Change, Refused};
 use crate::control::traffic::{self, InFlight};
 use crate::window::history::Entry;
-use crate::window::state::{Author, Checks, State as Life, Window};
+use crate::window::state::{State as Life, Window};
 
 type Answer = Result<Response, Problem>;
 
@@ -160,43 +157,6 @@ pub(super) async fn show(State(admin): State<Arc<Admin>>, Key(window): Key<Strin
     let history = admin.store.history_of(id).await?;
     let view = WindowView::of(&window, &admin.traffic.in_flight());
     Ok((etag(window.version), axum::Json(WindowHistory { window: view, history })).into_response())
-}
-
-/// Ends a window: its scope reopens.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/end", tag = "windows", request_body = Because,
-    params(("id" = crate::id::Id, Path, description = "Of the window"),
-        ("If-Match" = Option<String>, Header, description = "The version that was read")),
-    responses((status = 200, description = "The window after it", body = WindowAnswer,
-        headers(("ETag" = String, description = "Its version")))))]
-pub(super) async fn end(
-    State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
-    Key(window): Key<String>,
-    headers: HeaderMap,
-    Json(asked): Json<Because>,
-) -> Answer {
-    let which = Which::Window(asked::id("window", &window)?, body::if_match(&headers)?);
-    let change = admin.handle.end(which, Checks::Planned, Author { by, why: asked.why()? }).await?;
-    Ok(one(&admin, &change, StatusCode::OK))
-}
-
-/// Promises another end, or none.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/extend", tag = "windows", request_body = Extend,
-    params(("id" = crate::id::Id, Path, description = "Of the window"),
-        ("If-Match" = Option<String>, Header, description = "The version that was read")),
-    responses((status = 200, description = "The window after it", body = WindowAnswer,
-        headers(("ETag" = String, description = "Its version")))))]
-pub(super) async fn extend(
-    State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
-    Key(window): Key<String>,
-    headers: HeaderMap,
-    Json(asked): Json<Extend>,
-) -> Answer {
-    let (window, expected) = (asked::id("window", &window)?, body::if_match(&headers)?);
-    let (end, why) = asked.promise(admin.clock.now())?;
-    let change = admin.handle.extend(window, expected, end, Author { by, why }).await?;
-    Ok(one(&admin, &change, StatusCode::OK))
 }
 
 /// The first window of a change.

@@ -38,7 +38,7 @@ use writer::Writer;
 
 pub use gauges::StoreGauges;
 
-use super::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
+use super::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
@@ -177,6 +177,15 @@ impl Store for Embedded {
         self.read(move |conn| pages::ended_after(conn, after, count))
     }
 
+    fn maintenance_page(
+        &self,
+        reach: Reach,
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Maintenance>> {
+        self.read(move |conn| pages::maintenances(conn, reach, after, count))
+    }
+
     fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
         self.read(move |conn| pages::history_before(conn, before, count))
     }
@@ -287,6 +296,14 @@ impl Store for Embedded {
 
     fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>> {
         self.read(move |conn| submissions::due(conn, now, count))
+    }
+
+    fn heaps(&self) -> Pending<Vec<Heap>> {
+        self.read(pages::heaps)
+    }
+
+    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
+        self.read(move |conn| submissions::ending(conn, tail))
     }
 
     fn bury(&self, id: Id) -> Pending<()> {

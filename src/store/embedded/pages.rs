@@ -3,9 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::rows::unsigned;
 use super::windows::{documents, read};
 use crate::id::Id;
+use crate::store::{Heap, Reach};
 use crate::window::history::Entry;
+use crate::window::maintenance::Maintenance;
 use crate::window::state::Window;
 
 pub(super) fn ended_after(
@@ -58,4 +61,35 @@ fn numbered(
             Ok((seq.unsigned_abs(), read(&document)?))
         })
         .collect()
+}
+
+pub(super) fn maintenances(
+    conn: &Connection,
+    reach: Reach,
+    after: Option<Id>,
+    count: u32,
+) -> Result<Vec<Maintenance>, Fault> {
+    // Every id is below this.
+    let after = after.map_or([0xff; 20], |after| *after.bytes());
+    let sql = match reach {
+        Reach::Over => {
+            "SELECT document FROM maintenances WHERE over = 1 AND id < ?1
+             ORDER BY id DESC LIMIT ?2"
+        }
+        Reach::Every => "SELECT document FROM maintenances WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    };
+    documents(conn, sql, params![after, count])
+}
+
+pub(super) fn heaps(conn: &Connection) -> Result<Vec<Heap>, Fault> {
+    let sql = "SELECT route, state, count(*), sum(bytes) FROM submissions
+         GROUP BY route, state ORDER BY route, state";
+    let mut statement = conn.prepare_cached(sql)?;
+    let heap = |row: &rusqlite::Row<'_>| {
+        let (route, state) = (row.get(0)?, row.get(1)?);
+        let (count, bytes) = (unsigned(row, 2)?, unsigned(row, 3)?);
+        Ok(Heap { route, state, count, bytes })
+    };
+    let heaps = statement.query_map([], heap)?;
+    Ok(heaps.collect::<rusqlite::Result<_>>()?)
 }
