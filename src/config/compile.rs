@@ -21,6 +21,7 @@ use crate::pages::Pages;
 use crate::region::{RegionIx, RegionRule, RegionTable};
 use crate::route::{PathPattern, RouteIx, RouteTable};
 use crate::snapshot::{FormPolicy, Protocol, RouteRules, Site, Upstream, UpstreamIx};
+use crate::window::schedule::Blackout;
 
 /// The node's own region if no region is declared.
 const ONLY_REGION: &str = "default";
@@ -31,11 +32,13 @@ pub(super) struct Model {
     pub(super) regions: Vec<Region>,
     pub(super) upstreams: Vec<Pool>,
     pub(super) routes: Vec<Route>,
+    pub(super) blackouts: Vec<(Blackout, Vec<Text>)>,
+    pub(super) maintenances: Option<Spanned<PathBuf>>,
 }
 
 /// Compiles a model. `None`, or anything found, means that it cannot be served.
 pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> Option<Loaded> {
-    let Model { node, regions, upstreams, routes } = model;
+    let Model { node, regions, upstreams, routes, blackouts, maintenances } = model;
     let regions = region_table(&node, regions, found);
     let pool_names: HashMap<String, UpstreamIx> = (0..)
         .zip(&upstreams)
@@ -59,6 +62,13 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
     let pages = pages(node.pages_dir.as_ref(), found);
     let named = declared.iter().map(String::as_str);
     let admin = node.admin.compile(&regions, named, found);
+    let blackouts = blackouts.into_iter().map(|(blackout, regions)| {
+        for region in &regions {
+            let _ = pools.region(region, found);
+        }
+        blackout
+    });
+    let blackouts: Vec<Blackout> = blackouts.collect();
     if !found.is_empty() {
         return None;
     }
@@ -94,8 +104,12 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,
+        blackouts,
     };
-    Some(Loaded { site: Arc::new(site), pages: Arc::new(pages?), process })
+    let declared =
+        super::maintenances::declared(maintenances.as_ref(), &site, process.drain, found);
+    let (site, pages) = (Arc::new(site), Arc::new(pages?));
+    Some(Loaded { site, pages, process, declared: Some(declared) })
 }
 
 fn region_table(node: &Node, regions: Vec<Region>, found: &mut Found) -> RegionTable {

@@ -58,6 +58,8 @@ pub const FILE: Keys = once(
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
+        key("maintenances", "{ directory = \"maintenances\" }"),
+        key("blackout", "[{ name = \"year-end\" }]"),
         key("stop", "{ deadline = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
@@ -194,6 +196,22 @@ pub const TIMEOUTS: Keys = once(
 
 /// `[window]`.
 pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
+
+/// `[maintenances]`.
+pub const MAINTENANCES: Keys = once("maintenances", &[key("directory", "\"maintenances\"")]);
+
+/// `[[blackout]]`.
+pub const BLACKOUT: Keys = many(
+    "blackout",
+    &[
+        key("name", "\"year-end\""),
+        key("from", "\"2026-12-20T00:00\""),
+        key("to", "\"2027-01-03T00:00\""),
+        key("zone", "\"Europe/Paris\""),
+        key("rule", "\"FREQ=YEARLY\""),
+        key("regions", "[\"eu\"]"),
+    ],
+);
 
 /// `[stop]`.
 pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
@@ -382,6 +400,8 @@ pub const ALL: &[&Keys] = &[
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,
+    &MAINTENANCES,
+    &BLACKOUT,
     &STOP,
     &PAGES,
     &PROBE,

@@ -44,6 +44,11 @@ pub(super) enum Command {
         author: Author,
         answer: Answer<Change>,
     },
+    Grant {
+        what: Grant,
+        author: Author,
+        answer: Answer<Granted>,
+    },
     Post {
         order: Assignment,
         author: Author,
@@ -75,6 +80,21 @@ pub struct Draft {
     pub maintenance: Maintenance,
     /// Its phases, in their order.
     pub phases: Vec<(String, Order)>,
+}
+
+/// Something about a bypass.
+pub(super) enum Grant {
+    Make(Box<Bypass>),
+    Revoke(Id),
+}
+
+/// A bypass that was stored, and the first generation that shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// The bypass after the change.
+    pub bypass: Arc<Bypass>,
+    /// Every request that is judged at this generation or a later one sees it.
+    pub generation: u64,
 }
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Refused>>;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{
-    Answer, Assignment, Change, Command, Draft, Expected, Maintain, Posted, Refused, Standing,
-    Which,
+    Answer, Assignment, Change, Command, Draft, Expected, Grant, Granted, Maintain, Posted,
+    Refused, Standing, Which,
 };
 use super::roster::Seen;
 use crate::clock::Wall;
+use crate::grant::Bypass;
 use crate::id::Id;
 use crate::pages::Pages;
 use crate::snapshot::{Live, Site, Snapshot};
@@ -185,6 +186,18 @@ impl Handle {
         author: Author,
     ) -> Result<Change, Refused> {
         self.happen(window, expected, Event::Extend(end), author).await
+    }
+
+    /// Lets people through what is closed. When this returns, that is stored and holds.
+    pub async fn grant(&self, bypass: Bypass, author: Author) -> Result<Granted, Refused> {
+        let what = Grant::Make(Box::new(bypass));
+        self.ask(|answer| Command::Grant { what, author, answer }).await
+    }
+
+    /// Lets nobody through by this bypass any more.
+    pub async fn revoke(&self, bypass: Id, author: Author) -> Result<Granted, Refused> {
+        let what = Grant::Revoke(bypass);
+        self.ask(|answer| Command::Grant { what, author, answer }).await
     }
 
     /// Says whether a server takes requests. When this returns, that is stored, and no worker

@@ -27,6 +27,6 @@ pub mod steady;
 mod timer;
 pub mod traffic;
 
-pub use command::{Change, Draft, Expected, Refused, Standing, Which};
+pub use command::{Change, Draft, Expected, Granted, Refused, Standing, Which};
 pub use handle::Handle;
 pub use reconcile::{BootError, Parts, Reconciler};

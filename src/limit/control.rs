@@ -70,6 +70,18 @@ pub const REPLIES_KEPT_MAX: u32 = 10_000;
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of an `Idempotency-Key`. Over it: 422.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Who listens to the admin API's events at once. Over it: 503.
+pub const EVENT_SUBSCRIBERS_MAX: usize = 64;
+/// Events that wait for a subscriber to take them. Full: the feed waits.
+pub const EVENTS_AHEAD_MAX: usize = 64;
+/// How long it waits. Over it: the subscriber is cut, and may come back with the last id.
+pub const EVENTS_TAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Entries of the history that are read at once for a subscriber.
+pub const EVENTS_AT_ONCE: u32 = 200;
+/// From one sign of life to the next while nothing happens.
+pub const EVENTS_BEAT_EVERY: Duration = Duration::from_secs(15);
+/// How long a subscriber that was cut off is asked to wait before coming back.
+pub const SUBSCRIBER_RETRY: Duration = Duration::from_secs(2);
 /// Minutes of traffic that a rehearsal looks back on.
 pub const HOUR_MINUTES: usize = 60;
 /// From one look at what came to the next.
@@ -104,6 +116,9 @@ pub const MAINTENANCE_UPDATES_MAX: usize = 200;
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Windows that are not over, planned ones too. Over it: a switch or a plan is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
+/// Hard limits of different windows that one cell is opened by step by step while control is dead.
+/// Over it: the last of the others opens it.
+pub const LAPSES_PER_CELL_MAX: usize = 8;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 /// How late a planned window may still begin by itself (`start_within`). Over it: stalled.
@@ -120,6 +135,10 @@ pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
 pub const HELD_REQUESTS_MAX: u32 = 1_000;
 /// How long each of them waits (`longest`). Over it: the page.
 pub const HELD_LONGEST: Duration = Duration::from_secs(30);
+/// Over how many sweeps those that waited are let go on when their place opens, on each worker.
+pub const HELD_SWEEPS: usize = 8;
+/// So many of them are let go on with each sweep in any case.
+pub const HELD_CALLED_AT_LEAST: usize = 8;
 /// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
 /// moment of its own, so that their clients do not return all at once (`window.spread`).
 pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);

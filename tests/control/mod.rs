@@ -4,6 +4,7 @@ mod admin;
 mod admin_openapi;
 mod admin_plans;
 mod cli;
+mod cli_reach;
 mod desk;
 mod drain;
 mod faulty;

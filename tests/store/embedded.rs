@@ -224,7 +224,8 @@ async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows
     let main = rusqlite::Connection::open(directory.path().join("intermission.db"));
     let main = main.expect("opens");
     let later = "DROP TABLE duties; DROP TABLE tokens; DROP TABLE bypasses; DROP TABLE audit;
-                 DROP TABLE replies; PRAGMA user_version = 1";
+                 DROP TABLE replies; DROP TABLE maintenances; DROP INDEX windows_by_maintenance;
+                 ALTER TABLE windows DROP COLUMN maintenance; PRAGMA user_version = 1";
     main.execute_batch(later).expect("as it was then");
     drop(main);
     let store = open_in(directory.path());

@@ -22,7 +22,6 @@ use crate::control::command::{self, Change, Refused, Standing};
 use crate::control::traffic::InFlight;
 use crate::grant::Role;
 use crate::id::Id;
-use crate::snapshot::Site;
 use crate::store::Reach;
 use crate::window::draft::{Compiled, Draft, Fault, Given, Past};
 use crate::window::maintenance::{
@@ -203,17 +202,12 @@ fn read(admin: &Admin, draft: &Draft, own: Option<Id>) -> Result<(Compiled, Repo
         return Err(Problem::faults(faults));
     };
     let others = standing.windows.iter().map(|window| &**window);
-    let report = schedule::conflicts(&compiled.phases, others, blackouts(&snapshot.site), own);
+    let report = schedule::conflicts(&compiled.phases, others, &snapshot.site.blackouts, own);
     let forbidden = report.faults();
     if !draft.despite_blackout && !forbidden.is_empty() {
         return Err(Problem::faults(forbidden));
     }
     Ok((compiled, report))
-}
-
-/// Times in which nothing may be planned.
-fn blackouts(_: &Site) -> &[schedule::Blackout] {
-    &[]
 }
 
 async fn one(

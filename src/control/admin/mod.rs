@@ -1,11 +1,13 @@
 //! The admin API: JSON over HTTP/1.1 on a listener of its own, loopback unless told otherwise.
 
+mod accept;
 mod actions;
 mod approvals;
 mod asked;
 mod audit;
 mod body;
 mod door;
+mod events;
 mod gate;
 mod listen;
 mod maintenances;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::sync::watch;
 
 use self::approvals::Inner;
@@ -98,6 +100,7 @@ fn router(admin: Arc<Admin>) -> Routes {
         .clone()
         .layer(from_fn_with_state(Arc::clone(&admin), approvals::hold))
         .layer(from_fn_with_state(Arc::clone(&admin), replay::once))
+        .layer(from_fn(accept::negotiate))
         .layer(from_fn_with_state(admin, gate::pass));
     Routes { all, inner: Inner(audited) }
 }

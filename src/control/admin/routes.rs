@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Admin, actions, approvals, audit, maintenances, matrix, openapi, preview, records, status,
-    switches, tokens, upstreams, windows,
+    Admin, actions, approvals, audit, events, maintenances, matrix, openapi, preview, records,
+    status, switches, tokens, upstreams, windows,
 };
 
 /// The routes, and the document that tells of them.
@@ -72,6 +72,7 @@ fn of_operators() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(approvals::approve, approvals::drop))
         .routes(routes!(audit::list))
         .routes(routes!(records::history))
+        .routes(routes!(events::events))
         .routes(routes!(records::submissions))
         .routes(routes!(records::submission))
 }

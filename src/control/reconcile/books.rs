@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::clock::Wall;
 use crate::control::command::Standing;
 use crate::control::roster::Servers;
+use crate::grant::Bypass;
 use crate::id::Id;
 use crate::store::{Store, StoreError};
 use crate::window::maintenance::Maintenance;
@@ -19,6 +21,8 @@ pub(super) struct Books {
     pub(super) past: BTreeMap<Id, Arc<Window>>,
     /// Maintenances that are not over.
     pub(super) maintenances: BTreeMap<Id, Arc<Maintenance>>,
+    /// Bypasses that were not revoked.
+    pub(super) bypasses: BTreeMap<Id, Arc<Bypass>>,
 }
 
 impl Books {
@@ -38,6 +42,7 @@ impl Books {
             }
             books.maintenances.insert(maintenance.id, Arc::new(maintenance));
         }
+        store.bypasses().await?.into_iter().for_each(|one| books.take_bypass(Arc::new(one)));
         Ok(books)
     }
 
@@ -60,13 +65,15 @@ impl Books {
         generation: u64,
         servers: Arc<Servers>,
         closed_cells: usize,
+        now: Wall,
     ) -> Standing {
+        let live = self.bypasses.values().filter(|bypass| bypass.not_after > now);
         Standing {
             generation,
             windows: self.windows.values().cloned().collect(),
             past: self.past.values().cloned().collect(),
             maintenances: self.maintenances.values().cloned().collect(),
-            bypasses: Vec::new(),
+            bypasses: live.cloned().collect(),
             servers,
             closed_cells,
         }
@@ -127,6 +134,15 @@ impl Books {
     /// A window that the store does not have.
     pub(super) fn forget(&mut self, window: Id) -> bool {
         self.windows.remove(&window).is_some()
+    }
+
+    /// The same of a bypass.
+    pub(super) fn take_bypass(&mut self, bypass: Arc<Bypass>) {
+        if bypass.revoked.is_some() {
+            self.bypasses.remove(&bypass.id);
+        } else {
+            self.bypasses.insert(bypass.id, bypass);
+        }
     }
 
     fn forget_if_over(&mut self, maintenance: Id) {

@@ -11,6 +11,7 @@
 
 mod books;
 mod due;
+mod grants;
 mod orders;
 mod plans;
 mod settle;
@@ -91,6 +92,7 @@ impl Reconciler {
     /// Reads the windows in force, lets the clock act on them, and builds the seam. The scopes
     /// that were closed when the process ended are closed in the first snapshot that anybody sees.
     pub async fn boot(parts: Parts) -> Result<(Self, Live, Handle), BootError> {
+        let (now, tick) = parts.clock.hands();
         let books = Books::read(&*parts.store).await?;
         let stored: Vec<Window> = books.windows.values().map(|w| (**w).clone()).collect();
         let lost = config::uncovered(&parts.site, &stored);
@@ -100,13 +102,13 @@ impl Reconciler {
         let cells = compute(&parts, &books, None);
         let servers = Arc::new(Servers::of(&parts.site, parts.store.postings().await?));
         let roster = Arc::new(servers.roster());
-        let standing = Arc::new(books.standing(1, Arc::clone(&servers), cells.closed_count()));
+        let closed = cells.closed_count();
+        let standing = Arc::new(books.standing(1, Arc::clone(&servers), closed, now));
         let (site, pages) = (Arc::clone(&parts.site), Arc::clone(&parts.pages));
         let (publisher, live) = snapshot::seam_with(site, cells, Arc::clone(&roster), pages);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
         let counted = parts.clock.tick();
-        let (now, tick) = parts.clock.hands();
         let reader = live.clone();
         let last = Last::Done;
         let draining = BTreeSet::new();
@@ -217,7 +219,7 @@ impl Reconciler {
         let (site, pages) = (Arc::clone(&self.parts.site), Arc::clone(&self.parts.pages));
         let (roster, servers) = (Arc::clone(&self.roster), Arc::clone(&self.servers));
         let generation = self.publisher.publish_with(site, cells, roster, pages);
-        let standing = self.books.standing(generation, servers, closed_cells);
+        let standing = self.books.standing(generation, servers, closed_cells, self.now);
         self.standing.send_replace(Arc::new(standing));
     }
 

@@ -36,6 +36,9 @@ impl Reconciler {
                 Command::Maintain { what, author, answer } => {
                     batch.take(self.plan_maintenance(&batch, what, &author).await, answer);
                 }
+                Command::Grant { what, author, answer } => {
+                    let _ = answer.send(self.grant(what, author).await);
+                }
                 Command::Post { order, author, answer } => {
                     let _ = answer.send(self.post(order, author).await);
                 }
@@ -53,6 +56,7 @@ impl Reconciler {
     fn touched(&self, command: &Command) -> Touch {
         match command {
             Command::Switch { .. }
+            | Command::Grant { .. }
             | Command::Post { .. }
             | Command::See(_)
             | Command::Maintain { what: Maintain::Plan(_), .. } => Touch::Nothing,

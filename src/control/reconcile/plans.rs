@@ -8,7 +8,9 @@ use crate::control::command::{Draft, Expected, Maintain, Refused};
 use crate::id::Id;
 use crate::limit;
 use crate::store::Commit;
+use crate::window::draft::{Given, Past};
 use crate::window::maintenance::{Aftermath, Maintenance, Phase, Source, Update};
+use crate::window::schedule::{Coming, next_occurrence};
 use crate::window::state::{Author, Event, Order, State, Step, Window};
 
 impl Reconciler {
@@ -203,7 +205,7 @@ impl Reconciler {
     pub(super) fn with_next(&self, steps: Vec<Step>) -> Commit {
         let mut commit = Commit { steps, maintenances: Vec::new() };
         let mut ended: Vec<Id> = Vec::new();
-        for step in commit.steps.iter().filter(|step| step.window.state == State::Ended) {
+        for step in commit.steps.iter().filter(|step| step.window.state.is_over()) {
             ended.extend(step.window.phase.as_ref().map(|phase| phase.maintenance));
         }
         ended.dedup();
@@ -213,11 +215,11 @@ impl Reconciler {
                 let stepped = commit.steps.iter().find(|step| step.window.id == *id);
                 stepped.map(|step| &step.window).or(self.books.window(*id).map(AsRef::as_ref))
             };
-            let windows: Vec<&Window> = maintenance.windows.iter().filter_map(after).collect();
-            if !windows.iter().all(|window| window.state.is_over()) {
+            let mut windows = maintenance.windows.iter().filter_map(after);
+            if windows.any(|window| !window.state.is_over()) {
                 continue;
             }
-            let Some(draft) = self.next_occurrence(maintenance, &windows) else { continue };
+            let Some(draft) = self.next_occurrence(maintenance) else { continue };
             let author = Author::intermission("it recurs");
             // What cannot be laid down is a series without phases, which has no occurrence.
             if let Ok(next) = self.lay_down(draft, &author) {
@@ -229,9 +231,23 @@ impl Reconciler {
     }
 
     /// When and how a maintenance comes again; none if it does not.
-    fn next_occurrence(&self, maintenance: &Maintenance, _windows: &[&Window]) -> Option<Draft> {
-        maintenance.recurrence.as_ref()?;
-        None
+    fn next_occurrence(&self, maintenance: &Maintenance) -> Option<Draft> {
+        let given = Given { now: self.now, drain: limit::WINDOW_DRAIN, past: Past::Allowed };
+        let blackouts = &[];
+        match next_occurrence(maintenance, &given, blackouts) {
+            Ok(coming) => {
+                let Coming { compiled, skipped } = coming?;
+                for (at, blackout) in skipped {
+                    tracing::warn!(%at, blackout, "an occurrence lies in a blackout: passed over");
+                }
+                Some(Draft { maintenance: compiled.maintenance, phases: compiled.phases })
+            }
+            Err(faults) => {
+                let maintenance = maintenance.id;
+                tracing::error!(%maintenance, ?faults, "it does not recur: it cannot be planned");
+                None
+            }
+        }
     }
 }
 

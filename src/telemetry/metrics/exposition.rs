@@ -10,6 +10,7 @@ use prometheus::proto::{
     Summary,
 };
 
+use super::held::{self, HELD, HELD_TOTAL};
 use super::servers::{self, CHECKS, SERVERS, STALE};
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
@@ -204,6 +205,8 @@ pub const NAMES: &[Named] = &[
     SERVERS,
     CHECKS,
     STALE,
+    HELD,
+    HELD_TOTAL,
     GENERATION,
     WINDOWS,
     CLOSED_CELLS,
@@ -285,6 +288,7 @@ impl Metrics {
         page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
+        held::expose(&workers, page);
     }
 
     fn unrouted(&self) -> Sums {
