@@ -6,7 +6,14 @@ use serde_json::{Value, json};
 use super::node::{Node, TOKEN};
 use crate::support::http1::Message;
 
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 21] = [
+    "GET /api/v1/tokens",
+    "POST /api/v1/tokens",
+    "DELETE /api/v1/tokens/0",
+    "GET /api/v1/approvals",
+    "POST /api/v1/approvals/0",
+    "DELETE /api/v1/approvals/0",
+    "GET /api/v1/audit",
     "GET /api/v1/openapi.json",
     "GET /api/v1/status",
     "POST /api/v1/switches",
