@@ -66,6 +66,11 @@ pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 pub const WINDOW_START_WITHIN: Duration = Duration::from_secs(3600);
 /// A window that begins so much late keeps its length: its promised end moves with it.
 pub const WINDOW_LATE: Duration = Duration::from_secs(60);
+/// Secrets of one request that are tried. Over it: the others are not looked at.
+pub const BYPASSES_TRIED_MAX: usize = 4;
+/// Planned windows that one cell announces at a time, the earliest first. Over it: the others are
+/// announced when those before them have begun.
+pub const ANNOUNCED_PER_CELL_MAX: usize = 8;
 /// From the start of one round of a verification to that of the next (`every`).
 pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
 /// How long a verification may take (`within`). Over it: failed, `overrun`.

@@ -129,10 +129,10 @@ fn route_of(
     let path = path.split('?').next().unwrap_or_default();
     let place = head::place_of(lane, judged, parts, path).ok_or(NoFresh::NoForm)?;
     match judged.current.snapshot.cells.closure(place.0, place.1) {
-        Some(_) => Err(NoFresh::Closed),
+        Some(_) if judged.let_in.is_none() => Err(NoFresh::Closed),
         // A place that leads elsewhere has no server to ask.
-        None if judged.site().rules(place.0).redirects() => Err(NoFresh::NoForm),
-        None => Ok(place.0),
+        Some(_) | None if judged.site().rules(place.0).redirects() => Err(NoFresh::NoForm),
+        Some(_) | None => Ok(place.0),
     }
 }
 

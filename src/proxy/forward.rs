@@ -8,6 +8,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER, TRANSFER_ENCOD
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body as _, Incoming};
 
+use super::admit;
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
 use super::compress;
@@ -159,6 +160,9 @@ pub(super) fn answered(
         parts.headers.remove(CONTENT_LENGTH);
     }
     let doing = rewrite::down(&mut parts, judged.rules(), &story);
+    if let Some(let_in) = &judged.let_in {
+        admit::mark(let_in, &mut parts.headers);
+    }
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Method, Request, StatusCode, Version, request};
 
+use super::admit::{self, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
@@ -48,6 +49,14 @@ impl Scheme {
             Self::Https => "__Host-intermission",
         }
     }
+
+    /// The name of the cookie that shows a bypass.
+    pub(super) const fn bypass_cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission-bypass",
+            Self::Https => "__Host-intermission-bypass",
+        }
+    }
 }
 
 /// A request that was judged.
@@ -58,6 +67,8 @@ pub(super) struct Judged {
     pub region: RegionIx,
     /// What closes the place, if anything.
     pub closure: Option<Arc<Closure>>,
+    /// How it came into a closed place; that is judged as if it were open.
+    pub let_in: Option<LetIn>,
     pub verdict: Verdict,
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
@@ -160,11 +171,11 @@ pub(super) fn judge<B>(
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
-    let closure = place.and_then(|(route, region)| snapshot.cells.closure(route, region));
+    let closed = place.and_then(|at| Some(at).zip(snapshot.cells.closure(at.0, at.1)));
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
-    let ground = Ground {
-        closed: closure.map(|closure| closure.mode),
+    let mut ground = Ground {
+        closed: closed.map(|(_, closure)| closure.mode),
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
@@ -177,7 +188,15 @@ pub(super) fn judge<B>(
         path: path.path,
         headers: request.headers(),
     };
-    let verdict = decide(&ground, &ask);
+    let mut verdict = decide(&ground, &ask);
+    let who = Knocking { client, scheme, method: ask.method.as_str(), headers: ask.headers };
+    let let_in = closed.and_then(|(place, closure)| {
+        admit::matters(verdict).then(|| admit::look(lane, snapshot, place, closure, &who))?
+    });
+    if let_in.is_some() {
+        ground.closed = None;
+        verdict = decide(&ground, &ask);
+    }
     let otherwise = match verdict {
         Verdict::Resume => decide_no_ticket(&ground, &ask),
         Verdict::Own
@@ -189,7 +208,7 @@ pub(super) fn judge<B>(
         | Verdict::Redirect(_) => verdict,
     };
     let verdict = placed(verdict, rules, path.encoded_slashes);
-    let closure = closure.cloned();
+    let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
     let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
@@ -198,6 +217,7 @@ pub(super) fn judge<B>(
         place,
         region,
         closure,
+        let_in,
         verdict,
         otherwise,
         scheme,

@@ -4,8 +4,10 @@
 //! own upstream connections, its own view of the snapshot and its own counters. A forwarded
 //! request takes no lock, and no other thread is woken for it.
 
+mod admit;
 mod answer;
 mod body;
+mod bypass;
 mod caller;
 mod capture;
 mod compress;

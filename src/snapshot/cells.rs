@@ -246,13 +246,13 @@ impl Piles {
 }
 
 /// The regions that a window's scope covers.
-fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
+pub(super) fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
     let region = |name: &str| site.regions.named(name).map(|ix| usize::from(ix.0));
     indexes(&window.scope.regions, site.regions.len(), region)
 }
 
 /// The routes that a window's scope covers.
-fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
+pub(super) fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
     let route = |name: &str| site.route_named(name).map(|ix| ix.0 as usize);
     indexes(&window.scope.routes, site.rules.len(), route)
 }

@@ -173,6 +173,11 @@ impl Shard {
         bump(&self.worker.ejections, 1);
     }
 
+    /// A request was let through a closed place by a bypass.
+    pub fn bypassed(&self) {
+        bump(&self.worker.bypassed, 1);
+    }
+
     /// A request has to wait for a place at a server.
     pub fn upstream_queued(&self) {
         bump(&self.worker.queued, 1);
@@ -234,6 +239,7 @@ pub(super) struct WorkerCells {
     pub(super) retries: AtomicU64,
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
+    pub(super) bypassed: AtomicU64,
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) h2_connections: AtomicU64,
     pub(super) h2_streams: AtomicU64,

@@ -1,5 +1,7 @@
 //! Requests over the wire: forwarding, refusing, faults, end codes.
 
+/// Who is let through what is closed.
+mod bypass;
 /// Answers while a place is closed, for each who asks.
 mod closed;
 /// Every end code, and what leads to it.

@@ -14,7 +14,7 @@ use intermission::id::Id;
 use intermission::pages::Pages;
 use intermission::proxy::{Bound, Pace, Parts, Workers};
 use intermission::snapshot::{
-    self, AccessFormat, Cells, LogTarget, Member, Publisher, Roster, Site, UpstreamIx,
+    self, AccessFormat, Beside, Cells, LogTarget, Member, Publisher, Roster, Site, UpstreamIx,
 };
 use intermission::store::embedded::Embedded;
 use intermission::store::{self, Store};
@@ -168,6 +168,12 @@ impl Node {
     /// Opens everything.
     pub(crate) fn reopen(&self) {
         self.publish(Cells::open(&self.site));
+    }
+
+    /// Shows these windows, and lays this beside them from now on.
+    pub(crate) fn show(&self, windows: &[&Window], beside: impl FnOnce(&Site) -> Beside) {
+        self.publisher.borrow_mut().lay_beside(beside(&self.site));
+        self.publish(Cells::compute(&self.site, windows, &self.pages, None));
     }
 
     fn publish(&self, cells: Cells) {

@@ -26,7 +26,7 @@ use crate::decide::retry_after::retry_after;
 use crate::limit;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
-use crate::snapshot::{Closure, Reads, Site, Snapshot};
+use crate::snapshot::{Closure, Pass, Reads, Site, Snapshot};
 use crate::telemetry::end::End;
 
 /// All that lasts on one worker.
@@ -48,6 +48,8 @@ struct Place {
     route: RouteIx,
     region: RegionIx,
     reads: Reads,
+    /// The bypass by which it came into a closed place.
+    pass: Option<Pass>,
 }
 
 /// Why something that lasts ends.
@@ -96,6 +98,9 @@ impl Place {
     }
 
     fn is_over(&self, snapshot: &Snapshot, now: Wall) -> bool {
+        if self.pass.is_some_and(|pass| snapshot.beside.grants.holds(pass, now)) {
+            return false;
+        }
         let deadline = self.closure(snapshot).and_then(|by| by.drain_deadline(self.reads));
         deadline.is_some_and(|deadline| deadline <= now)
     }
@@ -135,10 +140,10 @@ impl Lasting {
         worker: &Rc<Worker>,
         site: &Arc<Site>,
         (route, region): (RouteIx, RegionIx),
-        reads: Reads,
+        (reads, pass): (Reads, Option<Pass>),
         clockwork: Clockwork,
     ) -> Self {
-        let place = Place { site: Arc::clone(site), route, region, reads };
+        let place = Place { site: Arc::clone(site), route, region, reads, pass };
         let entry = Entry { place, clockwork: clockwork.clone(), called: false };
         let key = worker.lasting.entries.borrow_mut().insert(entry);
         Self { worker: Rc::clone(worker), clockwork, key }
