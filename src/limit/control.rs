@@ -46,6 +46,23 @@ pub const ADMIN_BODY_DEADLINE: Duration = Duration::from_secs(20);
 pub const ADMIN_REFUSED_ADDRESSES_MAX: usize = 1_024;
 /// Rows of one page of windows or history. Over it: 422.
 pub const ADMIN_ROWS_MAX: u32 = 1_000;
+/// Tokens made through the admin API that are kept. Over it: the oldest expired one is forgotten;
+/// 409 if none has expired.
+pub const TOKENS_KEPT_MAX: u32 = 1_000;
+/// Bypasses that are kept. Over it: as above.
+pub const BYPASSES_KEPT_MAX: u32 = 1_000;
+/// Entries of the audit that are kept. Over it: the oldest is forgotten.
+pub const AUDIT_KEPT_MAX: u32 = 1_000_000;
+/// Bytes of what was there before, and of what was answered, in one entry of the audit. Over it:
+/// only the size is kept.
+pub const AUDIT_VALUE_BYTES_MAX: usize = 16 * 1024;
+/// Answers to creations that are kept for their `Idempotency-Key`. Over it: the oldest is
+/// forgotten.
+pub const REPLIES_KEPT_MAX: u32 = 10_000;
+/// How long such an answer is kept.
+pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of an `Idempotency-Key`. Over it: 422.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest drain that can be ordered. Over it: 422.
 pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the store's census is taken for metrics.

@@ -4,12 +4,14 @@
 //! row was weighed; a value that an operator may set is marked with its config key.
 
 mod control;
+mod maintenance;
 mod upstream;
 mod vault;
 
 use std::time::Duration;
 
 pub use control::*;
+pub use maintenance::*;
 pub use upstream::*;
 pub use vault::*;
 

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
+use crate::grant::{Audit, Bypass, Reply, Token};
 use crate::id::Id;
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
@@ -97,6 +98,28 @@ pub trait Store: Send + Sync {
     /// Stores a decision about a server; [`StoreError::Conflict`] unless the newest one about it
     /// is the version before.
     fn post(&self, posting: Posting) -> Pending<()>;
+
+    /// Every token that was made and is not forgotten yet, expired and revoked ones too.
+    fn tokens(&self) -> Pending<Vec<Token>>;
+    /// Stores a token, new or changed. Over [`TOKENS_KEPT_MAX`](crate::limit::TOKENS_KEPT_MAX) one
+    /// that has expired is forgotten; [`StoreError::Quota`] if none has.
+    fn keep_token(&self, token: Token) -> Pending<()>;
+    /// Every bypass that was made and is not forgotten yet, expired and revoked ones too.
+    fn bypasses(&self) -> Pending<Vec<Bypass>>;
+    /// Stores a bypass, new or changed, bounded as tokens are.
+    fn keep_bypass(&self, bypass: Bypass) -> Pending<()>;
+    /// What operators asked for, newest first: entries with a number below `before`.
+    fn audit(&self, before: Option<u64>, count: u32) -> Pending<Vec<Audit>>;
+    /// Adds an entry to the audit and tells its number. Over
+    /// [`AUDIT_KEPT_MAX`](crate::limit::AUDIT_KEPT_MAX) the oldest is forgotten.
+    fn note(&self, audit: Audit) -> Pending<u64>;
+    /// The creation with this key, also one whose time is over.
+    fn reply(&self, key: Hash) -> Pending<Option<Reply>>;
+    /// Stores that a creation is under way, or its answer; [`StoreError::Conflict`] if the key is
+    /// taken by another one or answered. Forgets those whose time is over at `at`.
+    fn keep_reply(&self, reply: Reply) -> Pending<()>;
+    /// Forgets a creation of which nothing came, so that it may be tried again.
+    fn drop_reply(&self, key: Hash) -> Pending<()>;
 
     /// Stores one sealed frame of a submission that is being received. It is not a submission
     /// until [`Store::keep`]; frames without one are dropped when the store is opened.

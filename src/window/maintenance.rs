@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::draft::Draft;
 use super::state::{State, Texts, Window};
 use crate::clock::Wall;
 use crate::id::Id;
@@ -45,6 +46,10 @@ pub struct Maintenance {
     /// What is said afterwards.
     #[serde(default)]
     pub aftermath: Option<Aftermath>,
+    /// The document that it was last laid down by: what declared it is compared with, and what the
+    /// next occurrences follow.
+    #[serde(default)]
+    pub document: Option<Box<Draft>>,
     /// When it was planned.
     pub created: Wall,
     /// Who planned it.
@@ -107,6 +112,9 @@ pub struct Recurrence {
     /// Days on which it does not come, as local dates.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Which occurrence this is: its beginning by the rule, whatever became of it.
+    #[serde(default)]
+    pub at: Option<Wall>,
 }
 
 /// Who declares a maintenance.

@@ -1,9 +1,11 @@
 //! The life of a window: what it closes, in which state it is, and who moved it there when and why;
 //! and the maintenance whose phase it is.
 
+pub mod draft;
 pub mod event;
 pub mod history;
 pub mod maintenance;
 pub mod plan;
+pub mod schedule;
 pub mod scope;
 pub mod state;

@@ -19,6 +19,17 @@ pub struct Scope {
     pub methods: Selection,
 }
 
+impl Scope {
+    /// What both close; none if that is nothing.
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        Some(Self {
+            regions: self.regions.common(&other.regions)?,
+            routes: self.routes.common(&other.routes)?,
+            methods: self.methods.common(&other.methods)?,
+        })
+    }
+}
+
 /// All of a kind, or those named. As text: the word `all`, or a list of names.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(into = "SelectionText", try_from = "SelectionText")]
@@ -42,6 +53,25 @@ impl Selection {
         match self {
             Self::All => true,
             Self::Named(names) => names.contains(name),
+        }
+    }
+
+    /// What both select; none if nothing is.
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::All, both) | (both, Self::All) => Some(both.clone()),
+            (Self::Named(these), Self::Named(those)) => {
+                let both: BTreeSet<_> = these.intersection(those).cloned().collect();
+                (!both.is_empty()).then_some(Self::Named(both))
+            }
+        }
+    }
+
+    /// Whether both select something.
+    pub fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => true,
+            (Self::Named(these), Self::Named(those)) => !these.is_disjoint(those),
         }
     }
 

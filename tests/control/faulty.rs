@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use intermission::clock::Wall;
 use intermission::digest::Hash;
 use intermission::duty::Posting;
+use intermission::grant::{Audit, Bypass, Reply, Token};
 use intermission::id::Id;
 use intermission::store::{Census, Kept, Pending, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
@@ -72,6 +73,45 @@ impl Store for Faulty {
             return Box::pin(async { Err(StoreError::Full) });
         }
         self.store.post(posting)
+    }
+
+    fn tokens(&self) -> Pending<Vec<Token>> {
+        self.store.tokens()
+    }
+
+    fn keep_token(&self, token: Token) -> Pending<()> {
+        self.store.keep_token(token)
+    }
+
+    fn bypasses(&self) -> Pending<Vec<Bypass>> {
+        self.store.bypasses()
+    }
+
+    fn keep_bypass(&self, bypass: Bypass) -> Pending<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
+        self.store.keep_bypass(bypass)
+    }
+
+    fn audit(&self, before: Option<u64>, count: u32) -> Pending<Vec<Audit>> {
+        self.store.audit(before, count)
+    }
+
+    fn note(&self, audit: Audit) -> Pending<u64> {
+        self.store.note(audit)
+    }
+
+    fn reply(&self, key: Hash) -> Pending<Option<Reply>> {
+        self.store.reply(key)
+    }
+
+    fn keep_reply(&self, reply: Reply) -> Pending<()> {
+        self.store.keep_reply(reply)
+    }
+
+    fn drop_reply(&self, key: Hash) -> Pending<()> {
+        self.store.drop_reply(key)
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

@@ -126,7 +126,12 @@ def soak(folder, binary, minutes, without, options):
         if node is not None and node.process.poll() is None:
             node.stop()
         served.stdin.close()
-        served.wait(timeout=20)
+        try:
+            served.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            # Connections that the applications wait for are of no use to anybody now.
+            served.kill()
+            served.wait()
 
 
 def emptied(node, idle, began):

@@ -1,13 +1,66 @@
 """WebSocket visitors: `websockets` at both ends, in clear and over TLS, through the proxy."""
 
+import asyncio
 import os
 import threading
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 from stage import wait_for
+
+
+class Visitor:
+    """A WebSocket that these tests speak to call by call, on a loop in a thread of its own. The client of
+    two threads would read and write one TLS session at once, which CPython's `ssl` does not bear."""
+
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+
+    def __init__(self, uri, **wanted):
+        async def enter():
+            return await connect(uri, **wanted)
+
+        self.inner = self.wait(enter())
+
+    @classmethod
+    def wait(cls, doing, timeout=40):
+        """What it comes to."""
+        return asyncio.run_coroutine_threadsafe(doing, cls.loop).result(timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def send(self, message):
+        """Sends a message, or its fragments."""
+        self.wait(self.inner.send(message))
+
+    def recv(self, timeout):
+        """The next message."""
+        return self.wait(asyncio.wait_for(self.inner.recv(), timeout))
+
+    def ping(self, payload, timeout):
+        """Pings, and waits for the answer."""
+
+        async def ping():
+            await asyncio.wait_for(await self.inner.ping(payload), timeout)
+
+        self.wait(ping())
+
+    def close(self, *why):
+        """Says goodbye."""
+        self.wait(self.inner.close(*why))
+
+    def cut(self):
+        """Goes without a word."""
+        self.loop.call_soon_threadsafe(self.inner.transport.abort)
 
 
 @pytest.fixture(params=["ws", "wss"])
@@ -18,7 +71,7 @@ def enter(request, node):
     def enter(path="/chat/room", **wanted):
         base = f"wss://localhost:{node.https}" if secure else f"ws://localhost:{node.http}"
         context = node.authority.trusted("http/1.1") if secure else None
-        return connect(base + path, ssl=context, max_size=4 << 20, open_timeout=10, **wanted)
+        return Visitor(base + path, ssl=context, max_size=4 << 20, open_timeout=10, **wanted)
 
     return enter
 
@@ -51,7 +104,7 @@ def test_fragments_come_back_as_one_message(enter):
 
 def test_pings_are_answered_by_the_other_end(enter):
     with enter() as socket:
-        assert socket.ping(b"payload").wait(10)
+        socket.ping(b"payload", timeout=10)
         socket.send("after")
         assert socket.recv(timeout=10) == "after"
 
@@ -83,7 +136,7 @@ def test_a_visitor_who_is_gone_is_told_to_the_application(enter, chat):
     socket = enter()
     socket.send("hello")
     assert socket.recv(timeout=10) == "hello"
-    socket.socket.shutdown(2)
+    socket.cut()
     wait_for(lambda: len(chat.closed_with) > before, "the application's end")
 
 

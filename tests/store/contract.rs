@@ -11,6 +11,11 @@ use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
 use intermission::window::state::{Author, Checks, Event, Mode, Order, Step, Texts, Window};
 
+pub(super) use super::grants::{
+    a_key_belongs_to_one_creation_until_its_time_is_over,
+    only_what_has_expired_makes_room_for_a_bypass, the_audit_is_numbered_and_read_in_pages,
+    tokens_and_bypasses_are_kept_and_changed,
+};
 use super::{NOON, browser, content, item, quota, sealed};
 
 pub(super) fn begin(at: Wall) -> Step {

@@ -36,6 +36,10 @@ keeps_the_contract! {
     only_the_version_before_can_be_changed,
     content_goes_with_the_last_state,
     submissions_are_found_by_owner_state_and_time,
+    tokens_and_bypasses_are_kept_and_changed,
+    only_what_has_expired_makes_room_for_a_bypass,
+    the_audit_is_numbered_and_read_in_pages,
+    a_key_belongs_to_one_creation_until_its_time_is_over,
 }
 
 fn open_in(directory: &Path) -> Embedded {
@@ -219,7 +223,9 @@ async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows
     store.shutdown();
     let main = rusqlite::Connection::open(directory.path().join("intermission.db"));
     let main = main.expect("opens");
-    main.execute_batch("DROP TABLE duties; PRAGMA user_version = 1").expect("as it was then");
+    let later = "DROP TABLE duties; DROP TABLE tokens; DROP TABLE bypasses; DROP TABLE audit;
+                 DROP TABLE replies; PRAGMA user_version = 1";
+    main.execute_batch(later).expect("as it was then");
     drop(main);
     let store = open_in(directory.path());
     assert_eq!(store.postings().await, Ok(vec![]));

@@ -9,6 +9,7 @@ mod contract;
 mod crash;
 mod disk;
 mod embedded;
+mod grants;
 mod power;
 
 use std::io::Write as _;

@@ -13,6 +13,7 @@ mod duties;
 mod fault;
 mod files;
 mod gauges;
+mod grants;
 mod job;
 mod reader;
 mod rows;
@@ -40,6 +41,7 @@ use super::{Census, Kept, Pending, Quota, Store, StoreError};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
+use crate::grant::{Audit, Bypass, Reply, Token};
 use crate::id::Id;
 use crate::limit;
 use crate::vault::item::{Item, State};
@@ -187,6 +189,42 @@ impl Store for Embedded {
 
     fn post(&self, posting: Posting) -> Pending<()> {
         self.write(Growth::Stays, move |conn| duties::post(conn, &posting))
+    }
+
+    fn tokens(&self) -> Pending<Vec<Token>> {
+        self.read(grants::tokens)
+    }
+
+    fn keep_token(&self, token: Token) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| grants::keep_token(conn, &token))
+    }
+
+    fn bypasses(&self) -> Pending<Vec<Bypass>> {
+        self.read(grants::bypasses)
+    }
+
+    fn keep_bypass(&self, bypass: Bypass) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| grants::keep_bypass(conn, &bypass))
+    }
+
+    fn audit(&self, before: Option<u64>, count: u32) -> Pending<Vec<Audit>> {
+        self.read(move |conn| grants::audit(conn, before, count))
+    }
+
+    fn note(&self, audit: Audit) -> Pending<u64> {
+        self.write(Growth::Stays, move |conn| grants::note(conn, &audit))
+    }
+
+    fn reply(&self, key: Hash) -> Pending<Option<Reply>> {
+        self.read(move |conn| grants::reply(conn, &key))
+    }
+
+    fn keep_reply(&self, reply: Reply) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| grants::keep_reply(conn, &reply))
+    }
+
+    fn drop_reply(&self, key: Hash) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| grants::drop_reply(conn, &key))
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x496d_736e;
 
 /// Step `n` leads from `user_version` n to n + 1. A step that was released is never edited.
-const STEPS: [&str; 2] = [FIRST, DUTIES];
+const STEPS: [&str; 3] = [FIRST, DUTIES, GRANTS];
 
 // Integer keys with a unique index beside them, not WITHOUT ROWID: a sealed form fits a table leaf
 // three times over, whereas a clustered index would push each one to an overflow page of its own.
@@ -99,9 +99,49 @@ CREATE TABLE duties (
 ) STRICT;
 ";
 
+// Who may do what, what was asked for, and what was answered to creations.
+const GRANTS: &str = "
+CREATE TABLE tokens (
+    id BLOB PRIMARY KEY,
+    not_after INTEGER,
+    document TEXT NOT NULL
+) STRICT;
+CREATE TABLE bypasses (
+    id BLOB PRIMARY KEY,
+    not_after INTEGER,
+    document TEXT NOT NULL
+) STRICT;
+-- Numbers are never given twice, so that nobody can take an entry away unseen.
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    document TEXT NOT NULL
+) STRICT;
+CREATE TABLE replies (
+    key BLOB PRIMARY KEY,
+    asked BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    status INTEGER,
+    fields TEXT,
+    body BLOB
+) STRICT;
+CREATE INDEX replies_by_at ON replies (at);
+CREATE INDEX replies_by_end ON replies (not_after);
+";
+
 /// The tables whose damage keeps the store from opening: small, and everything else hangs on them.
-pub(super) const ESSENTIAL: [&str; 6] =
-    ["windows", "history", "duties", "submissions", "totals", "repairs"];
+pub(super) const ESSENTIAL: [&str; 10] = [
+    "windows",
+    "history",
+    "duties",
+    "submissions",
+    "totals",
+    "repairs",
+    "tokens",
+    "bypasses",
+    "audit",
+    "replies",
+];
 
 /// Why a file cannot be brought to this release's tables.
 pub(super) enum Foreign {

@@ -81,7 +81,7 @@ fn text(row: &Row<'_>) -> rusqlite::Result<String> {
     row.get(0)
 }
 
-fn read<T: DeserializeOwned>(document: &str) -> Result<T, Fault> {
+pub(super) fn read<T: DeserializeOwned>(document: &str) -> Result<T, Fault> {
     serde_json::from_str(document)
         .map_err(|error| Fault::failed(format!("a stored document cannot be read: {error}")))
 }
