@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::turnstile::Turnstile;
 use crate::limit;
 use crate::snapshot::Limits;
 
@@ -21,6 +22,8 @@ struct Counts {
     by_address: [Mutex<HashMap<IpAddr, usize>>; limit::ADDRESS_SHARDS],
     /// Files that this process may open.
     files: u64,
+    turnstile: Turnstile,
+    leaving: AtomicBool,
 }
 
 /// A connection that came in. Dropping it lets another in.
@@ -44,7 +47,13 @@ impl Doors {
     /// Of an empty house that may open this many files.
     pub(super) fn new(files: u64) -> Self {
         let by_address = std::array::from_fn(|_| Mutex::default());
-        Self(Arc::new(Counts { inside: AtomicUsize::new(0), by_address, files }))
+        Self(Arc::new(Counts {
+            inside: AtomicUsize::new(0),
+            by_address,
+            files,
+            turnstile: Turnstile::default(),
+            leaving: AtomicBool::new(false),
+        }))
     }
 
     /// Lets a connection in, if there is room.
@@ -74,6 +83,21 @@ impl Doors {
             inside.address = Some(address);
         }
         Ok(inside)
+    }
+
+    /// Nobody should be sent here any more.
+    pub(super) fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody should be sent here any more.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Where visitors are let into a closed place by number.
+    pub(super) fn turnstile(&self) -> &Turnstile {
+        &self.0.turnstile
     }
 
     /// Whether a file of this number leaves those alone that connections must leave to others:

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Method, Request, StatusCode, Version, request};
 
-use super::admit::{self, Knocking, LetIn};
+use super::admit::{self, Door, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
@@ -16,6 +16,7 @@ use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
+use crate::clock::Wall;
 use crate::decide::{
     Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
 };
@@ -50,6 +51,14 @@ impl Scheme {
         }
     }
 
+    /// The name of the cookie of who was let in while a place reopens.
+    pub(super) const fn admission_cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission-admitted",
+            Self::Https => "__Host-intermission-admitted",
+        }
+    }
+
     /// The name of the cookie that shows a bypass.
     pub(super) const fn bypass_cookie(self) -> &'static str {
         match self {
@@ -69,6 +78,8 @@ pub(super) struct Judged {
     pub closure: Option<Arc<Closure>>,
     /// How it came into a closed place; that is judged as if it were open.
     pub let_in: Option<LetIn>,
+    /// When it will be let in, if that is known.
+    pub turn: Option<Wall>,
     pub verdict: Verdict,
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
@@ -190,9 +201,14 @@ pub(super) fn judge<B>(
     };
     let mut verdict = decide(&ground, &ask);
     let who = Knocking { client, scheme, method: ask.method.as_str(), headers: ask.headers };
-    let let_in = closed.and_then(|(place, closure)| {
-        admit::matters(verdict).then(|| admit::look(lane, snapshot, place, closure, &who))?
-    });
+    let door = closed
+        .filter(|_| admit::matters(verdict))
+        .map_or(Door::Shut, |(at, closure)| admit::look(lane, snapshot, at, closure, &who));
+    let (let_in, turn) = match door {
+        Door::In(let_in) => (Some(let_in), None),
+        Door::Later(turn) => (None, Some(turn)),
+        Door::Shut => (None, None),
+    };
     if let_in.is_some() {
         ground.closed = None;
         verdict = decide(&ground, &ask);
@@ -218,6 +234,7 @@ pub(super) fn judge<B>(
         region,
         closure,
         let_in,
+        turn,
         verdict,
         otherwise,
         scheme,
@@ -342,13 +359,24 @@ pub(super) fn place_of(
     parts: &request::Parts,
     path: &str,
 ) -> Option<(RouteIx, RegionIx)> {
+    place_in(lane, judged.site(), judged.region, parts, path)
+}
+
+/// The place of a path on the host that a request asked, by this config.
+pub(super) fn place_in(
+    lane: &Lane,
+    site: &Site,
+    region: RegionIx,
+    parts: &request::Parts,
+    path: &str,
+) -> Option<(RouteIx, RegionIx)> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))?;
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let host = canonical_host(host, host_scratch).ok()?;
     let path = path::canonical(path, path_scratch).ok()?;
-    judged.site().routes.find(host, path.path).map(|route| (route, judged.region))
+    site.routes.find(host, path.path).map(|route| (route, region))
 }
 
 /// The host that the visitor's browser sees, where a trusted peer asks under another.

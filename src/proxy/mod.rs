@@ -36,6 +36,7 @@ mod lane;
 mod lasting;
 mod listen;
 mod own;
+mod probe;
 mod proof;
 mod proxy_protocol;
 mod request;
@@ -47,6 +48,7 @@ mod tempo;
 mod tls;
 mod trace;
 mod trailers;
+mod turnstile;
 mod unanswered;
 mod upgrade;
 mod upstream;
@@ -128,6 +130,7 @@ pub struct Workers {
     threads: Vec<JoinHandle<std::io::Result<usize>>>,
     addresses: Vec<SocketAddr>,
     phase: watch::Sender<Phase>,
+    doors: Doors,
 }
 
 impl Workers {
@@ -149,7 +152,7 @@ impl Workers {
                 runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
             })?);
         }
-        Ok(Self { threads, addresses, phase })
+        Ok(Self { threads, addresses, phase, doors })
     }
 
     /// Where requests are taken.
@@ -162,6 +165,11 @@ impl Workers {
     pub fn stop(self, deadline: Duration) -> usize {
         self.drain(Queue::Ours, deadline);
         self.join(deadline, || {})
+    }
+
+    /// Balancers that ask are told to send nobody any more; who comes is still served.
+    pub fn leave(&self) {
+        self.doors.leave();
     }
 
     /// From now on no connection is taken. Answers say that their connection ends; what lasts has

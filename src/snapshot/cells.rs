@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::ramp::Course;
 use super::site::Site;
 use crate::clock::Wall;
 use crate::id::Id;
@@ -36,6 +37,8 @@ pub struct Closure {
     pub until: Option<Wall>,
     /// Whether a promised end has passed.
     pub overrun: Overrun,
+    /// How far the windows are.
+    pub course: Course,
     /// When the first of the windows no longer waits for what they all close.
     drained: Wall,
     /// The same, of those windows that close what only reads too; none if no window does.
@@ -198,6 +201,7 @@ impl Closure {
             since,
             until,
             overrun,
+            course: Course::of(&windows),
             drained,
             reads_drained,
             pages: Arc::new(pages.closed(&notice)),

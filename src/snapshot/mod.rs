@@ -12,6 +12,7 @@ mod cells;
 pub mod edge;
 mod grants;
 mod health;
+mod ramp;
 mod roster;
 mod site;
 
@@ -26,6 +27,7 @@ pub use care::{Balance, Care, Ejection, HashBy, Speaks};
 pub use cells::{Cells, Closure, Overrun, Reads};
 pub use grants::{Grants, Knock, Pass};
 pub use health::{HealthCheck, Question};
+pub use ramp::{Course, Ramp};
 pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,

@@ -181,6 +181,11 @@ impl Node {
         self.publisher.borrow_mut().publish(site, cells, pages);
     }
 
+    /// Has balancers told that it is about to stop.
+    pub(crate) fn leave(&self) {
+        self.workers.borrow().as_ref().expect("it serves").leave();
+    }
+
     /// Begins to stop the workers; the thread tells how many connections were cut.
     pub(crate) fn stop(&self, drain: Duration) -> JoinHandle<usize> {
         let workers = self.workers.take().expect("a node stops once");

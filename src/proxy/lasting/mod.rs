@@ -101,7 +101,9 @@ impl Place {
         if self.pass.is_some_and(|pass| snapshot.beside.grants.holds(pass, now)) {
             return false;
         }
-        let deadline = self.closure(snapshot).and_then(|by| by.drain_deadline(self.reads));
+        let closure = self.closure(snapshot).filter(|closure| closure.course.ramp.is_none());
+        // Who is under way while a place reopens was let in.
+        let deadline = closure.and_then(|by| by.drain_deadline(self.reads));
         deadline.is_some_and(|deadline| deadline <= now)
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `bypass?token={secret}&to={path}` | GET | 303 to that path, with the secret in a cookie |
 //! | `v1/state?p={path}` | GET | whether that path is open, as JSON |
+//! | `v1/events?p={path}` | GET | the same as an event stream: told when it changes |
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
@@ -14,6 +15,7 @@
 //! come from a page of this site and carry the token of the page that it was on.
 
 mod act;
+mod events;
 mod show;
 mod state;
 
@@ -38,6 +40,7 @@ use crate::vault::receipt::Denied;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Endpoint {
     Bypass,
+    Events,
     State,
     List,
     Receipt(Id),
@@ -77,7 +80,10 @@ pub(super) async fn run(
     let reply = match endpoint(parts.uri.path()) {
         None => asked.plain(PlainKind::UnknownRoute),
         Some(Endpoint::Bypass) if reads => bypass(&asked),
-        Some(Endpoint::State) if reads => state::state(&asked),
+        Some(Endpoint::State) if reads => state::state(&asked, story.client).await,
+        Some(Endpoint::Events) if parts.method == Method::GET => {
+            events::events(&asked, story.client)
+        }
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
@@ -126,6 +132,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
     let mut steps = rest.strip_suffix('/').unwrap_or(rest).split('/');
     let endpoint = match (steps.next()?, steps.next(), steps.next()) {
         ("bypass", None, _) => Endpoint::Bypass,
+        ("v1", Some("events"), None) => Endpoint::Events,
         ("v1", Some("state"), None) => Endpoint::State,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
@@ -152,6 +159,7 @@ impl Asked<'_> {
     fn wrong_method(&self, endpoint: Endpoint) -> Reply {
         let allowed = match endpoint {
             Endpoint::Act(..) => "POST",
+            Endpoint::Events => "GET",
             Endpoint::Bypass
             | Endpoint::State
             | Endpoint::List
