@@ -24,6 +24,8 @@ mod proxy;
 mod roster;
 /// Route and region tables, canonical paths, decisions.
 mod rules;
+/// What is planned: documents, recurrence, blackouts, conflicts, files that declare it.
+mod schedule;
 /// The contract that every store engine keeps.
 mod store;
 /// Switches as fast as they go, under visitors.

@@ -21,6 +21,7 @@ use crate::pages::Pages;
 use crate::region::{RegionIx, RegionRule, RegionTable};
 use crate::route::{PathPattern, RouteIx, RouteTable};
 use crate::snapshot::{FormPolicy, Protocol, RouteRules, Site, Upstream, UpstreamIx};
+use crate::window::schedule::Blackout;
 
 /// The node's own region if no region is declared.
 const ONLY_REGION: &str = "default";
@@ -31,11 +32,13 @@ pub(super) struct Model {
     pub(super) regions: Vec<Region>,
     pub(super) upstreams: Vec<Pool>,
     pub(super) routes: Vec<Route>,
+    pub(super) blackouts: Vec<(Blackout, Vec<Text>)>,
+    pub(super) maintenances: Option<Spanned<PathBuf>>,
 }
 
 /// Compiles a model. `None`, or anything found, means that it cannot be served.
 pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> Option<Loaded> {
-    let Model { node, regions, upstreams, routes } = model;
+    let Model { node, regions, upstreams, routes, blackouts, maintenances } = model;
     let regions = region_table(&node, regions, found);
     let pool_names: HashMap<String, UpstreamIx> = (0..)
         .zip(&upstreams)
@@ -53,16 +56,26 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
     let port = here.map(|listener| Some(listener.at.port()).filter(|port| *port != 443));
     let https = port.or((!node.trusted.is_empty()).then_some(None));
     let pools = Pools { names: &pool_names, regions: &regions, https };
+    let declared: Vec<_> = routes.iter().map(|route| route.name.get_ref().clone()).collect();
     let rules: Vec<RouteRules> =
         routes.into_iter().filter_map(|route| rules(route, &pools, found)).collect();
     let pages = pages(node.pages_dir.as_ref(), found);
+    let named = declared.iter().map(String::as_str);
+    let admin = node.admin.compile(&regions, named, found);
+    let blackouts = blackouts.into_iter().map(|(blackout, regions)| {
+        for region in &regions {
+            let _ = pools.region(region, found);
+        }
+        blackout
+    });
+    let blackouts: Vec<Blackout> = blackouts.collect();
     if !found.is_empty() {
         return None;
     }
     let process = Process {
         listeners: node.listeners,
         workers: node.workers,
-        admin: node.admin,
+        admin,
         store_dir: node.store_dir,
         access_target: node.access_target,
         access_format: node.access_format,
@@ -92,8 +105,12 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,
+        blackouts,
     };
-    Some(Loaded { site: Arc::new(site), pages: Arc::new(pages?), process })
+    let declared =
+        super::maintenances::declared(maintenances.as_ref(), &site, process.drain, found);
+    let (site, pages) = (Arc::new(site), Arc::new(pages?));
+    Some(Loaded { site, pages, process, declared: Some(declared) })
 }
 
 fn region_table(node: &Node, regions: Vec<Region>, found: &mut Found) -> RegionTable {

@@ -51,6 +51,7 @@ pub const FILE: Keys = once(
         key("acme", "{ domains = [\"www.example.com\"], terms_agreed = true }"),
         key("tls", "{ certificate = [{ chain = \"site.pem\", key = \"site.key\" }] }"),
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
+        key("approval", "[{ routes = [\"payments\"] }]"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
         key("trace", "{ begin = true }"),
@@ -58,6 +59,8 @@ pub const FILE: Keys = once(
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
+        key("maintenances", "{ directory = \"maintenances\" }"),
+        key("blackout", "[{ name = \"year-end\" }]"),
         key("stop", "{ deadline = \"30s\" }"),
         key("pages", "{ operator = \"Example Ltd\" }"),
         key("probe", "[{ path = \"/healthz\" }]"),
@@ -121,8 +124,24 @@ pub const ADMIN: Keys = once(
         key("listen", "\"127.0.0.1:7070\""),
         key("hosts", "[\"intermission.internal\"]"),
         key("token", "[{ name = \"ops\", sha256 = \"…\" }]"),
+        key("unix", "\"/run/intermission/admin.sock\""),
+        key("tls", "{ chain = \"admin.pem\", key = \"admin.key\" }"),
     ],
 );
+
+/// `[admin.tls]`.
+pub const ADMIN_TLS: Keys = once(
+    "admin.tls",
+    &[
+        key("chain", "\"admin.pem\""),
+        key("key", "\"admin.key\""),
+        key("client_ca", "\"operators.pem\""),
+    ],
+);
+
+/// `[[approval]]`.
+pub const APPROVAL: Keys =
+    many("approval", &[key("regions", "[\"eu\"]"), key("routes", "[\"payments\"]")]);
 
 /// `[[admin.token]]`.
 pub const TOKEN: Keys = many(
@@ -130,6 +149,10 @@ pub const TOKEN: Keys = many(
     &[
         key("name", "\"ops\""),
         key("sha256", "\"dc856a41d4325992c6d647b6d8bd6f47fbb51816c46a0258b4ac3b929c3fb62a\""),
+        key("certificate", "\"ops.example.com\""),
+        key("role", "\"operator\""),
+        key("regions", "[\"eu\"]"),
+        key("routes", "[\"claims\"]"),
     ],
 );
 
@@ -178,6 +201,22 @@ pub const TIMEOUTS: Keys = once(
 
 /// `[window]`.
 pub const WINDOW: Keys = once("window", &[key("drain", "\"30s\""), key("spread", "\"10s\"")]);
+
+/// `[maintenances]`.
+pub const MAINTENANCES: Keys = once("maintenances", &[key("directory", "\"maintenances\"")]);
+
+/// `[[blackout]]`.
+pub const BLACKOUT: Keys = many(
+    "blackout",
+    &[
+        key("name", "\"year-end\""),
+        key("from", "\"2026-12-20T00:00\""),
+        key("to", "\"2027-01-03T00:00\""),
+        key("zone", "\"Europe/Paris\""),
+        key("rule", "\"FREQ=YEARLY\""),
+        key("regions", "[\"eu\"]"),
+    ],
+);
 
 /// `[stop]`.
 pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
@@ -358,6 +397,8 @@ pub const ALL: &[&Keys] = &[
     &ACME,
     &ADMIN,
     &TOKEN,
+    &ADMIN_TLS,
+    &APPROVAL,
     &STORE,
     &LOG,
     &TRACE,
@@ -365,6 +406,8 @@ pub const ALL: &[&Keys] = &[
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,
+    &MAINTENANCES,
+    &BLACKOUT,
     &STOP,
     &PAGES,
     &PROBE,

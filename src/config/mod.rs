@@ -4,6 +4,8 @@
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.
 
 mod acme;
+mod admin;
+mod blackouts;
 mod care;
 mod compile;
 mod edge;
@@ -12,6 +14,7 @@ mod files;
 mod health;
 pub mod keys;
 mod limits;
+pub mod maintenances;
 mod names;
 mod node;
 mod problem;
@@ -37,8 +40,11 @@ pub use reload::{compatible, opened, uncovered, unserved};
 pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
+use crate::grant::Role;
 use crate::pages::Pages;
 use crate::snapshot::{AccessFormat, Listener, LogTarget, Site};
+use crate::tls::Server;
+use crate::window::scope::Scope;
 use crate::{digest, limit};
 
 /// A config that can be served.
@@ -49,6 +55,9 @@ pub struct Loaded {
     pub pages: Arc<Pages>,
     /// What only a restart changes.
     pub process: Process,
+    /// The maintenances that files declare; a reload changes them. None if no file was read: what
+    /// was declared before stays.
+    pub declared: Option<Vec<maintenances::Declared>>,
 }
 
 /// What only a restart changes.
@@ -93,6 +102,37 @@ pub struct AdminRules {
     pub tokens: Vec<Token>,
     /// Values of `Host` that are accepted besides the address itself, in lower case.
     pub hosts: Vec<String>,
+    /// A socket for those who are on the machine as the same user.
+    pub unix: Option<PathBuf>,
+    /// What callers are shown where it listens.
+    pub tls: Option<AdminTls>,
+    /// Where nobody closes anything alone.
+    pub approvals: Vec<Scope>,
+}
+
+/// How the admin API is encrypted.
+#[derive(Clone)]
+pub struct AdminTls {
+    /// What it was read from.
+    pub files: Vec<PathBuf>,
+    /// Whether callers have to show certificates.
+    pub asks: bool,
+    /// Does the handshakes.
+    pub server: Server,
+}
+
+impl PartialEq for AdminTls {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.files, self.asks) == (&other.files, other.asks)
+    }
+}
+
+impl Eq for AdminTls {}
+
+impl fmt::Debug for AdminTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AdminTls({:?})", self.files)
+    }
 }
 
 /// Somebody who may use the admin API.
@@ -100,8 +140,14 @@ pub struct AdminRules {
 pub struct Token {
     /// In the history of windows and in logs.
     pub name: String,
-    /// Of the secret. The secret itself is nowhere.
-    pub sha256: digest::Hash,
+    /// Of the secret. The secret itself is nowhere. None if it is known by a certificate alone.
+    pub sha256: Option<digest::Hash>,
+    /// A DNS name of the certificate that it is known by, in lower case.
+    pub certificate: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Where.
+    pub scope: Scope,
 }
 
 impl fmt::Debug for Token {
@@ -113,22 +159,28 @@ impl fmt::Debug for Token {
 /// Reads and compiles a config file. Relative paths in it are meant from its own directory.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
+    let text = read_bounded(path, limit::CONFIG_BYTES_MAX)?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    load_text(&name, &text, base)
+}
+
+/// The text of a file that may have so many bytes.
+fn read_bounded(path: &Path, most: u64) -> Result<String, Problems> {
+    let name = path.display().to_string();
     let bytes = read(path).map_err(|fault| {
         let help = "is it there, and may this user read it?";
         Problems::unreadable(&name, format!("the file cannot be read: {fault}"), help)
     })?;
-    if bytes.len() as u64 > limit::CONFIG_BYTES_MAX {
-        let help = "a config may have 4 MiB; is this the right file?";
+    if bytes.len() as u64 > most {
+        let help = format!("it may have {} KiB; is this the right file?", most / 1024);
         return Err(Problems::unreadable(&name, "the file is too large", help));
     }
-    let text = String::from_utf8(bytes).map_err(|fault| {
+    String::from_utf8(bytes).map_err(|fault| {
         let at = fault.utf8_error().valid_up_to();
         let line = fault.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         let help = "save it as UTF-8";
         Problems::unreadable(&name, format!("line {line} is not UTF-8"), help)
-    })?;
-    let base = path.parent().unwrap_or(Path::new("."));
-    load_text(&name, &text, base)
+    })
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -158,6 +210,8 @@ pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Loaded, Problems
         regions: routes::regions(&file, &mut found),
         upstreams: upstreams::upstreams(&file, base, &mut found),
         routes: routes::routes(&file, &mut found),
+        blackouts: blackouts::blackouts(&file, &mut found),
+        maintenances: maintenances::directory(&file, base, &mut found),
     };
     let fingerprint = digest::hex(&digest::sha256(text.as_bytes())[..8]);
     let loaded = compile::compile(model, fingerprint, &mut found);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::hold::Seats;
 use super::turnstile::Turnstile;
 use crate::limit;
 use crate::snapshot::Limits;
@@ -22,6 +23,7 @@ struct Counts {
     by_address: [Mutex<HashMap<IpAddr, usize>>; limit::ADDRESS_SHARDS],
     /// Files that this process may open.
     files: u64,
+    seats: Seats,
     turnstile: Turnstile,
     leaving: AtomicBool,
 }
@@ -51,9 +53,15 @@ impl Doors {
             inside: AtomicUsize::new(0),
             by_address,
             files,
+            seats: Seats::default(),
             turnstile: Turnstile::default(),
             leaving: AtomicBool::new(false),
         }))
+    }
+
+    /// For those who wait inside.
+    pub(super) fn seats(&self) -> &Seats {
+        &self.0.seats
     }
 
     /// Lets a connection in, if there is room.

@@ -66,6 +66,10 @@ pub(super) struct Story {
     /// Bytes of the answer's body that were handed to the connection.
     pub bytes_out: u64,
     trace: Option<u128>,
+    /// Since when it waited for a window to end, and how long.
+    held: Option<(Tick, Option<Duration>)>,
+    /// What is told instead of `done`.
+    ends_as: Option<End>,
     status: u16,
     told: Told,
     end: End,
@@ -118,6 +122,8 @@ impl Story {
             progress: None,
             bytes_out: 0,
             trace: None,
+            held: None,
+            ends_as: None,
             status: 0,
             told: Told::Nothing,
             end: End::Done,
@@ -182,7 +188,8 @@ impl Story {
         let (current, place) = (self.current.as_ref()?, self.place?);
         let worker = &self.lane.link.worker;
         let clockwork = self.lane.clockwork.clone();
-        Some(Lasting::begin(worker, &current.snapshot.site, place, (reads, self.pass), clockwork))
+        let does = (&self.method, reads, self.pass);
+        Some(Lasting::begin(worker, &current.snapshot.site, place, does, clockwork))
     }
 
     /// Puts an answer with this head on the register, if it is of a kind that lasts.
@@ -190,6 +197,25 @@ impl Story {
         let kind = Kind::of(head)?;
         let reads = if self.method.is_safe() { Reads::Only } else { Reads::Beyond };
         Some(Leave::new(kind, self.lasting(reads)?))
+    }
+
+    /// It waits for a window to end.
+    pub(super) fn holds(&mut self, since: Tick) {
+        self.held = Some((since, None));
+    }
+
+    /// It has waited until now.
+    pub(super) fn held(&mut self) {
+        self.held = self.held.map(|(since, _)| (since, Some(self.waited(since))));
+    }
+
+    fn waited(&self, since: Tick) -> Duration {
+        self.lane.link.worker.clock.tick().since(since)
+    }
+
+    /// If its answer arrives whole, this is told.
+    pub(super) fn ends_as(&mut self, end: Option<End>) {
+        self.ends_as = end;
     }
 
     /// Time since the head.
@@ -200,7 +226,7 @@ impl Story {
     /// An answer is on its way. `end` is what is told if it arrives whole.
     pub(super) fn answered(&mut self, status: StatusCode, end: End) {
         self.status = status.as_u16();
-        self.end = end;
+        self.end = self.ends_as.filter(|_| end == End::Done).unwrap_or(end);
         self.told = Told::Head;
     }
 
@@ -276,6 +302,7 @@ impl Drop for Story {
             upstream: self.server,
             connect: self.connect,
             first_byte: self.first_byte,
+            held: self.held.map(|(since, span)| span.unwrap_or_else(|| self.waited(since))),
             bytes_in: self.progress.as_ref().map_or(0, |progress| progress.bytes.get()),
             bytes_out: self.bytes_out,
             trace: self.trace,

@@ -18,14 +18,15 @@ use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::clock::Wall;
 use crate::decide::{
-    Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+    Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
+    decide_unheld, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
-use crate::snapshot::{Closure, RouteRules, Site, UpstreamIx};
+use crate::snapshot::{Closure, RouteRules, Site, Snapshot, UpstreamIx};
 use crate::telemetry::end::End;
 
 /// `http` or `https`, as the visitor's browser sees it.
@@ -83,6 +84,8 @@ pub(super) struct Judged {
     pub verdict: Verdict,
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
+    /// The verdict if it is to wait and cannot, or not any longer.
+    pub unheld: Verdict,
     pub scheme: Scheme,
     /// The version that it came in.
     pub version: Version,
@@ -182,11 +185,15 @@ pub(super) fn judge<B>(
     let snapshot = &current.snapshot;
     let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
-    let closed = place.and_then(|at| Some(at).zip(snapshot.cells.closure(at.0, at.1)));
+    let now = lane.link.worker.moment();
+    let closed = place.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
+    let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
     let mut ground = Ground {
-        closed: closed.map(|(_, closure)| closure.mode),
+        closed: closure.map(|closure| closure.mode),
+        allow: closure.map_or(&[], |closure| &closure.allow),
+        holds: closure.is_some_and(|closure| closure.holds()),
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
@@ -197,6 +204,7 @@ pub(super) fn judge<B>(
         scheme: scheme.name(),
         authority: public_host(said.as_deref()).unwrap_or(host),
         path: path.path,
+        query: request.uri().query(),
         headers: request.headers(),
     };
     let mut verdict = decide(&ground, &ask);
@@ -217,11 +225,23 @@ pub(super) fn judge<B>(
         Verdict::Resume => decide_no_ticket(&ground, &ask),
         Verdict::Own
         | Verdict::Probe
+        | Verdict::Hold
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => verdict,
+    };
+    let unheld = match otherwise {
+        Verdict::Hold => decide_unheld(&ground, &ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Resume
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => otherwise,
     };
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
@@ -237,12 +257,31 @@ pub(super) fn judge<B>(
         turn,
         verdict,
         otherwise,
+        unheld,
         scheme,
         version,
         said,
         fields,
         trace,
     })
+}
+
+/// What governs a request at its place: by its method, or by the one that it claims where windows
+/// tell methods apart and that one's is the stricter.
+fn governing<'s, B>(
+    snapshot: &'s Snapshot,
+    (route, region): (RouteIx, RegionIx),
+    request: &Request<B>,
+    now: Wall,
+) -> Option<&'s Arc<Closure>> {
+    let of = |method: &Method| snapshot.cells.closure_for(route, region, method, now);
+    let own = of(request.method());
+    if !snapshot.cells.tells_methods_apart(route, region) {
+        return own;
+    }
+    let claimed = claimed(request.headers(), request.uri().query());
+    let claimed = claimed.and_then(|method| of(&method));
+    own.into_iter().chain(claimed).max_by_key(|closure| closure.mode)
 }
 
 /// The verdict, unless the request has no place or must not have the one it has.
@@ -269,7 +308,7 @@ fn redirects(rules: &RouteRules) -> Redirects {
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
         Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
-        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
+        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume | Verdict::Hold => {
             !judged.site().probes.iter().any(|probe| probe == request.uri().path())
         }
     }
@@ -348,6 +387,7 @@ pub(super) fn is_from_here(parts: &request::Parts, judged: &Judged) -> bool {
         scheme: judged.scheme.name(),
         authority: authority(parts, judged),
         path: parts.uri.path(),
+        query: parts.uri.query(),
         headers: &parts.headers,
     })
 }

@@ -4,6 +4,7 @@
 //! own upstream connections, its own view of the snapshot and its own counters. A forwarded
 //! request takes no lock, and no other thread is woken for it.
 
+mod accept;
 mod admit;
 mod answer;
 mod body;
@@ -30,6 +31,7 @@ mod guard;
 mod h1;
 mod h2;
 mod head;
+mod hold;
 mod hop;
 mod inbound;
 mod lane;

@@ -12,15 +12,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::accept::accept;
 use super::date::DateLine;
 use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
+use super::hold::{Queue as HoldQueue, Seats};
 use super::lasting::Register;
 use super::socket::Socket;
 use super::tls::Handshakes;
 use super::turnstile::Turnstile;
 use super::upstream::{Pool, Way};
-use super::{Drain, Parts, Phase, Queue, answer, conn, h1, probe};
+use super::{Drain, Parts, Phase, answer, conn, h1, probe};
 use crate::clock::{Clock, Tick, Wall};
 use crate::digest::{self, Hash};
 use crate::limit;
@@ -66,6 +68,8 @@ pub(super) struct Worker {
     tasks: RefCell<JoinSet<()>>,
     /// What does not end by itself.
     pub(super) lasting: Register,
+    /// What waits for a window to end.
+    pub(super) held: HoldQueue,
     /// Where a tunnel's bytes are read into, of whichever tunnel reads just now.
     pub(super) piece: RefCell<Box<[u8]>>,
 }
@@ -141,6 +145,7 @@ impl Worker {
             swept: watch::Sender::new(0),
             tasks: RefCell::default(),
             lasting: Register::default(),
+            held: HoldQueue::default(),
             piece: RefCell::new(vec![0; limit::TUNNEL_PIECE_BYTES].into()),
         })
     }
@@ -169,6 +174,11 @@ impl Worker {
             };
         }
         Rc::clone(&current)
+    }
+
+    /// Where requests wait, on this node.
+    pub(super) fn seats(&self) -> &Seats {
+        self.doors.seats()
     }
 
     /// What speaks HTTP/1.1.
@@ -216,6 +226,11 @@ impl Worker {
     pub(super) fn wall(&self, tick: Tick) -> Wall {
         let (then, wall) = self.epoch.get();
         wall.plus(tick.since(then))
+    }
+
+    /// The wall time, to the precision of the sweep: to judge by, at no cost.
+    pub(super) fn moment(&self) -> Wall {
+        self.epoch.get().1
     }
 
     /// The value of `Date` for an answer that leaves now, to the precision of the sweep.
@@ -332,6 +347,7 @@ impl Worker {
             self.swept.send_modify(|count| *count += 1);
         }
         self.lasting.call(self, &current.snapshot, self.sweep.spread());
+        self.held.call(&current.snapshot, self.moment());
     }
 }
 
@@ -410,50 +426,4 @@ pub(super) async fn run(
     let _ = tokio::time::timeout(limit::LINGER, rest).await;
     worker.lines.flush();
     Ok(cut)
-}
-
-type Accepted = (TcpStream, SocketAddr, Listener);
-
-async fn accept(
-    socket: TcpListener,
-    listener: Listener,
-    give: tokio::sync::mpsc::Sender<Accepted>,
-    mut phase: watch::Receiver<Phase>,
-) {
-    loop {
-        // CANCEL: a lost accept leaves the connection in the system's queue.
-        let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                if give.send((stream, peer, listener)).await.is_err() {
-                    return;
-                }
-            }
-            // Out of file descriptors, or a client that left: look again when others have gone.
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(limit::ACCEPT_AGAIN_AFTER).await;
-            }
-        }
-    }
-    let ours = match *phase.borrow() {
-        Phase::Draining(drain) => drain.queue == Queue::Ours,
-        Phase::Serving | Phase::Cutting => false,
-    };
-    if !ours {
-        return;
-    }
-    // Who is in the queue was told that there is somebody: closing the socket would be a reset.
-    // The system is asked itself, since the runtime tells only of what it has heard of already.
-    let Ok(socket) = socket.into_std() else { return };
-    while let Ok((stream, peer)) = socket.accept() {
-        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-        let Ok(stream) = stream else { continue };
-        if give.send((stream, peer, listener)).await.is_err() {
-            return;
-        }
-    }
 }

@@ -226,7 +226,7 @@ impl ControlPlane {
     async fn boot(self) -> Result<(Live, JoinSet<&'static str>), ServeError> {
         let swept = self.vault.recover().await.map_err(ServeError::Recover)?;
         tracing::debug!(?swept, "submissions were recovered");
-        let Loaded { site, pages, process } = self.loaded;
+        let Loaded { site, pages, process, declared: _ } = self.loaded;
         let traffic = Arc::new(self.metrics.clone());
         let parts = Parts {
             store: Arc::clone(&self.store),
@@ -274,6 +274,15 @@ impl ControlPlane {
         ));
         let listener = tokio::net::TcpListener::from_std(self.listener);
         let listener = listener.map_err(failed("the admin listener"))?;
+        let unix = process.admin.unix.as_deref().map(admin::unix).transpose();
+        let unix = unix.map_err(failed("the admin socket"))?;
+        let tls = process.admin.tls.as_ref().map(|tls| tls.server.clone());
+        let listeners = admin::Listeners { tcp: listener, tls, unix };
+        let door = admin::Door::open(&store, &process.admin).await;
+        let door = door.map_err(|source| {
+            let at = process.store_dir.clone();
+            ServeError::Store { at, source }
+        })?;
         let admin = Admin {
             rules: process.admin,
             handle,
@@ -286,9 +295,9 @@ impl ControlPlane {
             began: self.clock.now(),
             clock: self.clock,
             drain: process.drain,
-            refusals: admin::Refusals::default(),
+            door,
         };
-        tasks.spawn(named("admin", admin::serve(listener, admin)));
+        tasks.spawn(named("admin", admin::serve(listeners, admin)));
         Ok((live, tasks))
     }
 }

@@ -226,7 +226,7 @@ impl Again {
             left -= 1;
             let now = live.snapshot();
             let (site, pages) = (Arc::clone(&now.site), Arc::clone(&now.pages));
-            let loaded = Loaded { site, pages, process: process.clone() };
+            let loaded = Loaded { site, pages, process: process.clone(), declared: None };
             let (file, clock) = (file.clone(), clock.clone());
             let options = Options { loaded, file, clock, signals, takeover: Takeover::No };
             let failed = |source| ServeError::System { what: "handles of the sockets", source };

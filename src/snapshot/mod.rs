@@ -9,6 +9,7 @@ mod announced;
 mod bounds;
 mod care;
 mod cells;
+mod covers;
 pub mod edge;
 mod grants;
 mod health;

@@ -17,6 +17,7 @@ use crate::id::NodeTag;
 use crate::region::{RegionIx, RegionTable};
 use crate::route::{RouteIx, RouteTable};
 use crate::tls;
+use crate::window::schedule::Blackout;
 
 /// An address that is listened at, and what is spoken there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +113,8 @@ pub struct Site {
     pub pace: Pace,
     /// The page's name for the operator: "Example Ltd".
     pub operator: String,
+    /// Times in which nothing may be planned.
+    pub blackouts: Vec<Blackout>,
 }
 
 /// The fields by which trusted peers are believed about clients. One kind is chosen, because a

@@ -18,8 +18,8 @@ use super::handshake::Handshake;
 use crate::decide::verdict::Verdict;
 
 /// The names of all verdicts, in the order of the cells.
-pub const VERDICTS: [&str; 8] =
-    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect"];
+pub const VERDICTS: [&str; 9] =
+    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect", "hold"];
 /// The status classes, in the order of the cells; `none` is a request without an answer.
 pub const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Upper bounds of the buckets of every histogram, in microseconds.
@@ -48,6 +48,26 @@ pub enum Goaway {
 impl Goaway {
     /// The names of all reasons, in the order of the cells.
     pub const NAMES: [&str; 6] = ["stop", "idle", "spent", "settings", "calm", "error"];
+}
+
+/// What became of a request that was to wait for a window to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// Its place opened, or it would not have to wait any more.
+    Called,
+    /// It waited as long as it may.
+    Late,
+    /// There was no seat.
+    Full,
+    /// Its client went away.
+    Gone,
+    /// The process stopped.
+    Stop,
+}
+
+impl Held {
+    /// The names of all outcomes, in the order of the cells.
+    pub const NAMES: [&str; 5] = ["called", "late", "full", "gone", "stop"];
 }
 
 /// How a request went, for counting.
@@ -178,6 +198,21 @@ impl Shard {
         bump(&self.worker.bypassed, 1);
     }
 
+    /// A request waits for a window to end.
+    pub fn held_began(&self) {
+        bump(&self.worker.held_began, 1);
+    }
+
+    /// It does not wait any more.
+    pub fn held_ended(&self, outcome: Held) {
+        bump(&self.worker.held[outcome as usize], 1);
+    }
+
+    /// A request was to wait and there was no seat.
+    pub fn held_not(&self) {
+        bump(&self.worker.held[Held::Full as usize], 1);
+    }
+
     /// A request has to wait for a place at a server.
     pub fn upstream_queued(&self) {
         bump(&self.worker.queued, 1);
@@ -240,6 +275,8 @@ pub(super) struct WorkerCells {
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
     pub(super) bypassed: AtomicU64,
+    pub(super) held_began: AtomicU64,
+    pub(super) held: [AtomicU64; Held::NAMES.len()],
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) h2_connections: AtomicU64,
     pub(super) h2_streams: AtomicU64,
@@ -348,6 +385,7 @@ fn row_of(verdict: Verdict) -> usize {
         Verdict::Page(..) => 5,
         Verdict::Refuse(_) => 6,
         Verdict::Redirect(_) => 7,
+        Verdict::Hold => 8,
     }
 }
 

@@ -8,10 +8,11 @@ use intermission::digest::Hash;
 use intermission::duty::Posting;
 use intermission::grant::{Audit, Bypass, Reply, Token};
 use intermission::id::Id;
-use intermission::store::{Census, Kept, Pending, Quota, Store, StoreError};
+use intermission::store::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
-use intermission::window::state::{Step, Window};
+use intermission::window::maintenance::Maintenance;
+use intermission::window::state::Window;
 
 pub(super) struct Faulty {
     store: Arc<dyn Store>,
@@ -33,11 +34,23 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn commit(&self, step: Step) -> Pending<()> {
+    fn commit(&self, commit: Commit) -> Pending<()> {
         if self.full.load(Ordering::SeqCst) {
             return Box::pin(async { Err(StoreError::Full) });
         }
-        self.store.commit(step)
+        self.store.commit(commit)
+    }
+
+    fn maintenances(&self) -> Pending<Vec<Maintenance>> {
+        self.store.maintenances()
+    }
+
+    fn ended_maintenances(&self, count: u32) -> Pending<Vec<Maintenance>> {
+        self.store.ended_maintenances(count)
+    }
+
+    fn maintenance(&self, id: Id) -> Pending<Option<Maintenance>> {
+        self.store.maintenance(id)
     }
 
     fn windows(&self) -> Pending<Vec<Window>> {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod cli;
+mod cli_reach;
 mod desk;
 mod drain;
 mod faulty;

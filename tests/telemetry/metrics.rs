@@ -155,6 +155,7 @@ fn every_metric_is_exposed_once_something_happened() {
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
+    shard.held_began();
     shard.upstream_connected();
     shard.upstream_reused();
     shard.handshake(Handshake::Resumed13);
@@ -222,6 +223,7 @@ fn verdicts_keep_the_names_that_they_have_in_lines() {
         Verdict::Page(Wants::Text, None),
         Verdict::Refuse(Refusal::UnknownRoute),
         Verdict::Redirect(Leads::Elsewhere),
+        Verdict::Hold,
     ];
     assert_eq!(all.map(Verdict::name), VERDICTS);
     let metrics = Metrics::default();

@@ -75,7 +75,7 @@ const TABLE: &[Row] = &[
         &[],
     ),
     row(&["control"], &[EVERYTHING], &["proxy", "cli", "serve"]),
-    row(&["cli"], &[WORDS, "config", "serve"], &[]),
+    row(&["cli"], &[WORDS, "tls", "config", "serve"], &[]),
     row(&["serve"], &[EVERYTHING], &["cli"]),
 ];
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use super::{Action, Asked, at};
 use crate::id::Id;
@@ -117,7 +117,9 @@ pub(super) fn standing(asked: &Asked<'_>, to: &Head) -> Standing {
 fn closure<'a>(asked: &'a Asked<'_>, to: &Head) -> Option<(RouteIx, Option<&'a Arc<Closure>>)> {
     let path = to.target.split('?').next().unwrap_or_default();
     let (route, region) = head::place_of(asked.lane, asked.judged, asked.parts, path)?;
-    Some((route, asked.judged.current.snapshot.cells.closure(route, region)))
+    let cells = &asked.judged.current.snapshot.cells;
+    let now = asked.lane.link.worker.moment();
+    Some((route, cells.closure_for(route, region, &Method::POST, now)))
 }
 
 fn still_closed(asked: &Asked<'_>, closure: &Closure) -> Reply {

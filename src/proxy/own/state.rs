@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, SET_COOKIE};
-use http::{HeaderValue, StatusCode, request};
+use http::{HeaderValue, Method, StatusCode, request};
 use serde::Serialize;
 
 use super::Asked;
@@ -76,7 +76,9 @@ impl State {
         let now = viewer.lane.link.worker.clock.now();
         let note = snapshot.beside.announced.note(at.0, at.1, now);
         let next = note.map(|note| Next::of(note.as_ref()));
-        let Some(closure) = snapshot.cells.closure(at.0, at.1) else {
+        // Whoever asks is on a page, or wants to be.
+        let closure = snapshot.cells.closure_for(at.0, at.1, &Method::GET, now);
+        let Some(closure) = closure else {
             return (Self::open(next), None);
         };
         let Viewer { lane, parts, scheme, client } = *viewer;

@@ -37,7 +37,7 @@ use writer::Writer;
 
 pub use gauges::StoreGauges;
 
-use super::{Census, Kept, Pending, Quota, Store, StoreError};
+use super::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
@@ -46,7 +46,8 @@ use crate::id::Id;
 use crate::limit;
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
-use crate::window::state::{Step, Window};
+use crate::window::maintenance::Maintenance;
+use crate::window::state::Window;
 
 /// The store of one node.
 pub struct Embedded {
@@ -175,8 +176,20 @@ impl Store for Embedded {
         self.read(move |conn| windows::history(conn, count))
     }
 
-    fn commit(&self, step: Step) -> Pending<()> {
-        self.write(Growth::Stays, move |conn| windows::commit(conn, &step))
+    fn commit(&self, commit: Commit) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| windows::commit(conn, &commit))
+    }
+
+    fn maintenances(&self) -> Pending<Vec<Maintenance>> {
+        self.read(windows::maintenances)
+    }
+
+    fn ended_maintenances(&self, count: u32) -> Pending<Vec<Maintenance>> {
+        self.read(move |conn| windows::ended_maintenances(conn, count))
+    }
+
+    fn maintenance(&self, id: Id) -> Pending<Option<Maintenance>> {
+        self.read(move |conn| windows::maintenance(conn, id))
     }
 
     fn postings(&self) -> Pending<Vec<Posting>> {

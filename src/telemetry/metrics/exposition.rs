@@ -10,6 +10,7 @@ use prometheus::proto::{
     Summary,
 };
 
+use super::held::{self, HELD, HELD_TOTAL};
 use super::servers::{self, CHECKS, SERVERS, STALE};
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
@@ -210,6 +211,8 @@ pub const NAMES: &[Named] = &[
     SERVERS,
     CHECKS,
     STALE,
+    HELD,
+    HELD_TOTAL,
     GENERATION,
     WINDOWS,
     CLOSED_CELLS,
@@ -292,6 +295,7 @@ impl Metrics {
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
         page.add(BYPASSED, [number(&[], sum(|worker| &worker.bypassed))]);
+        held::expose(&workers, page);
     }
 
     fn unrouted(&self) -> Sums {

@@ -1,6 +1,7 @@
 //! The metrics of the process: what control tells of it, and the sums over all workers' counters.
 
 mod exposition;
+mod held;
 mod servers;
 
 use std::collections::{BTreeMap, HashMap};
