@@ -125,6 +125,28 @@ pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 pub const WINDOW_START_WITHIN: Duration = Duration::from_secs(3600);
 /// A window that begins so much late keeps its length: its promised end moves with it.
 pub const WINDOW_LATE: Duration = Duration::from_secs(60);
+/// Secrets of one request that are tried. Over it: the others are not looked at.
+pub const BYPASSES_TRIED_MAX: usize = 4;
+/// How long an admission is good for after the ramp should have ended: it may be late.
+pub const ADMISSION_OUTLASTS: Duration = Duration::from_secs(3600);
+/// Ramps by number that are counted at once. Over it: the count of the oldest begins anew.
+pub const RAMPS_AT_ONCE_MAX: usize = 16;
+/// Client addresses that one ramp by number remembers. Over it: who is let in stays in by its
+/// cookie alone.
+pub const ADMITTED_ADDRESSES_MAX: usize = 65_536;
+/// When who is not let in by number is told to try again, at the earliest.
+pub const RAMP_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// Over which time more those tries are spread.
+pub const RAMP_AGAIN_SPREAD: Duration = Duration::from_secs(50);
+/// Event streams of visitors on one worker (`/.intermission/v1/events`). Over it: 503.
+pub const EVENT_STREAMS_MAX: usize = 1_000;
+/// How long such a stream lasts; its client comes back by itself.
+pub const EVENT_STREAM_AGE: Duration = Duration::from_secs(600);
+/// How long nothing is said on it. Over it: a comment, so that who is between does not give up.
+pub const EVENTS_HEARTBEAT: Duration = Duration::from_secs(15);
+/// Planned windows that one cell announces at a time, the earliest first. Over it: the others are
+/// announced when those before them have begun.
+pub const ANNOUNCED_PER_CELL_MAX: usize = 8;
 /// From the start of one round of a verification to that of the next (`every`).
 pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
 /// How long a verification may take (`within`). Over it: failed, `overrun`.

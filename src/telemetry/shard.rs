@@ -193,6 +193,11 @@ impl Shard {
         bump(&self.worker.ejections, 1);
     }
 
+    /// A request was let through a closed place by a bypass.
+    pub fn bypassed(&self) {
+        bump(&self.worker.bypassed, 1);
+    }
+
     /// A request waits for a window to end.
     pub fn held_began(&self) {
         bump(&self.worker.held_began, 1);
@@ -271,6 +276,7 @@ pub(super) struct WorkerCells {
     pub(super) retries: AtomicU64,
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
+    pub(super) bypassed: AtomicU64,
     pub(super) held_began: AtomicU64,
     pub(super) held: [AtomicU64; Held::NAMES.len()],
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],

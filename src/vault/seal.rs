@@ -92,6 +92,11 @@ impl NodeKey {
         Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
     }
 
+    /// A key for another purpose, which tells nothing of this one.
+    pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
+        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
+    }
+
     fn read(file: File, path: &Path) -> Result<Self, NodeKeyError> {
         let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
