@@ -8,7 +8,7 @@ use intermission::digest::Hash;
 use intermission::duty::Posting;
 use intermission::grant::{Audit, Bypass, Reply, Token};
 use intermission::id::Id;
-use intermission::store::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
+use intermission::store::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
 use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
 use intermission::window::maintenance::Maintenance;
@@ -64,6 +64,35 @@ impl Store for Faulty {
 
     fn window(&self, id: Id) -> Pending<Option<Window>> {
         self.store.window(id)
+    }
+
+    fn maintenance_page(
+        &self,
+        reach: Reach,
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Maintenance>> {
+        self.store.maintenance_page(reach, after, count)
+    }
+
+    fn heaps(&self) -> Pending<Vec<Heap>> {
+        self.store.heaps()
+    }
+
+    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
+        self.store.items_ending(tail)
+    }
+
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {
+        self.store.ended_windows_after(after, count)
+    }
+
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_before(before, count)
+    }
+
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_after(after, count)
     }
 
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {

@@ -1,6 +1,9 @@
 //! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
 mod admin;
+mod admin_events;
+mod admin_openapi;
+mod admin_plans;
 mod cli;
 mod cli_reach;
 mod desk;
