@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Loaded, Process};
 #[cfg(feature = "acme")]
 use crate::control::acme;
 use crate::control::admin::{self, Admin};
@@ -272,17 +272,7 @@ impl ControlPlane {
             "vault sweep",
             chores::sweep(self.vault, self.clock.clone(), self.phase.clone()),
         ));
-        let listener = tokio::net::TcpListener::from_std(self.listener);
-        let listener = listener.map_err(failed("the admin listener"))?;
-        let unix = process.admin.unix.as_deref().map(admin::unix).transpose();
-        let unix = unix.map_err(failed("the admin socket"))?;
-        let tls = process.admin.tls.as_ref().map(|tls| tls.server.clone());
-        let listeners = admin::Listeners { tcp: listener, tls, unix };
-        let door = admin::Door::open(&store, &process.admin).await;
-        let door = door.map_err(|source| {
-            let at = process.store_dir.clone();
-            ServeError::Store { at, source }
-        })?;
+        let (listeners, door) = admin_door(self.listener, &process, &store).await?;
         let admin = Admin {
             rules: process.admin,
             handle,
@@ -300,6 +290,24 @@ impl ControlPlane {
         tasks.spawn(named("admin", admin::serve(listeners, admin)));
         Ok((live, tasks))
     }
+}
+
+/// Where operators are served, and what is remembered of them.
+async fn admin_door(
+    listener: TcpListener,
+    process: &Process,
+    store: &Arc<dyn Store>,
+) -> Result<(admin::Listeners, admin::Door), ServeError> {
+    let failed = |what| move |source| ServeError::System { what, source };
+    let tcp = tokio::net::TcpListener::from_std(listener);
+    let tcp = tcp.map_err(failed("the admin listener"))?;
+    let unix = process.admin.unix.as_deref().map(admin::unix).transpose();
+    let unix = unix.map_err(failed("the admin socket (admin.unix)"))?;
+    let tls = process.admin.tls.as_ref().map(|tls| tls.server.clone());
+    let door = admin::Door::open(store, &process.admin).await;
+    let door =
+        door.map_err(|source| ServeError::Store { at: process.store_dir.clone(), source })?;
+    Ok((admin::Listeners { tcp, tls, unix }, door))
 }
 
 /// Asks for certificates by ACME, where a reload can put them in force.

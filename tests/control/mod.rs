@@ -6,6 +6,7 @@ mod cli_reach;
 mod desk;
 mod drain;
 mod faulty;
+mod gate;
 mod node;
 mod reconcile;
 mod reload;

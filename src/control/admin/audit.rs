@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::gate::{self, Operator};
 use super::operator::role_for;
 use super::problem::{Code, Problem};
-use super::replay::{Redacted, whole};
+use super::replay::{whole, without_secrets};
 use super::{Admin, tokens, windows};
 use crate::grant::Audit;
 use crate::id::Id;
@@ -55,13 +55,13 @@ pub(super) async fn watch(
     let (head, body) = response.into_parts();
     let body = whole(body).await;
     let refused = head.extensions.get::<Code>().map(|Code(code)| (*code).to_owned());
-    let told = head.extensions.get::<Redacted>().map_or(&body, |kept| &kept.0);
+    let told = without_secrets(&body);
     let by = match &operator.approved {
         None => operator.name.clone(),
         Some(second) => format!("{} (approved by {second})", operator.name),
     };
     let from = operator.from.to_string();
-    let (at, after) = (admin.clock.now(), serde_json::from_slice(told).ok().map(bounded));
+    let (at, after) = (admin.clock.now(), serde_json::from_slice(&told).ok().map(bounded));
     note(&admin, Audit { seq: 0, at, by, action, subject, refused, before, after, from }).await;
     Response::from_parts(head, Body::from(body))
 }

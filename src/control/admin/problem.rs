@@ -18,7 +18,7 @@ pub(super) struct Problem {
     detail: String,
     more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    guarded: Option<Guarded>,
+    guarded: Option<Box<Guarded>>,
 }
 
 impl Problem {
@@ -53,7 +53,7 @@ impl Problem {
 
     /// Tells the scope that another operator has to approve.
     pub(super) fn guarded(mut self, scope: Scope) -> Self {
-        self.guarded = Some(Guarded(scope));
+        self.guarded = Some(Box::new(Guarded(scope)));
         self
     }
 
@@ -90,7 +90,7 @@ impl IntoResponse for Problem {
         response.headers_mut().extend(self.headers);
         response.extensions_mut().insert(Code(self.code));
         if let Some(guarded) = self.guarded {
-            response.extensions_mut().insert(guarded);
+            response.extensions_mut().insert(*guarded);
         }
         response
     }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
 
 use super::gate::Operator;
 use super::problem::Problem;
@@ -25,9 +26,35 @@ use crate::limit;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// What is kept of an answer in place of its body, because that holds a secret.
-#[derive(Clone)]
-pub(super) struct Redacted(pub(super) Bytes);
+/// The member of an answer that is shown once and kept nowhere.
+const SECRET: &str = "secret";
+/// Members beside it that show it in other clothes.
+const CLOTHES: [&str; 3] = ["link", "cookie", "header"];
+
+/// What may be kept of an answer: all but its secrets.
+pub(super) fn without_secrets(body: &Bytes) -> Bytes {
+    let Ok(mut value) = serde_json::from_slice(body) else { return body.clone() };
+    if hide(&mut value) { Bytes::from(value.to_string()) } else { body.clone() }
+}
+
+/// Puts null in the place of secrets; false if there is none.
+fn hide(value: &mut Value) -> bool {
+    let mut hidden = false;
+    match value {
+        Value::Object(members) => {
+            if members.get(SECRET).is_some_and(Value::is_string) {
+                hidden = true;
+                for name in CLOTHES.into_iter().chain([SECRET]) {
+                    members.get_mut(name).map(Value::take);
+                }
+            }
+            members.values_mut().for_each(|value| hidden |= hide(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hidden |= hide(item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    hidden
+}
 
 /// Answers a repeated request, or lets a new one pass and keeps its answer.
 pub(super) async fn once(
@@ -85,8 +112,7 @@ async fn carry_out(
     }
     let (head, body) = response.into_parts();
     let body = whole(body).await;
-    let kept =
-        head.extensions.get::<Redacted>().map_or_else(|| body.clone(), |kept| kept.0.clone());
+    let kept = without_secrets(&body);
     let answer = Some(Answer {
         status: head.status.as_u16(),
         fields: fields(&head.headers),
@@ -146,4 +172,20 @@ fn fields(headers: &HeaderMap) -> Vec<(String, String)> {
         Some((name.as_str().to_owned(), value))
     });
     told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_kept_nowhere_in_whatever_clothes() {
+        let told = r#"{"bypass":{"id":"1"},"secret":"s","link":"https://x/?s","cookie":"s"}"#;
+        let kept = without_secrets(&Bytes::from(told));
+        assert_eq!(kept, r#"{"bypass":{"id":"1"},"cookie":null,"link":null,"secret":null}"#);
+        let nested = without_secrets(&Bytes::from(r#"[{"token":{"secret":"s"}}]"#));
+        assert_eq!(nested, r#"[{"token":{"secret":null}}]"#);
+        let report = Bytes::from(r#"{"aftermath":{"link":"https://report"}}"#);
+        assert_eq!(without_secrets(&report), report);
+    }
 }

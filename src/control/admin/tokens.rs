@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
 use serde::Deserialize;
@@ -15,7 +14,6 @@ use super::Admin;
 use super::body::{self, Json, Span};
 use super::gate::Operator;
 use super::problem::Problem;
-use super::replay::Redacted;
 use crate::clock::Wall;
 use crate::control::scopes;
 use crate::digest;
@@ -126,8 +124,6 @@ pub(super) async fn make(
     let told = view(&token, now);
     let whole = axum::Json(json!({ "token": told, "secret": secret }));
     let mut response = (StatusCode::CREATED, whole).into_response();
-    let kept = Bytes::from(json!({ "token": told, "secret": null }).to_string());
-    response.extensions_mut().insert(Redacted(kept));
     if let Ok(location) = HeaderValue::try_from(format!("/api/v1/tokens/{}", token.id)) {
         response.headers_mut().insert(LOCATION, location);
     }
