@@ -4,7 +4,7 @@ use crate::snapshot::Site;
 use crate::window::scope::{Scope, Selection};
 
 /// A name in a scope that the config does not have.
-#[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 pub struct Unknown {
     /// `region` or `route`.
     pub kind: &'static str,

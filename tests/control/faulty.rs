@@ -11,11 +11,12 @@ use intermission::digest::Hash;
 use intermission::duty::Posting;
 use intermission::grant::{Audit, Bypass, Reply, Token};
 use intermission::id::Id;
-use intermission::store::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
+use intermission::store::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
 use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
 use intermission::window::maintenance::Maintenance;
 use intermission::window::state::Window;
+use intermission::window::tally::Tally;
 
 pub(crate) struct Faulty {
     store: Arc<dyn Store>,
@@ -122,6 +123,35 @@ impl Store for Faulty {
         self.store.window(id)
     }
 
+    fn maintenance_page(
+        &self,
+        reach: Reach,
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Maintenance>> {
+        self.store.maintenance_page(reach, after, count)
+    }
+
+    fn heaps(&self) -> Pending<Vec<Heap>> {
+        self.store.heaps()
+    }
+
+    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
+        self.store.items_ending(tail)
+    }
+
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {
+        self.store.ended_windows_after(after, count)
+    }
+
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_before(before, count)
+    }
+
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_after(after, count)
+    }
+
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {
         self.store.history_of(window)
     }
@@ -182,6 +212,21 @@ impl Store for Faulty {
 
     fn drop_reply(&self, key: Hash) -> Pending<()> {
         self.store.drop_reply(key)
+    }
+
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>> {
+        self.store.tallies(windows)
+    }
+
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
+        self.store.keep_tallies(tallies)
+    }
+
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>> {
+        self.store.submissions_of(window)
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {
