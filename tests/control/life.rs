@@ -75,6 +75,25 @@ fn a_phase_that_waits_too_long_is_stalled_until_an_operator_starts_it() {
 }
 
 #[test]
+fn a_phase_that_was_begun_early_does_not_hide_that_the_one_before_goes_on() {
+    on_a_bench(async |mut bench| {
+        let mut draft = two_phases();
+        let mut third = draft.phases[1].clone();
+        third.1.plan.starts = minute(30);
+        draft.phases.push(third);
+        let windows = bench.plan(draft).await;
+        bench.pass_to(minute(10)).await;
+        bench.done(async |handle| handle.start(windows[1], Expected::Any, ops()).await).await;
+        bench.end(windows[1]).await;
+        bench.pass_to(minute(30)).await;
+        let states = [State::Overrun, State::Ended, State::Planned];
+        assert_eq!(bench.states(&windows).await, states, "the first one is not done");
+        bench.end(windows[0]).await;
+        assert_eq!(bench.state(windows[2]).await, State::Closed);
+    });
+}
+
+#[test]
 fn a_phase_that_was_cancelled_holds_the_rest_until_somebody_plans_it_anew() {
     on_a_bench(async |mut bench| {
         let draft = two_phases();

@@ -131,7 +131,7 @@ impl World {
 
     fn shape(&mut self, plan: &mut Plan) {
         plan.drain = self.span(60);
-        plan.start_within = Duration::from_secs(60) + self.span(3_600);
+        plan.start_within = Duration::from_secs(120) + self.span(3_600);
         plan.reopen = self.dice.pick(&[Reopen::Manual, Reopen::Auto]);
         plan.verification = self.dice.once_in(2).then(Verification::default);
         let over = Duration::from_secs(1) + self.span(300);

@@ -15,7 +15,7 @@ use world::{Bug, World};
 /// Seeds of one run, unless one is given.
 const SEEDS: u64 = 256;
 /// What happens in each.
-const ACTS: u32 = 40;
+const ACTS: u32 = 30;
 
 fn simulate(seed: u64, bug: Bug) {
     let world = AssertUnwindSafe(|| {

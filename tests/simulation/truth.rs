@@ -14,8 +14,8 @@ use intermission::window::state::{State, Window};
 use crate::control::bench::Bench;
 use crate::control::desk::{ROUTES, is_closed};
 
-/// How many entries are read at once: more than happen between two looks.
-const ENTRIES_LOOKED_AT: u32 = 400;
+/// How many entries are read at first, and if these are all new: more than happen between looks.
+const ENTRIES_LOOKED_AT: [u32; 2] = [8, 400];
 
 pub(super) struct Truth {
     /// What time it really is.
@@ -65,7 +65,11 @@ impl Truth {
             stored.pop();
         }
         cells_are_those_of(bench, &stored);
-        let mut newest = bench.engine.history(ENTRIES_LOOKED_AT).await.expect("readable");
+        let [few, many] = ENTRIES_LOOKED_AT;
+        let mut newest = bench.engine.history(few).await.expect("readable");
+        if newest.last().is_some_and(|entry| self.version(entry.window) < entry.version) {
+            newest = bench.engine.history(many).await.expect("readable");
+        }
         newest.reverse();
         for entry in newest {
             if self.version(entry.window) < entry.version {

@@ -123,7 +123,7 @@ impl World {
 
     /// Every second counts: the reconciler looks at least as often as it does in life.
     async fn time_passes(&mut self) {
-        let most = self.dice.pick(&[1, 30, 120, 600, 1_800]);
+        let most = self.dice.pick(&[1, 30, 120, 600, 1_500]);
         let mut left = Duration::from_secs(1 + self.dice.roll(most));
         let busy = self.dice.roll(2);
         self.bench.traffic.0.store(busy, Ordering::SeqCst);
@@ -134,7 +134,7 @@ impl World {
             // A step is short while a clock is wrong, and else what an idle machine may sleep
             // through without anybody noticing.
             let step =
-                left.min(back.unwrap_or(Duration::from_secs(45)).max(Duration::from_secs(1)));
+                left.min(back.unwrap_or(Duration::from_secs(90)).max(Duration::from_secs(1)));
             left -= step;
             self.truth.now = self.truth.now.plus(step);
             self.set_clock();

@@ -5,8 +5,9 @@ use std::time::Duration;
 use intermission::clock::Wall;
 use intermission::duty::{Duty, Posting};
 use intermission::id::{Id, NodeTag};
-use intermission::store::{Kept, Quota, Store, StoreError};
+use intermission::store::{Commit, Kept, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
+use intermission::window::maintenance::{Maintenance, Phase};
 use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
 use intermission::window::state::{Author, Checks, Event, Mode, Order, Step, Texts, Window};
@@ -68,6 +69,57 @@ pub(super) async fn a_window_that_changed_meanwhile_is_a_conflict(store: &dyn St
     store.commit(won.clone().into()).await.expect("the first to end it");
     assert_eq!(store.commit(lost.into()).await, Err(StoreError::Conflict));
     assert_eq!(store.history_of(first.window.id).await, Ok(vec![first.entry, won.entry]));
+}
+
+fn phase_of(maintenance: Id, number: u32) -> Step {
+    let at = NOON.plus(Duration::from_secs(u64::from(number)));
+    let order = Order {
+        scope: Scope::default(),
+        mode: Mode::Page,
+        texts: Texts::default(),
+        promised_end: None,
+        plan: Plan::draining(Duration::from_secs(30)),
+    };
+    let phase = Phase { maintenance, number, name: String::new() };
+    Window::planned(Id::new(at, NodeTag(1)), phase, order, &operator(), at)
+}
+
+fn cancel(window: &Window) -> Step {
+    let step = window.clone().step(&Event::Cancel, &operator(), NOON).expect("it is planned");
+    step.expect("that changes it")
+}
+
+pub(super) async fn a_maintenance_is_kept_with_its_windows_or_not_at_all(store: &dyn Store) {
+    let id = Id::new(NOON, NodeTag(1));
+    let steps = [phase_of(id, 1), phase_of(id, 2)];
+    let document = serde_json::json!({
+        "id": id, "version": 1, "title": "upgrade", "kind": "planned", "severity": "major",
+        "owner": "", "texts": {}, "created": NOON, "by": "ops",
+        "windows": steps.each_ref().map(|step| step.window.id),
+    });
+    let first: Maintenance = serde_json::from_value(document).expect("a maintenance");
+    let whole = Commit { steps: steps.to_vec(), maintenances: vec![first.clone()] };
+    store.commit(whole.clone()).await.expect("all of it is new");
+    assert_eq!(store.maintenances().await, Ok(vec![first.clone()]));
+    assert_eq!(store.maintenance(id).await, Ok(Some(first.clone())));
+    assert_eq!(store.windows().await.expect("readable").len(), 2);
+    // One part that does not fit, and nothing is kept of the others.
+    let third = phase_of(id, 3);
+    let late = Commit { steps: vec![third.clone()], maintenances: vec![first.clone()] };
+    assert_eq!(store.commit(late).await, Err(StoreError::Conflict));
+    assert_eq!(store.window(third.window.id).await, Ok(None));
+    let told = Maintenance { version: 2, owner: "dba".to_owned(), ..first };
+    let stale = Commit { steps: vec![steps[0].clone()], maintenances: vec![told.clone()] };
+    assert_eq!(store.commit(stale).await, Err(StoreError::Conflict));
+    assert_eq!(store.maintenance(id).await.expect("readable").expect("kept").version, 1);
+    let alone = Commit { steps: Vec::new(), maintenances: vec![told.clone()] };
+    store.commit(alone).await.expect("the version before is stored");
+    // It is over with its last window.
+    store.commit(cancel(&steps[0].window).into()).await.expect("planned");
+    assert_eq!(store.ended_maintenances(9).await, Ok(vec![]));
+    store.commit(cancel(&steps[1].window).into()).await.expect("planned");
+    assert_eq!(store.maintenances().await, Ok(vec![]));
+    assert_eq!(store.ended_maintenances(9).await, Ok(vec![told]));
 }
 
 fn posting(server: &str, version: u64, state: Duty) -> Posting {

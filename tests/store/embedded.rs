@@ -27,6 +27,7 @@ macro_rules! keeps_the_contract {
 keeps_the_contract! {
     a_window_moves_from_force_to_the_past_with_its_history,
     a_window_that_changed_meanwhile_is_a_conflict,
+    a_maintenance_is_kept_with_its_windows_or_not_at_all,
     the_newest_decision_about_a_server_holds_and_all_are_kept,
     what_is_kept_comes_back_as_it_was,
     an_upload_arrives_frame_by_frame,

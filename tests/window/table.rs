@@ -12,6 +12,7 @@ use intermission::window::plan::{Plan, Ramp, RampBy, Reopen, Verification};
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Checks, Event, Gate, Mode, Order, State, Texts, Window};
 
+/// To begin at 0, drain until 30 s and end at 60 s.
 pub(super) fn order() -> Order {
     Order {
         scope: Scope::default(),
@@ -20,11 +21,6 @@ pub(super) fn order() -> Order {
         promised_end: Some(seconds(60)),
         plan: Plan { starts: seconds(0), ..Plan::draining(Duration::from_secs(30)) },
     }
-}
-
-/// A window that was to begin at 0, drains until 30 s and is promised to end at 60 s.
-pub(super) fn window(state: State) -> Window {
-    window_of(order(), state)
 }
 
 pub(super) fn window_of(order: Order, state: State) -> Window {

@@ -79,21 +79,23 @@ impl Books {
         }
     }
 
-    /// What the phase before says to this window.
+    /// What the phases before say to this window.
     ///
-    /// One that was cancelled counts unless somebody planned this window anew afterwards, and so
-    /// decided that it may do without; then the one before that is asked.
+    /// The nearest one that was cancelled holds it up, unless somebody planned this window anew
+    /// afterwards, and so decided that it may do without. One that an operator began early does
+    /// not open the gate while a phase before that is still in force.
     pub(super) fn gate(&self, window: &Window) -> Gate {
         let maintenance =
             window.phase.as_ref().and_then(|phase| self.maintenances.get(&phase.maintenance));
         let Some(maintenance) = maintenance else { return Gate::Open };
         let own = maintenance.windows.iter().position(|id| *id == window.id).unwrap_or(0);
+        let mut has_ended = false;
         for id in maintenance.windows[..own].iter().rev() {
             // One that cannot be found has not been seen to end.
             let Some(before) = self.window(*id) else { return Gate::Waiting };
             match before.state {
-                State::Ended => return Gate::Open,
-                State::Cancelled if before.ended < Some(window.since) => {}
+                State::Ended => has_ended = true,
+                State::Cancelled if has_ended || before.ended < Some(window.since) => {}
                 State::Cancelled => return Gate::Failed,
                 State::Planned
                 | State::Stalled
