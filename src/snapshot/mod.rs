@@ -11,6 +11,7 @@ mod cells;
 mod covers;
 pub mod edge;
 mod health;
+mod notice;
 mod roster;
 mod site;
 
