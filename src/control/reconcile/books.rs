@@ -107,6 +107,11 @@ impl Books {
         Gate::Open
     }
 
+    /// The maintenances, for what visitors are told of their windows.
+    pub(super) fn told_of(&self) -> Vec<&Maintenance> {
+        self.maintenances.values().map(AsRef::as_ref).collect()
+    }
+
     /// Takes what the store has; tells whether that differs from what was known.
     pub(super) fn take(&mut self, window: Arc<Window>) -> bool {
         let id = window.id;

@@ -227,7 +227,8 @@ impl Reconciler {
         let windows: Vec<Window> = self.books.windows.values().map(|w| (**w).clone()).collect();
         let mut lost = config::uncovered(&site, &windows);
         let windows: Vec<&Window> = windows.iter().collect();
-        let cells = Cells::compute(&site, &windows, &pages, None);
+        let maintenances = self.books.told_of();
+        let cells = Cells::compute_with(&site, &windows, &maintenances, &pages, None);
         lost.extend(config::opened(&self.live.snapshot(), &site, &cells));
         if !lost.is_empty() {
             return Err(Refused::Uncovered(lost));
@@ -241,7 +242,7 @@ impl Reconciler {
 
 fn compute(parts: &Parts, books: &Books, before: Option<&Cells>) -> Cells {
     let windows: Vec<&Window> = books.windows.values().map(AsRef::as_ref).collect();
-    Cells::compute(&parts.site, &windows, &parts.pages, before)
+    Cells::compute_with(&parts.site, &windows, &books.told_of(), &parts.pages, before)
 }
 
 /// Something panicked; the hook has told of it.
