@@ -6,6 +6,7 @@ mod approvals;
 mod asked;
 mod audit;
 mod body;
+mod bypasses;
 mod door;
 mod events;
 mod gate;

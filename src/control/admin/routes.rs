@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Admin, actions, approvals, audit, events, maintenances, matrix, openapi, preview, records,
-    status, switches, tokens, upstreams, windows,
+    Admin, actions, approvals, audit, bypasses, events, maintenances, matrix, openapi, preview,
+    records, status, switches, tokens, upstreams, windows,
 };
 
 /// The routes, and the document that tells of them.
@@ -68,6 +68,8 @@ fn of_operators() -> OpenApiRouter<Arc<Admin>> {
     OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::make))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(bypasses::list, bypasses::make))
+        .routes(routes!(bypasses::revoke))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::approve, approvals::drop))
         .routes(routes!(audit::list))
