@@ -153,6 +153,31 @@ pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
 pub const VERIFY_WITHIN: Duration = Duration::from_secs(300);
 /// One probe of a verification, whole (`within`). Over it: failed.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
+/// Maintenances that metrics tell of, each in a series of its own. Over it: the others are left
+/// out there.
+pub const MAINTENANCES_EXPOSED_MAX: usize = 100;
+/// How long before its time is over a verification is told to have failed, at most; and at most
+/// a tenth of that time.
+pub const VERIFY_TOLD_AHEAD: Duration = Duration::from_secs(1);
+/// How often what windows did to visitors is stored, besides at each change of a window.
+pub const TALLY_EVERY: Duration = Duration::from_secs(60);
+/// Probes under way at once, of all windows. Over it: the others wait, and their time does not run.
+pub const PROBES_UNDER_WAY_MAX: usize = 64;
+/// Bytes of an answer to a probe that are looked into (`contains`). What follows is taken unseen.
+pub const PROBE_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Faults of one round that are told; the others are counted.
+pub const VERIFY_FAULTS_TOLD_MAX: usize = 10;
+/// From one look at a ramp to the next where no verification says otherwise (`every`), at most;
+/// a short ramp is looked at ten times.
+pub const RAMP_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The shortest such time.
+pub const RAMP_LOOK_EVERY_MIN: Duration = Duration::from_millis(200);
+/// Looks at a ramp in a row that find it unwell. At it: the ramp failed, and its scope is closed.
+pub const RAMP_BAD_LOOKS: u32 = 2;
+/// Forwarded requests of a ramp without which the share of failures says nothing.
+pub const RAMP_REQUESTS_MIN: u64 = 20;
+/// Failed ones of a hundred forwarded requests. Over it: the look finds the ramp unwell.
+pub const RAMP_FAILURES_PERCENT: u64 = 10;
 /// Requests that wait for a window of mode `hold` at once, on a node (`most`). Over it: the page.
 pub const HELD_REQUESTS_MAX: u32 = 1_000;
 /// How long each of them waits (`longest`). Over it: the page.

@@ -19,6 +19,7 @@ use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
 use crate::window::maintenance::Maintenance;
 use crate::window::state::{Step, Window};
+use crate::window::tally::Tally;
 
 /// What a store method gives: an answer later. It asks for nothing before it is first polled, and
 /// may be awaited on any runtime.
@@ -177,6 +178,13 @@ pub trait Store: Send + Sync {
     fn keep_reply(&self, reply: Reply) -> Pending<()>;
     /// Forgets a creation of which nothing came, so that it may be tried again.
     fn drop_reply(&self, key: Hash) -> Pending<()>;
+
+    /// What windows did to visitors, of those of these windows of which something was counted.
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>>;
+    /// Stores tallies in place of those that were stored of the same windows.
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()>;
+    /// A window's submissions by state, without those that were forgotten.
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>>;
 
     /// Stores one sealed frame of a submission that is being received. It is not a submission
     /// until [`Store::keep`]; frames without one are dropped when the store is opened.

@@ -13,6 +13,7 @@ use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
 use intermission::window::maintenance::Maintenance;
 use intermission::window::state::Window;
+use intermission::window::tally::Tally;
 
 pub(super) struct Faulty {
     store: Arc<dyn Store>,
@@ -154,6 +155,21 @@ impl Store for Faulty {
 
     fn drop_reply(&self, key: Hash) -> Pending<()> {
         self.store.drop_reply(key)
+    }
+
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>> {
+        self.store.tallies(windows)
+    }
+
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
+        self.store.keep_tallies(tallies)
+    }
+
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>> {
+        self.store.submissions_of(window)
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

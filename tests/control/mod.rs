@@ -13,5 +13,8 @@ mod gate;
 mod node;
 mod reconcile;
 mod reload;
+mod report;
+mod stage;
 mod storm;
 mod upstreams;
+mod verify;

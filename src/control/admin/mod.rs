@@ -21,6 +21,7 @@ mod records;
 mod refusals;
 mod rehearsal;
 mod replay;
+mod report;
 mod routes;
 mod schema;
 mod status;
@@ -42,7 +43,9 @@ use super::command::Handle;
 use super::hour::Hour;
 use super::phase::Phase;
 use super::reload::Reloads;
+use super::report::Reports;
 use super::traffic::Traffic;
+use super::verify::Verifications;
 use crate::clock::{Clock, Wall};
 use crate::config::AdminRules;
 use crate::snapshot::Live;
@@ -77,6 +80,10 @@ pub struct Admin {
     pub drain: Duration,
     /// What is remembered of who came and was let in.
     pub door: Door,
+    /// Verifications and ramps that go on.
+    pub verifications: Verifications,
+    /// What is told of maintenances afterwards.
+    pub reports: Reports,
 }
 
 pub use door::Door;

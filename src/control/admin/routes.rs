@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     Admin, actions, approvals, audit, bypasses, events, maintenances, matrix, openapi, preview,
-    records, status, switches, tokens, upstreams, windows,
+    records, report, status, switches, tokens, upstreams, windows,
 };
 
 /// The routes, and the document that tells of them.
@@ -62,6 +62,8 @@ fn of_maintenances() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(maintenances::cancel))
         .routes(routes!(maintenances::update))
         .routes(routes!(maintenances::aftermath))
+        .routes(routes!(report::of_maintenance))
+        .routes(routes!(report::of_window))
 }
 
 fn of_operators() -> OpenApiRouter<Arc<Admin>> {

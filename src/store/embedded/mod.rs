@@ -20,6 +20,7 @@ mod reader;
 mod rows;
 mod schema;
 mod submissions;
+mod tallies;
 mod windows;
 mod writer;
 
@@ -49,6 +50,7 @@ use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
 use crate::window::maintenance::Maintenance;
 use crate::window::state::Window;
+use crate::window::tally::Tally;
 
 /// The store of one node.
 pub struct Embedded {
@@ -260,6 +262,18 @@ impl Store for Embedded {
 
     fn drop_reply(&self, key: Hash) -> Pending<()> {
         self.write(Growth::Stays, move |conn| grants::drop_reply(conn, &key))
+    }
+
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>> {
+        self.read(move |conn| tallies::of(conn, &windows))
+    }
+
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| tallies::keep(conn, &tallies))
+    }
+
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>> {
+        self.read(move |conn| tallies::submissions(conn, window))
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {
