@@ -68,8 +68,6 @@ enum Command {
     Extend(extend::Extend),
     /// Tell what is closed, since when, until when, by whom and why.
     Status(status::StatusCommand),
-    /// Tell who changed what, newest first.
-    History(history::History),
     /// Show when a maintenance in a file would be.
     Preview(preview::Preview),
     /// Plan maintenances, tell of them, and lead them through their phases.
@@ -118,7 +116,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Off(command) => command.run(),
         Command::Extend(command) => command.run(),
         Command::Status(command) => command.run(),
-        Command::History(command) => command.run(),
         Command::Preview(command) => return command.run(),
         Command::Maintenance(command) => command.run(),
         Command::Window(command) => command.run(),

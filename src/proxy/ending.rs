@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, Uri, response};
 
+use super::admit;
 use super::deadline::Wait;
 use super::head::{Judged, Scheme};
 use super::lane::{self, Lane};
@@ -19,10 +20,11 @@ use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
+use crate::id::Id;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
-use crate::snapshot::Reads;
 use crate::snapshot::edge::{Coding, EdgeRules};
+use crate::snapshot::{Pass, Reads};
 use crate::telemetry::access::Record;
 use crate::telemetry::end::End;
 use crate::telemetry::shard::{Ended, InFlight};
@@ -41,6 +43,8 @@ pub(super) struct Story {
     lane: Rc<Lane>,
     current: Option<Rc<Current>>,
     place: Option<(RouteIx, RegionIx)>,
+    /// The window that governs its place.
+    window: Option<Id>,
     in_flight: Option<InFlight>,
     number: u64,
     began: Tick,
@@ -48,6 +52,8 @@ pub(super) struct Story {
     uri: Uri,
     host: Option<HeaderValue>,
     visible: Option<Box<Visible>>,
+    /// The bypass by which it was let in.
+    pass: Option<Pass>,
     /// Whom the request is for.
     pub client: ClientAddr,
     /// What was decided.
@@ -103,6 +109,7 @@ impl Story {
             lane: Rc::clone(lane),
             current: None,
             place: None,
+            window: None,
             in_flight: None,
             number: lane.link.worker.number(),
             began: lane.link.worker.clock.tick(),
@@ -110,6 +117,7 @@ impl Story {
             uri: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
             visible: None,
+            pass: None,
             client,
             verdict: Verdict::Refuse(Refusal::Unsupported),
             server: None,
@@ -130,7 +138,9 @@ impl Story {
     pub(super) fn judged(&mut self, judged: &Judged) {
         self.current = Some(Rc::clone(&judged.current));
         self.place = judged.place;
+        self.window = judged.closure.as_ref().map(|closure| closure.windows[0]);
         self.verdict = judged.verdict;
+        self.pass = admit::pass(judged.let_in.as_ref());
         self.trace = judged.trace.id();
         let edge = judged.place.and_then(|(route, _)| judged.site().rules(route).edge.as_deref());
         self.visible = edge.map(|edge| Box::new(self.seen(judged, edge)));
@@ -183,7 +193,7 @@ impl Story {
         let (current, place) = (self.current.as_ref()?, self.place?);
         let worker = &self.lane.link.worker;
         let clockwork = self.lane.clockwork.clone();
-        let does = (&self.method, reads);
+        let does = (&self.method, reads, self.pass);
         Some(Lasting::begin(worker, &current.snapshot.site, place, does, clockwork))
     }
 
@@ -270,6 +280,13 @@ impl Drop for Story {
         let named = site
             .zip(self.place)
             .map(|(site, (route, region))| (&*site.rules(route).name, site.regions.name(region)));
+        let bypass = self.pass.map(|pass| match pass {
+            Pass::Bypass(id) => id.to_string(),
+            Pass::Verification => "verification".to_owned(),
+        });
+        if bypass.is_some() {
+            self.lane.link.worker.shard.bypassed();
+        }
         let record = Record {
             at: self.lane.link.worker.wall(self.began),
             client: self.client,
@@ -284,6 +301,7 @@ impl Drop for Story {
             route: named.map(|(route, _)| route),
             region: named.map(|(_, region)| region),
             verdict: self.verdict.name(),
+            bypass: bypass.as_deref(),
             generation: self.generation(),
             total,
             upstream: self.server,
@@ -307,8 +325,14 @@ impl Drop for Story {
             bytes_out: self.bytes_out,
             end,
         };
+        if let Some(window) = self.window {
+            let worker = &self.lane.link.worker;
+            worker.shard.governed(window, &ended, self.client, record.at);
+        }
         match (&self.current, self.place) {
-            (Some(current), Some((route, _))) => current.table.count(route.0 as usize, &ended),
+            (Some(current), Some((route, region))) => {
+                current.table.count(route.0 as usize, usize::from(region.0), &ended);
+            }
             _ => self.lane.link.worker.shard.unrouted(&ended),
         }
         self.lane.end();

@@ -12,6 +12,9 @@ use prometheus::proto::{
 
 use super::held::{self, HELD, HELD_TOTAL};
 use super::servers::{self, CHECKS, SERVERS, STALE};
+use super::windows::{
+    self, ANNOUNCED, CLOSED_CELLS, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED, WINDOWS,
+};
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
 use crate::telemetry::handshake::Handshake;
@@ -140,6 +143,11 @@ const EJECTIONS: Named = counter(
     &[],
     "How often a worker began to pass a server over because it failed.",
 );
+const BYPASSED: Named = counter(
+    "intermission_bypassed_requests_total",
+    &[],
+    "Requests that were let into a closed place by a bypass.",
+);
 const QUEUED: Named = counter(
     "intermission_upstream_queued_total",
     &[],
@@ -150,9 +158,6 @@ const GENERATION: Named = gauge(
     &[],
     "The snapshot in force, counted from 1 since the process began.",
 );
-const WINDOWS: Named = gauge("intermission_windows", &["state"], "Windows in force by state.");
-const CLOSED_CELLS: Named =
-    gauge("intermission_closed_cells", &[], "Pairs of route and region that are closed.");
 const RELOADS: Named = counter(
     "intermission_reload_total",
     &["result"],
@@ -202,6 +207,7 @@ pub const NAMES: &[Named] = &[
     RETRIES,
     EJECTIONS,
     QUEUED,
+    BYPASSED,
     SERVERS,
     CHECKS,
     STALE,
@@ -210,6 +216,13 @@ pub const NAMES: &[Named] = &[
     GENERATION,
     WINDOWS,
     CLOSED_CELLS,
+    MAINTENANCE,
+    ANNOUNCED,
+    OVERRUN,
+    UNPROMISED,
+    GATE,
+    FAILED,
+    RAMP,
     RELOADS,
     RELOADED_AT,
     SUBMISSIONS,
@@ -288,6 +301,7 @@ impl Metrics {
         page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
+        page.add(BYPASSED, [number(&[], sum(|worker| &worker.bypassed))]);
         held::expose(&workers, page);
     }
 
@@ -302,8 +316,7 @@ impl Metrics {
 fn control(told: &Told, page: &mut Page) {
     servers::expose(&told.servers, page);
     page.add(GENERATION, [number(&[], told.generation)]);
-    page.add(WINDOWS, by_state(&told.windows));
-    page.add(CLOSED_CELLS, [number(&[], told.closed_cells)]);
+    windows::expose(told, page);
     let expiries = told.certificates.iter();
     page.add(CERTIFICATE_EXPIRY, expiries.map(|(name, secs)| number(&[("name", name)], *secs)));
     let reloads = Reload::NAMES.into_iter().zip(told.reloads);
