@@ -1,6 +1,7 @@
 //! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
 mod admin;
+mod beside;
 mod cli;
 mod cli_reach;
 mod desk;
