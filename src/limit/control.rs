@@ -70,6 +70,31 @@ pub const REPLIES_KEPT_MAX: u32 = 10_000;
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of an `Idempotency-Key`. Over it: 422.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Who listens to the admin API's events at once. Over it: 503.
+pub const EVENT_SUBSCRIBERS_MAX: usize = 64;
+/// Events that wait for a subscriber to take them. Full: the feed waits.
+pub const EVENTS_AHEAD_MAX: usize = 64;
+/// How long it waits. Over it: the subscriber is cut, and may come back with the last id.
+pub const EVENTS_TAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Entries of the history that are read at once for a subscriber.
+pub const EVENTS_AT_ONCE: u32 = 200;
+/// From one sign of life to the next while nothing happens.
+pub const EVENTS_BEAT_EVERY: Duration = Duration::from_secs(15);
+/// How long a subscriber that was cut off is asked to wait before coming back.
+pub const SUBSCRIBER_RETRY: Duration = Duration::from_secs(2);
+/// Minutes of traffic that a rehearsal looks back on.
+pub const HOUR_MINUTES: usize = 60;
+/// From one look at what came to the next.
+pub const HOUR_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Places whose requests are kept one by one for each of those minutes. Over it: the quietest
+/// count in the total only.
+pub const HOUR_PLACES_MAX: usize = 10_000;
+/// The share of the last hour's requests above which people are asked whether they mean it.
+pub const CONFIRM_SHARE: f64 = 0.5;
+/// The longest life of a bypass. Over it: 422.
+pub const BYPASS_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Client networks of one bypass. Over it: 422.
+pub const BYPASS_NETWORKS_MAX: usize = 100;
 /// The longest drain that can be ordered. Over it: 422.
 pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the store's census is taken for metrics.
@@ -128,6 +153,31 @@ pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
 pub const VERIFY_WITHIN: Duration = Duration::from_secs(300);
 /// One probe of a verification, whole (`within`). Over it: failed.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
+/// Maintenances that metrics tell of, each in a series of its own. Over it: the others are left
+/// out there.
+pub const MAINTENANCES_EXPOSED_MAX: usize = 100;
+/// How long before its time is over a verification is told to have failed, at most; and at most
+/// a tenth of that time.
+pub const VERIFY_TOLD_AHEAD: Duration = Duration::from_secs(1);
+/// How often what windows did to visitors is stored, besides at each change of a window.
+pub const TALLY_EVERY: Duration = Duration::from_secs(60);
+/// Probes under way at once, of all windows. Over it: the others wait, and their time does not run.
+pub const PROBES_UNDER_WAY_MAX: usize = 64;
+/// Bytes of an answer to a probe that are looked into (`contains`). What follows is taken unseen.
+pub const PROBE_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Faults of one round that are told; the others are counted.
+pub const VERIFY_FAULTS_TOLD_MAX: usize = 10;
+/// From one look at a ramp to the next where no verification says otherwise (`every`), at most;
+/// a short ramp is looked at ten times.
+pub const RAMP_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The shortest such time.
+pub const RAMP_LOOK_EVERY_MIN: Duration = Duration::from_millis(200);
+/// Looks at a ramp in a row that find it unwell. At it: the ramp failed, and its scope is closed.
+pub const RAMP_BAD_LOOKS: u32 = 2;
+/// Forwarded requests of a ramp without which the share of failures says nothing.
+pub const RAMP_REQUESTS_MIN: u64 = 20;
+/// Failed ones of a hundred forwarded requests. Over it: the look finds the ramp unwell.
+pub const RAMP_FAILURES_PERCENT: u64 = 10;
 /// Requests that wait for a window of mode `hold` at once, on a node (`most`). Over it: the page.
 pub const HELD_REQUESTS_MAX: u32 = 1_000;
 /// How long each of them waits (`longest`). Over it: the page.

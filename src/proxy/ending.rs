@@ -20,6 +20,7 @@ use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
+use crate::id::Id;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::snapshot::edge::{Coding, EdgeRules};
@@ -42,6 +43,8 @@ pub(super) struct Story {
     lane: Rc<Lane>,
     current: Option<Rc<Current>>,
     place: Option<(RouteIx, RegionIx)>,
+    /// The window that governs its place.
+    window: Option<Id>,
     in_flight: Option<InFlight>,
     number: u64,
     began: Tick,
@@ -106,6 +109,7 @@ impl Story {
             lane: Rc::clone(lane),
             current: None,
             place: None,
+            window: None,
             in_flight: None,
             number: lane.link.worker.number(),
             began: lane.link.worker.clock.tick(),
@@ -134,6 +138,7 @@ impl Story {
     pub(super) fn judged(&mut self, judged: &Judged) {
         self.current = Some(Rc::clone(&judged.current));
         self.place = judged.place;
+        self.window = judged.closure.as_ref().map(|closure| closure.windows[0]);
         self.verdict = judged.verdict;
         self.pass = admit::pass(judged.let_in.as_ref());
         self.trace = judged.trace.id();
@@ -320,8 +325,14 @@ impl Drop for Story {
             bytes_out: self.bytes_out,
             end,
         };
+        if let Some(window) = self.window {
+            let worker = &self.lane.link.worker;
+            worker.shard.governed(window, &ended, self.client, record.at);
+        }
         match (&self.current, self.place) {
-            (Some(current), Some((route, _))) => current.table.count(route.0 as usize, &ended),
+            (Some(current), Some((route, region))) => {
+                current.table.count(route.0 as usize, usize::from(region.0), &ended);
+            }
             _ => self.lane.link.worker.shard.unrouted(&ended),
         }
         self.lane.end();

@@ -15,15 +15,16 @@ use super::lane::Lane;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
-use crate::addr::canonical_host;
+use crate::addr::{ClientAddr, canonical_host};
 use crate::clock::Wall;
 use crate::decide::{
     Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
     decide_unheld, is_same_origin,
 };
+use crate::grant::pass;
 use crate::limit;
 use crate::pages::PlainKind;
-use crate::region::RegionIx;
+use crate::region::{RegionIx, Trust};
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
 use crate::snapshot::{Closure, RouteRules, Site, Snapshot, UpstreamIx};
@@ -183,10 +184,12 @@ pub(super) fn judge<B>(
         return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
     }
     let snapshot = &current.snapshot;
-    let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let from = (canonical, client, trust);
+    let (region, passed) = origin_of(&snapshot.site, request, fields, from);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
     let now = lane.link.worker.moment();
-    let closed = place.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
+    let closed = place.filter(|_| !passed);
+    let closed = closed.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
     let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
@@ -264,6 +267,22 @@ pub(super) fn judge<B>(
         fields,
         trace,
     })
+}
+
+/// The region that a request comes from, and whether it is a probe of our own: that says for which
+/// region it asks, and to it everything is open.
+fn origin_of<B>(
+    site: &Site,
+    request: &Request<B>,
+    fields: Fields,
+    (host, client, trust): (&str, ClientAddr, Trust),
+) -> (RegionIx, bool) {
+    let shown = fields.any(Fields::FOREIGN).then(|| request.headers().get(pass::FIELD)).flatten();
+    let asked = shown.and_then(|shown| pass::region_of(shown.as_bytes()));
+    match asked.and_then(|region| site.regions.named(region)) {
+        Some(region) => (region, true),
+        None => (site.regions.find(host, request.headers(), client, trust), false),
+    }
 }
 
 /// What governs a request at its place: by its method, or by the one that it claims where windows

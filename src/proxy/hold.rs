@@ -33,6 +33,7 @@ use crate::limit;
 use crate::snapshot::{Closure, Snapshot};
 use crate::telemetry::end::End;
 use crate::telemetry::shard::Held;
+use crate::telemetry::tally::Waited;
 use crate::window::plan::Hold;
 use crate::window::state::Mode;
 
@@ -166,7 +167,7 @@ struct Waiting<'a> {
     number: u64,
     entry: Rc<Entry>,
     told: Held,
-    _seat: Seat,
+    seat: Seat,
 }
 
 impl<'a> Waiting<'a> {
@@ -176,7 +177,7 @@ impl<'a> Waiting<'a> {
         let (number, entry) = worker.held.add(place, lane.clockwork.clone());
         lane.wire.hold(true);
         worker.shard.held_began();
-        Some(Self { lane, number, entry, told: Held::Gone, _seat: seat })
+        Some(Self { lane, number, entry, told: Held::Gone, seat })
     }
 
     async fn wait(&self, left: Duration) -> Why {
@@ -208,6 +209,11 @@ impl Drop for Waiting<'_> {
         let worker = &self.lane.link.worker;
         worker.held.entries.borrow_mut().remove(&self.number);
         worker.shard.held_ended(self.told);
+        let went = match self.told {
+            Held::Called => Waited::Released,
+            Held::Late | Held::Full | Held::Gone | Held::Stop => Waited::InVain,
+        };
+        worker.shard.waited(self.seat.window, went);
     }
 }
 

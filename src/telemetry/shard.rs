@@ -15,7 +15,11 @@ use std::time::Duration;
 
 use super::end::End;
 use super::handshake::Handshake;
+use super::tally::{Board, Tallies, Waited};
+use crate::addr::ClientAddr;
+use crate::clock::Wall;
 use crate::decide::verdict::Verdict;
+use crate::id::Id;
 
 /// The names of all verdicts, in the order of the cells.
 pub const VERDICTS: [&str; 9] =
@@ -95,6 +99,7 @@ pub struct Ended {
 pub struct Shard {
     worker: Arc<WorkerCells>,
     registry: Arc<Registry>,
+    tallies: Tallies,
     one_writer: PhantomData<Cell<()>>,
 }
 
@@ -102,7 +107,8 @@ impl Shard {
     pub(super) fn new(registry: &Arc<Registry>) -> Self {
         let worker = Arc::new(WorkerCells::default());
         lock(&registry.workers).push(Arc::clone(&worker));
-        Self { worker, registry: Arc::clone(registry), one_writer: PhantomData }
+        let tallies = Tallies::new(&registry.board);
+        Self { worker, registry: Arc::clone(registry), tallies, one_writer: PhantomData }
     }
 
     /// The counters for one config, whose routes and regions are called this, in the order of
@@ -121,6 +127,16 @@ impl Shard {
     pub fn unrouted(&self, ended: &Ended) {
         self.worker.unrouted.count(ended);
         bump(&self.worker.ends[ended.end as usize], 1);
+    }
+
+    /// A request that this window governed has ended so.
+    pub fn governed(&self, window: Id, ended: &Ended, client: ClientAddr, at: Wall) {
+        self.tallies.count(window, (ended.verdict, ended.status), client, at);
+    }
+
+    /// A request that waited for this window waits no more.
+    pub fn waited(&self, window: Id, went: Waited) {
+        self.tallies.waited(window, went);
     }
 
     /// The worker lives: told at every sweep.
@@ -228,13 +244,21 @@ pub struct Table {
 impl Table {
     /// Counts a request in flight until the guard is dropped.
     pub fn begin(self: &Rc<Self>, route: usize, region: usize) -> InFlight {
-        bump(&self.cells.row(route).in_flight[region], 1);
+        let row = self.cells.row(route);
+        bump(&row.in_flight[region], 1);
+        bump(&row.begun[region], 1);
         InFlight { table: Rc::clone(self), route, region }
     }
 
-    /// Counts how a request on this route went, whether or not it was in flight.
-    pub fn count(&self, route: usize, ended: &Ended) {
-        self.cells.row(route).counts.count(ended);
+    /// Counts how a request at this place went, whether or not it was in flight.
+    pub fn count(&self, route: usize, region: usize, ended: &Ended) {
+        let row = self.cells.row(route);
+        row.counts.count(ended);
+        if ended.verdict == Verdict::Forward {
+            let [requests, failures] = &row.forwarded[region];
+            bump(requests, 1);
+            bump(failures, u64::from(ended.status >= 500));
+        }
         bump(&self.worker.ends[ended.end as usize], 1);
     }
 }
@@ -259,6 +283,7 @@ impl Drop for InFlight {
 pub(super) struct Registry {
     pub(super) workers: Mutex<Vec<Arc<WorkerCells>>>,
     pub(super) tables: Mutex<Vec<Arc<TableCells>>>,
+    pub(super) board: Arc<Board>,
 }
 
 /// What a worker counts whatever the config is.
@@ -314,13 +339,18 @@ impl TableCells {
 /// What is counted for one route.
 pub(super) struct Row {
     pub(super) in_flight: Box<[AtomicU64]>,
+    /// By region: what was forwarded, and failed.
+    pub(super) forwarded: Box<[[AtomicU64; 2]]>,
+    /// What was ever in flight.
+    pub(super) begun: Box<[AtomicU64]>,
     pub(super) counts: Counts,
 }
 
 impl Row {
     fn new(regions: usize) -> Self {
-        let in_flight = (0..regions).map(|_| AtomicU64::new(0)).collect();
-        Self { in_flight, counts: Counts::default() }
+        let zeros = || (0..regions).map(|_| AtomicU64::new(0)).collect();
+        let forwarded = (0..regions).map(|_| Default::default()).collect();
+        Self { in_flight: zeros(), begun: zeros(), forwarded, counts: Counts::default() }
     }
 }
 
@@ -371,7 +401,7 @@ fn bucket_of(micros: u64) -> usize {
 }
 
 /// Adds to a cell that only this thread writes.
-fn bump(cell: &AtomicU64, by: u64) {
+pub(super) fn bump(cell: &AtomicU64, by: u64) {
     cell.store(cell.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
 

@@ -7,6 +7,8 @@ pub mod event;
 pub mod history;
 pub mod maintenance;
 pub mod plan;
+pub mod report;
 pub mod schedule;
 pub mod scope;
 pub mod state;
+pub mod tally;

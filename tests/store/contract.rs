@@ -16,6 +16,7 @@ pub(super) use super::grants::{
     only_what_has_expired_makes_room_for_a_bypass, the_audit_is_numbered_and_read_in_pages,
     tokens_and_bypasses_are_kept_and_changed,
 };
+pub(super) use super::tallies::{a_window_s_forms_are_counted, tallies_are_kept};
 use super::{NOON, browser, content, item, quota, sealed};
 
 pub(super) fn begin(at: Wall) -> Step {

@@ -110,7 +110,6 @@ impl Reconciler {
         let (publisher, live) = snapshot::seam_beside(site, cells, first, pages, beside);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
-        let counted = parts.clock.tick();
         let reader = live.clone();
         let last = Last::Done;
         let draining = BTreeSet::new();
@@ -126,7 +125,7 @@ impl Reconciler {
             last,
             steady: Steady::from(now, tick),
             now,
-            counted,
+            counted: tick,
             draining,
         };
         reconciler.tick().await;

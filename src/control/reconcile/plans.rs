@@ -23,8 +23,8 @@ impl Reconciler {
         match what {
             Maintain::Plan(draft) => {
                 self.have_room(batch, draft.phases.len())?;
-                let scopes = draft.phases.iter().map(|(_, order)| &order.scope);
-                scopes.map(|scope| self.know_names(scope)).collect::<Result<(), _>>()?;
+                let mut scopes = draft.phases.iter().map(|(_, order)| &order.scope);
+                scopes.try_for_each(|scope| self.know_names(scope))?;
                 self.lay_down(*draft, author)
             }
             Maintain::Revise(id, expected, draft) => {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x496d_736e;
 
 /// Step `n` leads from `user_version` n to n + 1. A step that was released is never edited.
-const STEPS: [&str; 4] = [FIRST, DUTIES, GRANTS, MAINTENANCES];
+const STEPS: [&str; 5] = [FIRST, DUTIES, GRANTS, MAINTENANCES, TALLIES];
 
 // Integer keys with a unique index beside them, not WITHOUT ROWID: a sealed form fits a table leaf
 // three times over, whereas a clustered index would push each one to an overflow page of its own.
@@ -141,6 +141,15 @@ CREATE INDEX maintenances_by_over ON maintenances (over, id);
 ALTER TABLE windows ADD COLUMN maintenance BLOB;
 CREATE INDEX windows_by_maintenance ON windows (maintenance, in_force)
     WHERE maintenance IS NOT NULL;
+";
+
+// What windows did to visitors. The index is for reports, which ask for a window's forms.
+const TALLIES: &str = "
+CREATE TABLE tallies (
+    window BLOB PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+CREATE INDEX submissions_by_window ON submissions (window, state);
 ";
 
 /// The tables whose damage keeps the store from opening: small, and everything else hangs on them.

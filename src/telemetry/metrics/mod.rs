@@ -2,7 +2,9 @@
 
 mod exposition;
 mod held;
+mod places;
 mod servers;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +13,14 @@ use std::time::Duration;
 
 use super::access::AccessLog;
 use super::shard::{
-    BUCKETS_US, CLASSES, Counts, Histogram, Registry, Shard, TableCells, VERDICTS, lock,
+    BUCKETS_US, CLASSES, Counts, Histogram, Registry, Row, Shard, TableCells, VERDICTS, lock,
 };
 use crate::clock::Wall;
 
 pub use exposition::{NAMES, Named};
+pub use places::Forwarded;
 pub use servers::ServerCounts;
+pub use windows::{WindowFigures, WindowKind};
 
 /// The metrics of the process. Clones are the same metrics.
 #[derive(Clone, Default)]
@@ -27,6 +31,8 @@ struct Shared {
     registry: Arc<Registry>,
     /// Totals of tables that nothing counts in any more, by route.
     retired: Mutex<HashMap<Arc<str>, Sums>>,
+    /// The same by route and region.
+    retired_places: Mutex<places::Places>,
     told: Mutex<Told>,
 }
 
@@ -34,8 +40,9 @@ struct Shared {
 #[derive(Clone, Default)]
 struct Told {
     generation: u64,
-    windows: Vec<(&'static str, u64)>,
-    closed_cells: u64,
+    windows: WindowFigures,
+    /// Verifications and ramps that failed.
+    failed_checks: [u64; 2],
     reloads: [u64; 2],
     reloaded_at: Option<Wall>,
     store: StoreFigures,
@@ -100,11 +107,21 @@ impl Metrics {
     /// A worker's count is seen a moment after it was made: zero means "none" only to somebody who
     /// sees it again after the workers have passed a decision.
     pub fn in_flight(&self) -> Vec<InFlightCount> {
+        self.by_place(|row| &row.in_flight)
+    }
+
+    /// Requests that have begun, by route and region, over all workers and those configs that
+    /// something still counts for.
+    pub fn begun(&self) -> Vec<InFlightCount> {
+        self.by_place(|row| &row.begun)
+    }
+
+    fn by_place(&self, cells: impl Fn(&Row) -> &[AtomicU64]) -> Vec<InFlightCount> {
         let tables = self.tables();
         let mut sums = BTreeMap::<(&Arc<str>, &Arc<str>), u64>::new();
         for table in &tables {
             for (route, row) in table.rows() {
-                for (region, cell) in table.regions.iter().zip(&row.in_flight) {
+                for (region, cell) in table.regions.iter().zip(cells(row)) {
                     let count = cell.load(Ordering::Relaxed);
                     if count > 0 {
                         *sums.entry((route, region)).or_default() += count;
@@ -151,13 +168,6 @@ impl Metrics {
         }
     }
 
-    /// Windows by the name of their state, and the cells that they close.
-    pub fn windows(&self, by_state: Vec<(&'static str, u64)>, closed_cells: u64) {
-        let mut told = lock(&self.0.told);
-        told.windows = by_state;
-        told.closed_cells = closed_cells;
-    }
-
     /// The certificates that visitors are shown: first name, and when it ends to be valid. Of
     /// several with one name, such as for two kinds of keys, the one that ends first is told.
     pub fn certificates(&self, shown: impl Iterator<Item = (String, Wall)>) {
@@ -185,12 +195,14 @@ impl Metrics {
     fn tables(&self) -> Vec<Arc<TableCells>> {
         // ORDER: `retired` before `tables`, here and in `sums`: a total is never seen in both.
         let mut retired = lock(&self.0.retired);
+        let mut retired_places = lock(&self.0.retired_places);
         let mut tables = lock(&self.0.registry.tables);
         tables.retain_mut(|table| {
             // `get_mut` also makes the last counts of the worker that let go visible here.
             let in_use = Arc::get_mut(table).is_none();
             if !in_use {
                 add_rows(&mut retired, table);
+                places::add(&mut retired_places, table);
             }
             in_use
         });
