@@ -224,28 +224,7 @@ pub(super) fn judge<B>(
         ground.closed = None;
         verdict = decide(&ground, &ask);
     }
-    let otherwise = match verdict {
-        Verdict::Resume => decide_no_ticket(&ground, &ask),
-        Verdict::Own
-        | Verdict::Probe
-        | Verdict::Hold
-        | Verdict::Forward
-        | Verdict::Capture(_)
-        | Verdict::Page(..)
-        | Verdict::Refuse(_)
-        | Verdict::Redirect(_) => verdict,
-    };
-    let unheld = match otherwise {
-        Verdict::Hold => decide_unheld(&ground, &ask),
-        Verdict::Own
-        | Verdict::Probe
-        | Verdict::Forward
-        | Verdict::Resume
-        | Verdict::Capture(_)
-        | Verdict::Page(..)
-        | Verdict::Refuse(_)
-        | Verdict::Redirect(_) => otherwise,
-    };
+    let (otherwise, unheld) = later(verdict, &ground, &ask);
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
@@ -267,6 +246,33 @@ pub(super) fn judge<B>(
         fields,
         trace,
     })
+}
+
+/// The verdict if it turns out to be no ticket, and the one if it cannot wait.
+fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
+    let otherwise = match verdict {
+        Verdict::Resume => decide_no_ticket(ground, ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Hold
+        | Verdict::Forward
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => verdict,
+    };
+    let unheld = match otherwise {
+        Verdict::Hold => decide_unheld(ground, ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Resume
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => otherwise,
+    };
+    (otherwise, unheld)
 }
 
 /// The region that a request comes from, and whether it is a probe of our own: that says for which

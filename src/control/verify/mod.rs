@@ -242,12 +242,12 @@ impl Shared {
         faults
     }
 
-    /// Tells the reconciler, again and again while the store refuses, until the window is another
+    /// Tells the reconciler, again and again while it cannot store that, until the window is another
     /// one: then this is dropped.
     async fn tell<F: Future<Output = Result<Change, Refused>>>(&self, what: impl Fn() -> F) {
         loop {
             match what().await {
-                Err(Refused::Store(_) | Refused::Busy) => {
+                Err(Refused::Store(_) | Refused::Busy | Refused::Lost) => {
                     tokio::time::sleep(limit::CLOCK_LOOK_EVERY).await;
                 }
                 Ok(_) => return,
