@@ -321,6 +321,7 @@ fn site(routes: u32) -> Site {
         probes: Vec::new(),
         via: None,
         begin_traces: None,
+        announce_header: true,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),

@@ -109,6 +109,13 @@ pub struct Notice {
     pub alternative: String,
 }
 
+impl Notice {
+    /// One that says something everywhere, to be looked at before anything is closed.
+    pub fn sample() -> Self {
+        sample::notices().remove(0)
+    }
+}
+
 /// The answers for one closure: each rendered once, then sent as it is.
 pub struct ClosedPages {
     notice: Notice,

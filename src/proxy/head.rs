@@ -8,22 +8,22 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Method, Request, StatusCode, Version, request};
 
+use super::admit::{self, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
-use crate::addr::{ClientAddr, canonical_host};
+use crate::addr::canonical_host;
 use crate::clock::Wall;
 use crate::decide::{
     Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
     decide_unheld, is_same_origin,
 };
-use crate::grant::pass;
 use crate::limit;
 use crate::pages::PlainKind;
-use crate::region::{RegionIx, Trust};
+use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
 use crate::snapshot::{Closure, RouteRules, Site, Snapshot, UpstreamIx};
@@ -51,6 +51,22 @@ impl Scheme {
             Self::Https => "__Host-intermission",
         }
     }
+
+    /// The name of the cookie of who was let in while a place reopens.
+    pub(super) const fn admission_cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission-admitted",
+            Self::Https => "__Host-intermission-admitted",
+        }
+    }
+
+    /// The name of the cookie that shows a bypass.
+    pub(super) const fn bypass_cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission-bypass",
+            Self::Https => "__Host-intermission-bypass",
+        }
+    }
 }
 
 /// A request that was judged.
@@ -61,6 +77,10 @@ pub(super) struct Judged {
     pub region: RegionIx,
     /// What closes the place, if anything.
     pub closure: Option<Arc<Closure>>,
+    /// How it came into a closed place; that is judged as if it were open.
+    pub let_in: Option<LetIn>,
+    /// When it will be let in, if that is known.
+    pub turn: Option<Wall>,
     pub verdict: Verdict,
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
@@ -163,23 +183,16 @@ pub(super) fn judge<B>(
         return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
     }
     let snapshot = &current.snapshot;
-    let from = (canonical, client, trust);
-    let (region, passed) = origin_of(&snapshot.site, request, fields, from);
+    let asked = fields.any(Fields::FOREIGN).then(|| admit::asked(snapshot, request.headers()));
+    let asked = asked.flatten();
+    let found = || snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let region = asked.unwrap_or_else(found);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
     let now = lane.link.worker.moment();
-    let closure = place.filter(|_| !passed);
-    let closure = closure.and_then(|place| governing(snapshot, place, request, now));
+    let closed = place.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
+    let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
-    let keeps = rules.is_some_and(|rules| rules.forms.keep);
-    let ground = Ground {
-        closed: closure.map(|closure| closure.mode),
-        allow: closure.map_or(&[], |closure| &closure.allow),
-        holds: closure.is_some_and(|closure| closure.holds()),
-        probes: &snapshot.site.probes,
-        keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
-        cookie: scheme.cookie(),
-        redirects: rules.map_or(Redirects::default(), redirects),
-    };
+    let mut ground = ground(&snapshot.site, closure, rules, scheme);
     let ask = Ask {
         method: request.method(),
         scheme: scheme.name(),
@@ -188,10 +201,16 @@ pub(super) fn judge<B>(
         query: request.uri().query(),
         headers: request.headers(),
     };
-    let verdict = decide(&ground, &ask);
+    let mut verdict = decide(&ground, &ask);
+    let who = Knocking { client, scheme, method: ask.method.as_str(), headers: ask.headers };
+    let (let_in, turn) = admit::open(lane, snapshot, closed, (asked, verdict), &who);
+    if let_in.is_some() {
+        ground.closed = None;
+        verdict = decide(&ground, &ask);
+    }
     let (otherwise, unheld) = later(verdict, &ground, &ask);
     let verdict = placed(verdict, rules, path.encoded_slashes);
-    let closure = closure.cloned();
+    let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
     let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
@@ -200,6 +219,8 @@ pub(super) fn judge<B>(
         place,
         region,
         closure,
+        let_in,
+        turn,
         verdict,
         otherwise,
         unheld,
@@ -209,6 +230,25 @@ pub(super) fn judge<B>(
         fields,
         trace,
     })
+}
+
+/// What governs the place that a request is for.
+fn ground<'a>(
+    site: &'a Site,
+    closure: Option<&'a Arc<Closure>>,
+    rules: Option<&RouteRules>,
+    scheme: Scheme,
+) -> Ground<'a> {
+    let keeps = rules.is_some_and(|rules| rules.forms.keep);
+    Ground {
+        closed: closure.map(|closure| closure.mode),
+        allow: closure.map_or(&[], |closure| &closure.allow),
+        holds: closure.is_some_and(|closure| closure.holds()),
+        probes: &site.probes,
+        keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
+        cookie: scheme.cookie(),
+        redirects: rules.map_or(Redirects::default(), redirects),
+    }
 }
 
 /// The verdict if it turns out to be no ticket, and the one if it cannot wait.
@@ -236,22 +276,6 @@ fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
         | Verdict::Redirect(_) => otherwise,
     };
     (otherwise, unheld)
-}
-
-/// The region that a request comes from, and whether it is a probe of our own: that says for which
-/// region it asks, and to it everything is open.
-fn origin_of<B>(
-    site: &Site,
-    request: &Request<B>,
-    fields: Fields,
-    (host, client, trust): (&str, ClientAddr, Trust),
-) -> (RegionIx, bool) {
-    let shown = fields.any(Fields::FOREIGN).then(|| request.headers().get(pass::FIELD)).flatten();
-    let asked = shown.and_then(|shown| pass::region_of(shown.as_bytes()));
-    match asked.and_then(|region| site.regions.named(region)) {
-        Some(region) => (region, true),
-        None => (site.regions.find(host, request.headers(), client, trust), false),
-    }
 }
 
 /// What governs a request at its place: by its method, or by the one that it claims where windows
@@ -387,13 +411,24 @@ pub(super) fn place_of(
     parts: &request::Parts,
     path: &str,
 ) -> Option<(RouteIx, RegionIx)> {
+    place_in(lane, judged.site(), judged.region, parts, path)
+}
+
+/// The place of a path on the host that a request asked, by this config.
+pub(super) fn place_in(
+    lane: &Lane,
+    site: &Site,
+    region: RegionIx,
+    parts: &request::Parts,
+    path: &str,
+) -> Option<(RouteIx, RegionIx)> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))?;
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let host = canonical_host(host, host_scratch).ok()?;
     let path = path::canonical(path, path_scratch).ok()?;
-    judged.site().routes.find(host, path.path).map(|route| (route, judged.region))
+    site.routes.find(host, path.path).map(|route| (route, region))
 }
 
 /// The host that the visitor's browser sees, where a trusted peer asks under another.

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::places::{self, Place};
 use crate::addr::{Networks, proxy_protocol};
-use crate::grant::pass;
+use crate::grant::bypass;
 use crate::limit;
 use crate::snapshot::Protocol;
 use crate::tls::{self, Alpn};
@@ -39,8 +39,10 @@ static OURSELVES: LazyLock<Result<tls::Client, tls::Fault>> =
     LazyLock::new(|| tls::Client::new(&tls::Verify::Nothing, None, None));
 
 impl Doors {
-    /// These, with the ports that they have.
-    pub fn new(listeners: Vec<(SocketAddr, Protocol)>) -> Self {
+    /// These, with the ports that they have. Where only probes of load balancers are answered, no
+    /// route can be asked for.
+    pub fn new(mut listeners: Vec<(SocketAddr, Protocol)>) -> Self {
+        listeners.retain(|(_, protocol)| *protocol != Protocol::Probe);
         Self(listeners)
     }
 
@@ -66,13 +68,13 @@ fn reachable(at: SocketAddr) -> SocketAddr {
 /// CANCEL: dropping it closes the connection.
 pub(super) async fn ask(
     doors: &Doors,
-    passing_on: &Networks,
+    (passing_on, secret): (&Networks, &str),
     probe: &Probe,
     place: &Place,
 ) -> Result<(), String> {
     let asked = async {
         let wire = connect(doors, passing_on, place).await?;
-        let answer = exchange(wire, request(probe, place)?);
+        let answer = exchange(wire, request(probe, place, secret)?);
         look(answer.await?, probe)
     };
     let late = |_| Err(format!("no whole answer within {}", span(probe.within)));
@@ -94,7 +96,7 @@ async fn connect(
         stream.write_all(&local).await.map_err(|error| error.to_string())?;
     }
     match protocol {
-        Protocol::Http | Protocol::H2c => Ok(Box::new(stream)),
+        Protocol::Http | Protocol::H2c | Protocol::Probe => Ok(Box::new(stream)),
         Protocol::Https => {
             let client = OURSELVES.as_ref().map_err(|fault| fault.to_string())?;
             let named = format!("{}:443", host_alone(&place.host));
@@ -114,7 +116,7 @@ fn host_alone(host: &str) -> &str {
     }
 }
 
-fn request(probe: &Probe, place: &Place) -> Result<Request<Empty<Bytes>>, String> {
+fn request(probe: &Probe, place: &Place, secret: &str) -> Result<Request<Empty<Bytes>>, String> {
     let mut request = Request::get(probe.path.as_str())
         .body(Empty::new())
         .map_err(|error| format!("not a request: {error}"))?;
@@ -124,9 +126,10 @@ fn request(probe: &Probe, place: &Place) -> Result<Request<Empty<Bytes>>, String
     headers.insert(HOST, value(&place.host)?);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.entry(USER_AGENT).or_insert(AGENT);
-    let mut pass = value(&pass::value(&place.region))?;
-    pass.set_sensitive(true);
-    headers.insert(pass::FIELD, pass);
+    let mut secret = value(secret)?;
+    secret.set_sensitive(true);
+    headers.insert(bypass::FIELD, secret);
+    headers.insert(bypass::REGION, value(&place.region)?);
     Ok(request)
 }
 
