@@ -227,6 +227,7 @@ async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows
     let main = main.expect("opens");
     let later = "DROP TABLE duties; DROP TABLE tokens; DROP TABLE bypasses; DROP TABLE audit;
                  DROP TABLE replies; DROP TABLE maintenances; DROP INDEX windows_by_maintenance;
+                 DROP TABLE tallies; DROP INDEX submissions_by_window;
                  ALTER TABLE windows DROP COLUMN maintenance; PRAGMA user_version = 1";
     main.execute_batch(later).expect("as it was then");
     drop(main);
