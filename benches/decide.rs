@@ -190,8 +190,12 @@ impl World {
         let headers = &self.fields[head.fields];
         let region = self.site.regions.find(host, headers, head.client, head.trust);
         let rules = self.site.rules(route);
+        let now = Wall::from_millis(0);
+        let closure = self.cells.closure_for(route, region, &head.method, now);
         let ground = Ground {
-            closed: self.cells.closure(route, region).map(|closure| closure.mode),
+            closed: closure.map(|closure| closure.mode),
+            allow: closure.map_or(&[], |closure| &closure.allow),
+            holds: closure.is_some_and(|closure| closure.holds()),
             probes: &self.probes,
             keeps_forms: if rules.forms.keep { Keeps::Forms } else { Keeps::Nothing },
             cookie: "intermission",
@@ -202,6 +206,7 @@ impl World {
             scheme: "http",
             authority: &head.host,
             path: path.path,
+            query: None,
             headers,
         };
         Some(decide(&ground, &ask))

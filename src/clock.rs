@@ -120,19 +120,48 @@ pub enum Clock {
     #[default]
     System,
     /// A wall clock in milliseconds that only moves when told to. Ticks stay the machine's.
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<Hand>),
+}
+
+/// What a manual clock shows.
+#[derive(Debug)]
+pub struct Hand {
+    wall: AtomicI64,
+    /// How far it was turned forward, in milliseconds.
+    turned: AtomicI64,
 }
 
 impl Clock {
     /// A clock that stands at `start` until [`Clock::set`] is called.
     pub fn manual(start: Wall) -> Self {
-        Self::Manual(Arc::new(AtomicI64::new(start.millis())))
+        let wall = AtomicI64::new(start.millis());
+        Self::Manual(Arc::new(Hand { wall, turned: AtomicI64::new(0) }))
     }
 
     /// Moves a manual clock; a system clock cannot be moved and ignores this.
     pub fn set(&self, now: Wall) {
         if let Self::Manual(hand) = self {
-            hand.store(now.millis(), Ordering::SeqCst);
+            let before = hand.wall.swap(now.millis(), Ordering::SeqCst);
+            hand.turned.fetch_add((now.millis() - before).max(0), Ordering::SeqCst);
+        }
+    }
+
+    /// Moves a manual clock without time having passed, as a machine's clock is set wrong or right.
+    pub fn jump(&self, to: Wall) {
+        if let Self::Manual(hand) = self {
+            hand.wall.store(to.millis(), Ordering::SeqCst);
+        }
+    }
+
+    /// Both clocks at once, for who holds one against the other: the ticks of a manual clock that
+    /// was turned forward went on by as much.
+    pub fn hands(&self) -> (Wall, Tick) {
+        match self {
+            Self::System => (self.now(), self.tick()),
+            Self::Manual(hand) => {
+                let turned = hand.turned.load(Ordering::SeqCst).unsigned_abs();
+                (self.now(), self.tick().plus(Duration::from_millis(turned)))
+            }
         }
     }
 
@@ -144,7 +173,7 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Self::Manual(hand) => Wall(hand.load(Ordering::SeqCst)),
+            Self::Manual(hand) => Wall(hand.wall.load(Ordering::SeqCst)),
         }
     }
 

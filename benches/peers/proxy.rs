@@ -137,8 +137,8 @@ impl Ours {
     /// Closes a route as an operator does.
     pub(crate) fn close(&self, route: &str) -> io::Result<()> {
         let output = Command::new(origin::intermission())
-            .args(["on", "--route", route, "--reason", "A new version", "--back-in", "6h"])
-            .env("INTERMISSION_ADMIN", format!("http://{}", self.admin))
+            .args(["on", "--route", route, "--reason", "A new version", "--back-in", "6h", "--yes"])
+            .env("INTERMISSION_SERVER", format!("http://{}", self.admin))
             .env("INTERMISSION_TOKEN", TOKEN)
             .output()?;
         if output.status.success() {

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{self, Client};
-use super::status::{StatusShown, WindowShown};
+use super::shown::WindowShown;
+use super::status::StatusShown;
 use super::{Fault, Reach, text};
 use crate::clock::Clock;
 
@@ -37,18 +38,24 @@ pub(super) struct Extend {
     reach: Reach,
 }
 
+impl Promise {
+    /// The members of a request's body; no time at all means that the end is not known.
+    pub(super) fn json(&self, clock: &Clock, zone: &TimeZone) -> Result<Value, Fault> {
+        if let Some(back_in) = &self.back_in {
+            return Ok(json!({ "back_in": back_in }));
+        }
+        let until = self.until.as_deref();
+        let until = until.map(|until| text::parse_until(until, clock, zone)).transpose()?;
+        Ok(json!({ "until": until }))
+    }
+}
+
 impl Extend {
     pub(super) fn run(self) -> Result<(), Fault> {
         let clock = Clock::System;
         let zone = TimeZone::system();
-        let mut body = json!({ "reason": self.reason });
-        if let Some(back_in) = &self.promise.back_in {
-            body["back_in"] = json!(back_in);
-        } else {
-            let until = self.promise.until.as_deref();
-            let until = until.map(|until| text::parse_until(until, &clock, &zone)).transpose()?;
-            body["until"] = json!(until);
-        }
+        let mut body = self.promise.json(&clock, &zone)?;
+        body["reason"] = json!(self.reason);
         let client = Client::new(&self.reach)?;
         let window = match self.window {
             Some(window) => window,
@@ -69,7 +76,8 @@ impl Extend {
 
 fn the_only_one(client: &Client) -> Result<String, Fault> {
     let status: StatusShown = client::read(client.get("/api/v1/status")?)?;
-    match status.windows.as_slice() {
+    let in_force: Vec<_> = status.windows.iter().filter(|window| window.in_force()).collect();
+    match in_force.as_slice() {
         [] => Err(Fault::Failed("nothing is closed".to_owned())),
         [window] => Ok(window.id.clone()),
         several => {

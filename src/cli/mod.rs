@@ -1,42 +1,52 @@
 //! The command line: `serve` and `demo` run the proxy, the rest asks its admin API.
 
+mod approve;
+mod audit;
+mod bypass;
 pub mod check;
 mod client;
 mod completions;
+mod confirm;
 pub mod demo;
+mod events;
 mod extend;
+mod fault;
 mod history;
+mod in_flight;
+mod maintenance;
+mod man;
 mod off;
 mod on;
-pub mod preview;
+mod preview;
+mod reach;
 mod serve;
+pub mod shown;
+mod state;
 pub mod status;
+mod submissions;
+mod table;
 mod text;
 mod token;
 mod upstream;
+mod wait;
+mod window;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   done
-  1   not done: refused, or failed; the message says why
-  64  the command line or the config file is wrong
-  69  the admin API cannot be reached
-  75  timed out while waiting
-
-Environment:
-  INTERMISSION_ADMIN  where the admin API listens (http://127.0.0.1:7070)
-  INTERMISSION_TOKEN  the token to show there; `intermission token` makes one
-  INTERMISSION_CONFIG the config file (intermission.toml)
-  INTERMISSION_LOG    what the log tells, such as debug";
+use fault::Fault;
+use reach::Reach;
 
 /// A maintenance-mode reverse proxy that never loses a form.
 #[derive(Parser)]
-#[command(name = "intermission", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(
+    name = "intermission",
+    version,
+    after_help = fault::after_help(),
+    disable_help_subcommand = true
+)]
 struct Intermission {
     #[command(subcommand)]
     command: Command,
@@ -58,63 +68,32 @@ enum Command {
     Extend(extend::Extend),
     /// Tell what is closed, since when, until when, by whom and why.
     Status(status::StatusCommand),
-    /// Tell who changed what, newest first.
-    History(history::History),
-    /// Show when a maintenance in a file would be.
-    Preview(preview::Preview),
+    /// Plan maintenances, tell of them, and lead them through their phases.
+    Maintenance(maintenance::Maintenance),
+    /// Start, extend, end or cancel one window.
+    Window(window::Window),
+    /// Tell how each route stands in each region.
+    State(state::StateCommand),
+    /// Tell which requests are under way, by route and region.
+    InFlight(in_flight::InFlight),
+    /// Let people through what is closed.
+    Bypass(bypass::Bypass),
+    /// Approve what another operator asked for; tell what waits for it.
+    Approve(approve::Approve),
+    /// Tell how many forms were kept, by route and by what became of them.
+    Submissions(submissions::Submissions),
     /// Tell which servers there are; say which of them take requests.
     Upstream(upstream::Upstream),
-    /// Make a token for the admin API.
+    /// Tell every change that operators made or were refused, newest first.
+    Audit(audit::Audit),
+    /// Tell changes as they happen.
+    Events(events::Events),
+    /// Make, list and revoke tokens for the admin API.
     Token(token::Token),
     /// Print completions for a shell.
     Completions(completions::Completions),
-}
-
-/// Where the admin API is, and how its answers are shown.
-#[derive(Args)]
-struct Reach {
-    /// The admin API's address.
-    #[arg(
-        long,
-        env = "INTERMISSION_ADMIN",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:7070"
-    )]
-    admin: String,
-    /// The token; better in the environment, where other users of the machine cannot see it.
-    #[arg(long, env = "INTERMISSION_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    token: Option<String>,
-    /// Print the API's JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Why a command did not do what it should.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    /// The command line or the config is wrong.
-    #[error("{0}")]
-    Usage(String),
-    /// It was refused, or failed.
-    #[error("{0}")]
-    Failed(String),
-    /// Nobody answers at the admin address.
-    #[error("{0}")]
-    Unreachable(String),
-    /// What was waited for did not happen in time.
-    #[error("{0}")]
-    TimedOut(String),
-}
-
-impl Fault {
-    const fn code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => 64,
-            Self::Failed(_) => 1,
-            Self::Unreachable(_) => 69,
-            Self::TimedOut(_) => 75,
-        }
-    }
+    /// Write man pages.
+    Man(man::Man),
 }
 
 /// Runs the command that `arguments` (the program's name first) ask for.
@@ -135,11 +114,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Off(command) => command.run(),
         Command::Extend(command) => command.run(),
         Command::Status(command) => command.run(),
-        Command::History(command) => command.run(),
-        Command::Preview(command) => return command.run(),
+        Command::Maintenance(command) => command.run(),
+        Command::Window(command) => command.run(),
+        Command::State(command) => command.run(),
+        Command::InFlight(command) => command.run(),
+        Command::Bypass(command) => command.run(),
+        Command::Approve(command) => command.run(),
+        Command::Submissions(command) => command.run(),
         Command::Upstream(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,7 +137,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The whole command line, for completions.
+/// The whole command line, for completions and man pages.
 fn command_line() -> clap::Command {
     <Intermission as clap::CommandFactory>::command()
 }

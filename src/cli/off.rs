@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{self, Client};
 use super::on::Place;
-use super::status::WindowShown;
+use super::shown::WindowShown;
 use super::{Fault, Reach};
 
 #[derive(Args)]

@@ -1,19 +1,16 @@
 //! `intermission on`: closes regions × routes now.
 
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{self, Client};
-use super::status::WindowShown;
+use super::confirm::Consent;
+use super::shown::WindowShown;
+use super::wait::Wait;
 use super::{Fault, Reach, text};
-use crate::clock::{Clock, Tick};
-
-/// How often a draining window is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+use crate::clock::Clock;
 
 #[derive(Args)]
 pub(super) struct On {
@@ -43,12 +40,10 @@ pub(super) struct On {
     /// How long requests in flight may take to finish, such as 30s.
     #[arg(long, value_name = "SPAN")]
     drain: Option<String>,
-    /// Return only when no request is in flight there any more.
-    #[arg(long)]
-    wait_drained: bool,
-    /// How many seconds to wait at most.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "wait_drained")]
-    timeout: u64,
+    #[command(flatten)]
+    wait: Wait,
+    #[command(flatten)]
+    consent: Consent,
     /// Close nothing; print what would be closed.
     #[arg(long, conflicts_with = "wait_drained")]
     dry_run: bool,
@@ -94,6 +89,8 @@ enum ModeChoice {
     /// Reading works; forms and other changes get the page.
     #[value(name = "read_only", alias = "read-only")]
     ReadOnly,
+    /// Some requests wait, for a while, for a short window to end; the rest get the page.
+    Hold,
 }
 
 #[derive(Deserialize)]
@@ -123,14 +120,17 @@ impl On {
         if self.dry_run {
             return self.rehearse(client.post("/api/v1/switches?dry_run=true", &body)?);
         }
+        self.consent.get(&client, "/api/v1/switches", &body)?;
         let answer = client.post("/api/v1/switches", &body)?;
         let switched: Switched = client::read(answer.clone())?;
-        if self.reach.json && !self.wait_drained {
+        let waits = self.wait.wait_drained;
+        if self.reach.json && !waits {
             anstream::println!("{answer:#}");
         } else if !self.reach.json {
             switched.print();
         }
-        if self.wait_drained { self.wait(&client, &switched.window.id) } else { Ok(()) }
+        let window = &switched.window.id;
+        if waits { self.wait.drained(&client, window, self.reach.json) } else { Ok(()) }
     }
 
     fn body(&self) -> Result<Value, Fault> {
@@ -138,6 +138,7 @@ impl On {
         let mode = match self.mode {
             ModeChoice::Page => "page",
             ModeChoice::ReadOnly => "read_only",
+            ModeChoice::Hold => "hold",
         };
         body["mode"] = json!(mode);
         body["reason"] = json!(self.reason);
@@ -170,42 +171,13 @@ impl On {
         anstream::println!("would be closed: {count}, of which closed already: {already_closed}");
         Ok(())
     }
-
-    /// Waits until requests that began before the switch are done. The window's own count is the
-    /// authority: it moves on to `closed` when nothing is left, or when its time is up.
-    fn wait(&self, client: &Client, window: &str) -> Result<(), Fault> {
-        let clock = Clock::System;
-        let began: Tick = clock.tick();
-        loop {
-            let answer = client.get(&format!("/api/v1/windows/{window}"))?;
-            let shown: WindowShown = client::read(answer["window"].clone())?;
-            if shown.state == "ended" {
-                return Err(Fault::Failed(format!("window {window} was ended meanwhile")));
-            }
-            if shown.state != "draining" && shown.in_flight_total == 0 {
-                if self.reach.json {
-                    anstream::println!("{answer:#}");
-                } else {
-                    anstream::println!("drained: nothing is in flight there");
-                }
-                return Ok(());
-            }
-            if clock.tick().since(began) >= Duration::from_secs(self.timeout) {
-                let count = shown.in_flight_total;
-                return Err(Fault::TimedOut(format!(
-                    "{count} requests are still in flight after {} s; the scope stays closed",
-                    self.timeout
-                )));
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
 }
 
 impl Switched {
     fn print(&self) {
         let Self { window, generation } = self;
-        let (now, zone) = (window.began, TimeZone::system());
+        let (clock, zone) = (Clock::System, TimeZone::system());
+        let now = window.began.unwrap_or_else(|| clock.now());
         anstream::println!("closed: {} ({})", window.place(), window.mode);
         anstream::println!("back:   {}", text::until(window.promised_end, now, &zone));
         anstream::println!("in flight: {}", window.in_flight_total);

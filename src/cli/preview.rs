@@ -2,10 +2,10 @@
 //! asking anybody.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::Fault;
 use crate::clock::{Clock, Wall};
 use crate::config::{Color, Problem, maintenances};
 
@@ -14,7 +14,7 @@ use crate::config::{Color, Problem, maintenances};
 ///
 /// Exits with 0 if it could be planned, with 64 if not.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Preview {
+pub(super) struct Preview {
     /// The document: .toml, .yaml or .json.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -46,12 +46,13 @@ struct Told<O, W> {
 }
 
 impl Preview {
-    /// Reads, prints, and tells how it went.
-    pub fn run(self) -> ExitCode {
+    /// Reads and prints.
+    pub(super) fn run(self) -> Result<(), Fault> {
         let now = self.from.unwrap_or_else(|| Clock::default().now());
         match maintenances::preview(&self.file, self.config.as_deref(), self.count, now) {
             Ok((occurrences, warnings)) if self.json => {
-                print(&Told { ok: true, occurrences, warnings, problems: Vec::new() })
+                print(&Told { ok: true, occurrences, warnings, problems: Vec::new() });
+                Ok(())
             }
             Ok((occurrences, warnings)) => {
                 for warning in warnings {
@@ -72,24 +73,23 @@ impl Preview {
                         anstream::println!("  passed over: it lies in the blackout `{blackout}`");
                     }
                 }
-                ExitCode::SUCCESS
+                Ok(())
             }
             Err(problems) if self.json => {
                 let problems = problems.iter().cloned().collect();
                 let none = (Vec::<()>::new(), Vec::<()>::new());
                 print(&Told { ok: false, occurrences: none.0, warnings: none.1, problems });
-                ExitCode::from(super::check::USAGE)
+                Err(Fault::Usage(format!("{} cannot be planned", self.file.display())))
             }
-            Err(problems) => {
-                anstream::eprint!("{}", problems.render(Color::Styled));
-                ExitCode::from(super::check::USAGE)
-            }
+            Err(problems) => Err(Fault::Usage(format!(
+                "it cannot be planned\n{}",
+                problems.render(Color::Styled)
+            ))),
         }
     }
 }
 
-fn print(told: &impl Serialize) -> ExitCode {
+fn print(told: &impl Serialize) {
     let text = serde_json::to_string_pretty(told).expect("texts and numbers have a JSON form");
     anstream::println!("{text}");
-    ExitCode::SUCCESS
 }

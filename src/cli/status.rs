@@ -3,20 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, Table, Width};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::client::{self, Client};
-use super::{Fault, Reach, text};
+use super::shown::{PlaceShown, WindowShown};
+pub use super::table::Paint;
+use super::{Fault, Reach, table, text, wait};
 use crate::clock::Wall;
 
-/// How often `--watch` looks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// An id and the spaces at its sides.
 const ID_COLUMNS: u16 = 34;
 /// From this width on, a table has room for ids.
@@ -70,113 +69,17 @@ struct StoreShown {
     error: Option<String>,
 }
 
-#[derive(Deserialize, Debug)]
-struct PlaceShown {
-    route: String,
-    region: String,
-    count: u64,
-}
-
-/// A window, as far as it is shown.
-#[derive(Deserialize, Debug)]
-pub struct WindowShown {
-    /// Its name for ever.
-    pub id: String,
-    /// The name of its state.
-    pub state: String,
-    /// The name of its mode.
-    pub mode: String,
-    /// When it began.
-    pub began: Wall,
-    /// When it will end, as visitors were told.
-    pub promised_end: Option<Wall>,
-    /// Requests under way in its scope.
-    pub in_flight_total: u64,
-    scope: ScopeShown,
-    texts: TextsShown,
-    by: String,
-    drain_deadline: Wall,
-    in_flight: Vec<PlaceShown>,
-}
-
-#[derive(Deserialize, Debug)]
-struct ScopeShown {
-    regions: Names,
-    routes: Names,
-}
-
-#[derive(Deserialize, Debug)]
-struct TextsShown {
-    reason: String,
-}
-
-/// `"all"`, or a list.
-#[derive(Deserialize, Debug)]
-#[serde(untagged)]
-enum Names {
-    All(Word),
-    Listed(Vec<String>),
-}
-
-/// The one word that may stand in place of a list.
-#[derive(Deserialize, Debug)]
-enum Word {
-    #[serde(rename = "all")]
-    All,
-}
-
-impl Names {
-    fn text(&self, kind: &str) -> String {
-        match self {
-            Self::All(Word::All) => format!("all {kind}"),
-            Self::Listed(names) => names.join(", "),
-        }
-    }
-}
-
-impl WindowShown {
-    /// `claims in apac`
-    pub fn place(&self) -> String {
-        let ScopeShown { regions, routes } = &self.scope;
-        format!("{} in {}", routes.text("routes"), regions.text("regions"))
-    }
-}
-
-/// Whether a rendering is for a terminal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Paint {
-    /// With colours.
-    Colours,
-    /// Characters alone.
-    Plain,
-}
-
 impl StatusCommand {
     pub(super) fn run(self) -> Result<(), Fault> {
         let client = Client::new(&self.reach)?;
-        let terminal = std::io::stdout().is_terminal();
-        let paint = if terminal { Paint::Colours } else { Paint::Plain };
-        loop {
+        wait::watch(self.watch, || {
             let answer = client.get("/api/v1/status")?;
-            let shown = if self.reach.json {
-                if self.watch { format!("{answer}\n") } else { format!("{answer:#}\n") }
-            } else {
-                let status: StatusShown = client::read(answer)?;
-                render(&status, None, paint, &TimeZone::system())
-            };
-            if self.watch && terminal && !self.reach.json {
-                anstream::print!("\u{1b}[H\u{1b}[2J");
+            if self.reach.json {
+                return Ok(table::json(&answer, self.watch));
             }
-            anstream::print!("{shown}");
-            if !self.watch {
-                return Ok(());
-            }
-            // A reader that is gone, such as `head`, ends the watch.
-            if std::io::stdout().flush().is_err() {
-                return Ok(());
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
+            let status: StatusShown = client::read(answer)?;
+            Ok(render(&status, None, Paint::of_output(), &TimeZone::system()))
+        })
     }
 }
 
@@ -194,12 +97,19 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
         }
     }
     out.push('\n');
-    if status.windows.is_empty() {
+    let (in_force, coming): (Vec<_>, Vec<_>) =
+        status.windows.iter().partition(|window| window.in_force());
+    if in_force.is_empty() {
         out.push_str("nothing is closed\n");
     } else {
-        let _ = writeln!(out, "{}", table(status, width, paint, zone));
+        let _ = writeln!(out, "{}", table((&in_force, status.now), width, paint, zone));
         let cells = status.closed_cells;
         let _ = writeln!(out, "closed places (route × region): {cells}");
+    }
+    for window in coming {
+        let at = window.starts().map(|at| text::instant(at, *now, zone)).unwrap_or_default();
+        let _ =
+            writeln!(out, "{}: {}, {}, begins {at}", window.state, window.part(), window.place());
     }
     out.push('\n');
     out += &traffic(status);
@@ -207,24 +117,20 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
     out
 }
 
-fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = width {
-        table.set_width(width);
-    }
-    if paint == Paint::Plain {
-        table.force_no_tty();
-        table.set_width(width.unwrap_or(120));
-    }
-    table.set_header(["closed", "since", "back", "by", "why", "in flight"]);
+fn table(
+    (windows, now): (&[&WindowShown], Wall),
+    width: Option<u16>,
+    paint: Paint,
+    zone: &TimeZone,
+) -> Table {
+    let head = ["closed", "since", "back", "by", "why", "in flight"];
+    let mut table = table::Shape { width, paint }.table(&head);
     // An id that is broken over two lines cannot be copied.
     let roomy = table.width().is_none_or(|width| width >= ROOMY_COLUMNS);
     if let Some(column) = table.column_mut(0).filter(|_| roomy) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
     }
-    for window in &status.windows {
+    for window in windows {
         let WindowShown { id, state, mode, .. } = window;
         let place = Cell::new(format!("{}\n{mode}, {state}\n{id}", window.place()));
         let colour = match state.as_str() {
@@ -234,11 +140,11 @@ fn table(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &TimeZone
         };
         table.add_row([
             if paint == Paint::Colours { place.fg(colour) } else { place },
-            Cell::new(text::since(window.began, status.now, zone)),
-            Cell::new(text::until(window.promised_end, status.now, zone)),
+            Cell::new(text::since(window.began.unwrap_or(now), now, zone)),
+            Cell::new(text::until(window.promised_end, now, zone)),
             Cell::new(&window.by),
             Cell::new(&window.texts.reason),
-            Cell::new(in_flight(window, status.now)),
+            Cell::new(in_flight(window, now)),
         ]);
     }
     table

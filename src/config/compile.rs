@@ -56,9 +56,12 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
     let port = here.map(|listener| Some(listener.at.port()).filter(|port| *port != 443));
     let https = port.or((!node.trusted.is_empty()).then_some(None));
     let pools = Pools { names: &pool_names, regions: &regions, https };
+    let declared: Vec<_> = routes.iter().map(|route| route.name.get_ref().clone()).collect();
     let rules: Vec<RouteRules> =
         routes.into_iter().filter_map(|route| rules(route, &pools, found)).collect();
     let pages = pages(node.pages_dir.as_ref(), found);
+    let named = declared.iter().map(String::as_str);
+    let admin = node.admin.compile(&regions, named, found);
     let blackouts = blackouts.into_iter().map(|(blackout, regions)| {
         for region in &regions {
             let _ = pools.region(region, found);
@@ -72,7 +75,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
     let process = Process {
         listeners: node.listeners,
         workers: node.workers,
-        admin: node.admin,
+        admin,
         store_dir: node.store_dir,
         access_target: node.access_target,
         access_format: node.access_format,

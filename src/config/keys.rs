@@ -51,6 +51,7 @@ pub const FILE: Keys = once(
         key("acme", "{ domains = [\"www.example.com\"], terms_agreed = true }"),
         key("tls", "{ certificate = [{ chain = \"site.pem\", key = \"site.key\" }] }"),
         key("admin", "{ listen = \"127.0.0.1:7070\" }"),
+        key("approval", "[{ routes = [\"payments\"] }]"),
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
         key("trace", "{ begin = true }"),
@@ -121,8 +122,24 @@ pub const ADMIN: Keys = once(
         key("listen", "\"127.0.0.1:7070\""),
         key("hosts", "[\"intermission.internal\"]"),
         key("token", "[{ name = \"ops\", sha256 = \"…\" }]"),
+        key("unix", "\"/run/intermission/admin.sock\""),
+        key("tls", "{ chain = \"admin.pem\", key = \"admin.key\" }"),
     ],
 );
+
+/// `[admin.tls]`.
+pub const ADMIN_TLS: Keys = once(
+    "admin.tls",
+    &[
+        key("chain", "\"admin.pem\""),
+        key("key", "\"admin.key\""),
+        key("client_ca", "\"operators.pem\""),
+    ],
+);
+
+/// `[[approval]]`.
+pub const APPROVAL: Keys =
+    many("approval", &[key("regions", "[\"eu\"]"), key("routes", "[\"payments\"]")]);
 
 /// `[[admin.token]]`.
 pub const TOKEN: Keys = many(
@@ -130,6 +147,10 @@ pub const TOKEN: Keys = many(
     &[
         key("name", "\"ops\""),
         key("sha256", "\"dc856a41d4325992c6d647b6d8bd6f47fbb51816c46a0258b4ac3b929c3fb62a\""),
+        key("certificate", "\"ops.example.com\""),
+        key("role", "\"operator\""),
+        key("regions", "[\"eu\"]"),
+        key("routes", "[\"claims\"]"),
     ],
 );
 
@@ -371,6 +392,8 @@ pub const ALL: &[&Keys] = &[
     &ACME,
     &ADMIN,
     &TOKEN,
+    &ADMIN_TLS,
+    &APPROVAL,
     &STORE,
     &LOG,
     &TRACE,

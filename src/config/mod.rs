@@ -4,6 +4,7 @@
 //! loads is a file that can be served. It looks up server names and reads templates, so it blocks.
 
 mod acme;
+mod admin;
 mod blackouts;
 mod care;
 mod compile;
@@ -39,8 +40,11 @@ pub use reload::{compatible, opened, uncovered, unserved};
 pub use resolve::addresses_of;
 pub use routes::{CSRF_FIELDS, SIGN_IN_PATHS};
 
+use crate::grant::Role;
 use crate::pages::Pages;
 use crate::snapshot::{AccessFormat, Listener, LogTarget, Site};
+use crate::tls::Server;
+use crate::window::scope::Scope;
 use crate::{digest, limit};
 
 /// A config that can be served.
@@ -98,6 +102,37 @@ pub struct AdminRules {
     pub tokens: Vec<Token>,
     /// Values of `Host` that are accepted besides the address itself, in lower case.
     pub hosts: Vec<String>,
+    /// A socket for those who are on the machine as the same user.
+    pub unix: Option<PathBuf>,
+    /// What callers are shown where it listens.
+    pub tls: Option<AdminTls>,
+    /// Where nobody closes anything alone.
+    pub approvals: Vec<Scope>,
+}
+
+/// How the admin API is encrypted.
+#[derive(Clone)]
+pub struct AdminTls {
+    /// What it was read from.
+    pub files: Vec<PathBuf>,
+    /// Whether callers have to show certificates.
+    pub asks: bool,
+    /// Does the handshakes.
+    pub server: Server,
+}
+
+impl PartialEq for AdminTls {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.files, self.asks) == (&other.files, other.asks)
+    }
+}
+
+impl Eq for AdminTls {}
+
+impl fmt::Debug for AdminTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AdminTls({:?})", self.files)
+    }
 }
 
 /// Somebody who may use the admin API.
@@ -105,8 +140,14 @@ pub struct AdminRules {
 pub struct Token {
     /// In the history of windows and in logs.
     pub name: String,
-    /// Of the secret. The secret itself is nowhere.
-    pub sha256: digest::Hash,
+    /// Of the secret. The secret itself is nowhere. None if it is known by a certificate alone.
+    pub sha256: Option<digest::Hash>,
+    /// A DNS name of the certificate that it is known by, in lower case.
+    pub certificate: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Where.
+    pub scope: Scope,
 }
 
 impl fmt::Debug for Token {

@@ -1,4 +1,4 @@
-//! What the sections about the node itself mean: listeners, admin, store, log, limits, pages.
+//! What the sections about the node itself mean: listeners, store, log, limits, pages.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -11,12 +11,12 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{AdminRules, StopRules, Token, keys, limits, names, quantity};
-use crate::addr::{HostPattern, Networks};
+use super::{StopRules, keys, limits, names, quantity};
+use crate::addr::Networks;
 use crate::snapshot::{
     AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
 };
-use crate::{digest, limit, route, tls};
+use crate::{limit, route, tls};
 
 /// The node-wide part of a config.
 pub(super) struct Node {
@@ -30,7 +30,7 @@ pub(super) struct Node {
     pub(super) proxy_protocol: Networks,
     pub(super) via: Option<Via>,
     pub(super) begin_traces: Option<u8>,
-    pub(super) admin: AdminRules,
+    pub(super) admin: super::admin::Read,
     pub(super) store_dir: PathBuf,
     pub(super) acme: Option<Arc<Acme>>,
     /// Answers that prove to a CA who we are, by their token.
@@ -74,7 +74,7 @@ impl Node {
             via: via(&listen, found),
             begin_traces: traces(file, found),
             tls: super::tls::server(file, base, &listeners, &acme, found),
-            admin: admin(file, &listeners, found),
+            admin: super::admin::read(file, base, &listeners, found),
             listeners: unspanned(listeners),
             store_dir,
             acme: acme.asked,
@@ -149,13 +149,13 @@ fn listeners(listen: &Section<'_>, found: &mut Found) -> Vec<Spanned<Listener>> 
 }
 
 /// Whether two listeners cannot both be bound.
-fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+pub(super) fn clash(a: SocketAddr, b: SocketAddr) -> bool {
     let same_family = a.is_ipv4() == b.is_ipv4();
     let covers = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() == b.port() && a.port() != 0 && same_family && covers
 }
 
-fn socket(text: &Text, example: &str, found: &mut Found) -> Option<SocketAddr> {
+pub(super) fn socket(text: &Text, example: &str, found: &mut Found) -> Option<SocketAddr> {
     let address = text.get_ref().parse().ok();
     if address.is_none() {
         let what = format!("`{}` is not an address with a port", text.get_ref());
@@ -210,116 +210,6 @@ fn via(listen: &Section<'_>, found: &mut Found) -> Option<Via> {
         Some(name) if name.get_ref() == "off" => None,
         Some(name) => Via::new(name.get_ref(), true),
     }
-}
-
-fn admin(file: &Section<'_>, listeners: &[Spanned<Listener>], found: &mut Found) -> AdminRules {
-    let admin = file.section("admin", &keys::ADMIN, found);
-    let typed = admin.text("listen", found);
-    let address = typed.as_ref().and_then(|text| socket(text, &admin.example("listen"), found));
-    let listen = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7070)));
-    let place = admin.place("listen");
-    let tokens = tokens(&admin, found);
-    if !listen.ip().to_canonical().is_loopback() && tokens.is_empty() {
-        let what = format!("the admin API would be open to everyone who reaches {listen}");
-        let help = "listen on 127.0.0.1, or add an [[admin.token]]; \
-                    `intermission token` makes one";
-        found.add(place.clone(), what, help);
-    }
-    if let Some(same) = listeners.iter().find(|known| clash(known.get_ref().at, listen)) {
-        let what = format!("the admin API and a listener for visitors both want {listen}");
-        let help = "give one of them another port";
-        match admin.has("listen") {
-            true => found.add_beside(place, (same.span(), "visitors"), what, help),
-            false => found.add(same.span(), what, help),
-        }
-    }
-    let hosts = admin.texts("hosts", found).unwrap_or_default();
-    let hosts = hosts.into_iter().filter_map(|text| {
-        match HostPattern::parse(text.get_ref()) {
-            Ok(HostPattern::Exact(host)) => return Some(host),
-            Ok(HostPattern::Any | HostPattern::Below(_)) => {
-                let what = "the admin API's hosts are named one by one, without `*`";
-                found.add(text.span(), what, format!("write {}", admin.example("hosts")));
-            }
-            Err(fault) => {
-                let what = format!("`{}` is not a host", text.get_ref());
-                found.add(text.span(), what, fault.to_string());
-            }
-        }
-        None
-    });
-    AdminRules { listen, tokens, hosts: hosts.collect() }
-}
-
-fn tokens(admin: &Section<'_>, found: &mut Found) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut unique = names::Unique::new("token");
-    let mut seen = HashMap::new();
-    for section in admin.sections("token", &keys::TOKEN, found) {
-        let name = token_name(&section, found);
-        if let Some(name) = &name {
-            unique.check(name, found);
-        }
-        let Some(typed) = section.text("sha256", found) else {
-            if !section.has("sha256") {
-                let help = "run `intermission token`, and copy the line sha256 that it prints";
-                found.add(section.span(), "this token has no sha256", help);
-            }
-            continue;
-        };
-        found.hide(typed.span());
-        let hash = digest::unhex(typed.get_ref()).and_then(|bytes| bytes.try_into().ok());
-        if hash.is_some() {
-            one_hash_each(&typed, &mut seen, found);
-        }
-        match (name, hash) {
-            (Some(name), Some(sha256)) => tokens.push(Token { name: name.into_inner(), sha256 }),
-            (None, Some(_)) => {}
-            (Some(_) | None, None) => {
-                let what = "`sha256` is not a SHA-256 hash: 64 hexadecimal digits are wanted";
-                let help = "run `intermission token`: it prints a token to keep, and its hash to \
-                            write here";
-                found.add(typed.span(), what, help);
-            }
-        }
-    }
-    tokens
-}
-
-/// One token under two names would leave the history without a name to tell.
-fn one_hash_each(
-    typed: &Text,
-    seen: &mut HashMap<String, std::ops::Range<usize>>,
-    found: &mut Found,
-) {
-    if let Some(first) = seen.insert(typed.get_ref().to_ascii_lowercase(), typed.span()) {
-        let what = "two names have the same token";
-        let help = "make a token for each: `intermission token`";
-        found.add_beside(typed.span(), (first, "first here"), what, help);
-    }
-}
-
-/// The name of a person or a machine, so freer than other names.
-fn token_name(token: &Section<'_>, found: &mut Found) -> Option<Text> {
-    if !token.has("name") {
-        return names::required(token, "name", found);
-    }
-    let typed = token.text("name", found)?;
-    let name = typed.get_ref();
-    let fault = if name.trim().is_empty() {
-        "it is empty"
-    } else if name.chars().count() > limit::NAME_CHARS_MAX {
-        "it is too long: 64 characters are possible"
-    } else if name.chars().any(char::is_control) {
-        "it holds a control character"
-    } else if name == "intermission" {
-        "the proxy calls itself so in the history"
-    } else {
-        return Some(typed);
-    };
-    let what = format!("{name:?} cannot be the name of a token: {fault}");
-    found.add(typed.span(), what, format!("choose another: {}", token.example("name")));
-    None
 }
 
 fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {

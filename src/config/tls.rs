@@ -171,7 +171,7 @@ pub(super) fn roots<T>(
 }
 
 /// A certificate and its key; none if neither is there. One without the other is a problem.
-fn identity(
+pub(super) fn identity(
     section: &Section<'_>,
     chain: &'static str,
     base: &Path,

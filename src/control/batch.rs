@@ -1,12 +1,12 @@
-//! Steps of different windows that are stored and published together.
+//! Commits of different windows that are stored side by side and published together.
 
 use std::collections::BTreeSet;
 
-use super::command::{Answer, Change, Command, Refused, Which};
+use super::command::{Answer, Change, Refused};
 use crate::id::Id;
-use crate::window::state::Step;
+use crate::store::Commit;
 
-/// Steps that are stored and published together.
+/// Commits that are stored side by side and published together.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) members: Vec<Member>,
@@ -15,22 +15,35 @@ pub(super) struct Batch {
 
 /// What one command asks for, and who waits for the outcome.
 pub(super) struct Member {
-    pub(super) steps: Vec<Step>,
+    pub(super) commit: Commit,
     pub(super) answer: Option<Answer<Change>>,
 }
 
+/// What a command reads before it is carried out.
+pub(super) enum Touch {
+    /// Nothing that another command changes.
+    Nothing,
+    /// A window, and the maintenance that it is a phase of.
+    One(Id, Option<Id>),
+    /// All windows.
+    Everything,
+}
+
 impl Batch {
-    pub(super) fn of(steps: impl Iterator<Item = Step>) -> Self {
-        let members = steps.map(|step| Member { steps: vec![step], answer: None }).collect();
+    pub(super) fn of(members: Vec<Member>) -> Self {
         Self { members, touched: BTreeSet::new() }
     }
 
-    /// A refusal is answered at once; steps join the batch.
-    pub(super) fn take(&mut self, planned: Result<Vec<Step>, Refused>, answer: Answer<Change>) {
+    /// A refusal is answered at once; a commit joins the batch.
+    pub(super) fn take(&mut self, planned: Result<Commit, Refused>, answer: Answer<Change>) {
         match planned {
-            Ok(steps) => {
-                self.touched.extend(steps.iter().map(|step| step.window.id));
-                self.members.push(Member { steps, answer: Some(answer) });
+            Ok(commit) => {
+                for step in &commit.steps {
+                    self.touched.insert(step.window.id);
+                    self.touched.extend(step.window.phase.as_ref().map(|phase| phase.maintenance));
+                }
+                self.touched.extend(commit.maintenances.iter().map(|one| one.id));
+                self.members.push(Member { commit, answer: Some(answer) });
             }
             Err(refused) => {
                 let _ = answer.send(Err(refused));
@@ -38,14 +51,19 @@ impl Batch {
         }
     }
 
-    pub(super) fn must_settle_before(&self, command: &Command) -> bool {
-        match command {
-            Command::Switch { .. } | Command::Post { .. } | Command::See(_) => false,
-            Command::End { which: Which::Window(id, _), .. } => self.touched.contains(id),
-            Command::Extend { window, .. } => self.touched.contains(window),
-            Command::End { which: Which::Scope(_), .. } | Command::Reload { .. } => {
-                !self.touched.is_empty()
+    /// How many windows it changes or adds.
+    pub(super) fn steps_count(&self) -> usize {
+        self.members.iter().map(|member| member.commit.steps.len()).sum()
+    }
+
+    pub(super) fn must_settle_before(&self, touch: &Touch) -> bool {
+        match touch {
+            Touch::Nothing => false,
+            Touch::One(window, maintenance) => {
+                self.touched.contains(window)
+                    || maintenance.is_some_and(|id| self.touched.contains(&id))
             }
+            Touch::Everything => !self.touched.is_empty(),
         }
     }
 }

@@ -1,20 +1,22 @@
-//! What the reconciler can be asked for, what it answers, and the handle that asks.
+//! What the reconciler can be asked for, and what it answers.
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
+pub use super::handle::Handle;
 use super::roster::{Seen, Servers};
 use super::scopes::Unknown;
-use crate::clock::Wall;
 use crate::duty::{Duty, Posting};
+use crate::grant::Bypass;
 use crate::id::Id;
 use crate::limit;
 use crate::pages::Pages;
-use crate::snapshot::{Live, Site, Snapshot};
+use crate::snapshot::Site;
 use crate::store::StoreError;
+use crate::window::maintenance::{Aftermath, Maintenance};
 use crate::window::scope::Scope;
-use crate::window::state::{Author, Illegal, Order, Window};
+use crate::window::state::{Author, Checks, Event, Illegal, Order, Window};
 
 /// Something the reconciler is asked to do.
 pub(super) enum Command {
@@ -25,15 +27,27 @@ pub(super) enum Command {
     },
     End {
         which: Which,
+        checks: Checks,
         author: Author,
         answer: Answer<Change>,
     },
-    Extend {
+    /// Something that happens to one window.
+    Event {
         window: Id,
         expected: Expected,
-        end: Option<Wall>,
+        event: Event,
         author: Author,
         answer: Answer<Change>,
+    },
+    Maintain {
+        what: Maintain,
+        author: Author,
+        answer: Answer<Change>,
+    },
+    Grant {
+        what: Grant,
+        author: Author,
+        answer: Answer<Granted>,
     },
     Post {
         order: Assignment,
@@ -47,6 +61,40 @@ pub(super) enum Command {
         pages: Arc<Pages>,
         answer: Answer<u64>,
     },
+}
+
+/// Something about a whole maintenance.
+pub(super) enum Maintain {
+    Plan(Box<Draft>),
+    Revise(Id, Expected, Box<Draft>),
+    Cancel(Id, Expected),
+    Withdraw(Id),
+    Update(Id, String),
+    Aftermath(Id, Aftermath),
+}
+
+/// A maintenance as it is asked for: what it is, and its phases with their names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Draft {
+    /// What it has in common. Its id, version, windows, updates and aftermath are not looked at.
+    pub maintenance: Maintenance,
+    /// Its phases, in their order.
+    pub phases: Vec<(String, Order)>,
+}
+
+/// Something about a bypass.
+pub(super) enum Grant {
+    Make(Box<Bypass>),
+    Revoke(Id),
+}
+
+/// A bypass that was stored, and the first generation that shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// The bypass after the change.
+    pub bypass: Arc<Bypass>,
+    /// Every request that is judged at this generation or a later one sees it.
+    pub generation: u64,
 }
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Refused>>;
@@ -73,8 +121,10 @@ pub enum Expected {
 /// What was done, and the first generation that shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// The windows after the change.
+    /// The windows that changed, after the change.
     pub windows: Vec<Arc<Window>>,
+    /// The maintenance that was asked for, after the change.
+    pub maintenance: Option<Arc<Maintenance>>,
     /// Every request that is judged at this generation or a later one sees the change.
     pub generation: u64,
 }
@@ -140,6 +190,58 @@ pub enum Refused {
         /// What is in force.
         actual: u64,
     },
+    /// No maintenance has this id.
+    #[error("there is no maintenance {0}")]
+    NoMaintenance(Id),
+    /// Another version of a maintenance is stored than the caller read.
+    #[error(
+        "maintenance {maintenance} is at version {actual}, not {expected}: somebody changed it \
+         meanwhile"
+    )]
+    MaintenanceVersion {
+        /// The maintenance.
+        maintenance: Id,
+        /// What the caller read.
+        expected: u64,
+        /// What is stored.
+        actual: u64,
+    },
+    /// A file declares it, so it is edited there.
+    #[error(
+        "maintenance {maintenance} is declared in `{file}`: edit that file. Here it can be \
+         started, extended and ended"
+    )]
+    Declared {
+        /// The maintenance.
+        maintenance: Id,
+        /// The file's name.
+        file: String,
+    },
+    /// A maintenance without windows.
+    #[error("a maintenance needs at least one phase")]
+    NoPhases,
+    /// A revision that leaves out what is in force.
+    #[error("phase {number} (window {window}) is in force and cannot be left out: end it first")]
+    InForce {
+        /// The phase.
+        number: u32,
+        /// Its window.
+        window: Id,
+    },
+    /// Everything of it has begun or is over.
+    #[error("nothing of maintenance {0} is still to come: end its windows instead")]
+    NothingToCancel(Id),
+    /// A bound is met.
+    #[error("more than {most} {what} are not kept")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        most: usize,
+    },
+    /// No bypass has this id.
+    #[error("there is no bypass {0}")]
+    NoBypass(Id),
     /// The config has no such server.
     #[error("the upstream `{upstream}` has no server `{server}`")]
     NoServer {
@@ -161,19 +263,21 @@ pub enum Refused {
         /// What is in force.
         actual: u64,
     },
-    /// The bound on windows in force is reached.
-    #[error("{0} windows are in force, which is the bound; end some first")]
+    /// The bound on windows that are not over is reached.
+    #[error("{0} windows are planned or in force, which is the bound; end or cancel some first")]
     TooMany(usize),
     /// A config without names that windows in force close.
     #[error("{}", .0.join("; "))]
     Uncovered(Vec<String>),
-    /// The store did not take the change. What it did take, if the change touched several
-    /// windows, is in force.
+    /// The store did not take the change.
     #[error("not done: {0}")]
     Store(StoreError),
     /// The queue is full.
     #[error("too many changes are waiting; try again in a second")]
     Busy,
+    /// The reconciler failed and starts again from the store.
+    #[error("the control plane failed while it did this; look whether it was done")]
+    Lost,
     /// The reconciler has stopped.
     #[error("the control plane is stopping; the last published state stays in force")]
     Stopped,
@@ -184,103 +288,34 @@ pub enum Refused {
 pub struct Standing {
     /// The generation that shows it.
     pub generation: u64,
-    /// Windows in force, oldest first.
+    /// Windows that are not over, oldest first: planned, stalled or in force.
     pub windows: Vec<Arc<Window>>,
+    /// Windows that are over, of maintenances that are not.
+    pub past: Vec<Arc<Window>>,
+    /// Maintenances that are not over, oldest first.
+    pub maintenances: Vec<Arc<Maintenance>>,
+    /// Bypasses that are neither revoked nor expired, oldest first.
+    pub bypasses: Vec<Arc<Bypass>>,
     /// Every server, and what is known of it.
     pub servers: Arc<Servers>,
     /// How many route × region cells are closed.
     pub closed_cells: usize,
 }
 
-/// Asks the reconciler. Cheap to clone.
-#[derive(Clone)]
-pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    standing: watch::Receiver<Arc<Standing>>,
-    live: Live,
-}
-
-impl Handle {
-    pub(super) fn new(
-        commands: mpsc::Sender<Command>,
-        standing: watch::Receiver<Arc<Standing>>,
-        live: Live,
-    ) -> Self {
-        Self { commands, standing, live }
+impl Standing {
+    /// A window that is not over, or whose maintenance is not.
+    pub fn window(&self, id: Id) -> Option<&Arc<Window>> {
+        self.windows.iter().chain(&self.past).find(|window| window.id == id)
     }
 
-    /// What is in force. Never waits, not even for a store that hangs.
-    pub fn standing(&self) -> Arc<Standing> {
-        Arc::clone(&self.standing.borrow())
+    /// The windows that requests are judged by.
+    pub fn in_force(&self) -> impl Iterator<Item = &Arc<Window>> {
+        self.windows.iter().filter(|window| window.state.in_force())
     }
 
-    /// What requests are judged by.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.live.snapshot()
-    }
-
-    /// A reader of it, which keeps nobody from stopping.
-    pub(super) fn live(&self) -> Live {
-        self.live.clone()
-    }
-
-    /// Whether somebody carries out what is asked for.
-    pub fn is_heard(&self) -> bool {
-        !self.commands.is_closed()
-    }
-
-    /// A receiver that tells of every change.
-    pub fn watch(&self) -> watch::Receiver<Arc<Standing>> {
-        self.standing.clone()
-    }
-
-    /// Closes a scope now. When this returns, no worker decides by an older snapshot any more.
-    pub async fn switch(&self, order: Order, author: Author) -> Result<Change, Refused> {
-        self.ask(|answer| Command::Switch { order: Box::new(order), author, answer }).await
-    }
-
-    /// Ends windows: their scope reopens.
-    pub async fn end(&self, which: Which, author: Author) -> Result<Change, Refused> {
-        self.ask(|answer| Command::End { which, author, answer }).await
-    }
-
-    /// Promises another end, or none.
-    pub async fn extend(
-        &self,
-        window: Id,
-        expected: Expected,
-        end: Option<Wall>,
-        author: Author,
-    ) -> Result<Change, Refused> {
-        self.ask(|answer| Command::Extend { window, expected, end, author, answer }).await
-    }
-
-    /// Says whether a server takes requests. When this returns, that is stored, and no worker
-    /// decides by an older snapshot any more.
-    pub async fn post(&self, order: Assignment, author: Author) -> Result<Posted, Refused> {
-        self.ask(|answer| Command::Post { order, author, answer }).await
-    }
-
-    /// Tells what was seen of a server; false if the reconciler is gone. Waits while its queue
-    /// is full.
-    pub async fn see(&self, seen: Seen) -> bool {
-        self.commands.send(Command::See(seen)).await.is_ok()
-    }
-
-    /// Puts another config in force and tells its generation. Windows stay as they are.
-    pub async fn reload(&self, site: Arc<Site>, pages: Arc<Pages>) -> Result<u64, Refused> {
-        self.ask(|answer| Command::Reload { site, pages, answer }).await
-    }
-
-    /// CANCEL: a caller that goes away leaves a command that is carried out all the same; only
-    /// its answer is dropped.
-    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, Refused> {
-        let (answer, answered) = oneshot::channel();
-        self.commands.try_send(command(answer)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refused::Busy,
-            mpsc::error::TrySendError::Closed(_) => Refused::Stopped,
-        })?;
-        answered.await.unwrap_or(Err(Refused::Stopped))
+    /// A maintenance that is not over.
+    pub fn maintenance(&self, id: Id) -> Option<&Arc<Maintenance>> {
+        self.maintenances.iter().find(|maintenance| maintenance.id == id)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::command::{Handle, Standing};
+use super::figures;
 use super::reload::{Outcome, Reloads, Verdict};
 use super::roster::{Pool, Servers};
 use crate::clock::Clock;
@@ -14,7 +15,6 @@ use crate::snapshot::Live;
 use crate::store::Store;
 use crate::store::embedded::StoreGauges;
 use crate::telemetry::metrics::{Metrics, Reload, ServerCounts, StoreFigures};
-use crate::window::state::State;
 
 /// How long the store's commits took.
 pub type Latency = Box<dyn Fn() -> StoreGauges + Send>;
@@ -70,12 +70,9 @@ impl Gauges {
 
     fn windows(&mut self) {
         let standing = Arc::clone(&self.standing.borrow_and_update());
-        let count = |state| standing.windows.iter().filter(|w| w.state == state).count() as u64;
-        let states = [State::Draining, State::Closed, State::Overrun];
-        let by_state = states.map(|state| (state.name(), count(state)));
         self.metrics.servers(counts(&standing.servers));
         self.metrics.generation(standing.generation);
-        self.metrics.windows(by_state.to_vec(), standing.closed_cells as u64);
+        self.metrics.windows(figures::of(&standing, self.clock.now()));
         self.certificates();
     }
 
@@ -96,6 +93,9 @@ impl Gauges {
     }
 
     async fn census(&mut self) {
+        // Overruns grow though nothing changes.
+        let standing = Arc::clone(&self.standing.borrow());
+        self.metrics.windows(figures::of(&standing, self.clock.now()));
         // A failure is counted by the store itself, and logged where it hurts.
         let Ok(census) = self.store.census().await else { return };
         let by_state = census.submissions.iter().map(|(state, count)| (state.name(), *count));

@@ -15,19 +15,19 @@ pub(super) enum Last {
     Failed,
 }
 
-/// How long to sleep at most.
+/// How long to sleep at most, before these windows with their next deadlines.
 ///
 /// Deadlines are wall instants, and the wall clock may jump while we sleep by the monotonic one;
 /// so no sleep is longer than [`limit::CLOCK_LOOK_EVERY`], and a jump is noticed within that. After
 /// a failure it is exactly that long: a full disk must not become a busy loop.
 pub(super) fn wait<'a>(
     now: Wall,
-    windows: impl Iterator<Item = &'a Window>,
+    windows: impl Iterator<Item = (&'a Window, Option<Wall>)>,
     last: Last,
 ) -> Duration {
     let failed = last == Last::Failed;
-    windows.fold(limit::CLOCK_LOOK_EVERY, |wait, window| {
-        let due = window.next_deadline(now).filter(|_| !failed);
+    windows.fold(limit::CLOCK_LOOK_EVERY, |wait, (window, due)| {
+        let due = due.filter(|_| !failed);
         let wait = due.map_or(wait, |due| wait.min(due.since(now)));
         match window.state {
             State::Draining => wait.min(limit::DRAIN_COUNT_EVERY),

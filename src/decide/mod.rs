@@ -10,9 +10,14 @@
 //!    one that counts. Probes and the challenges of certificate authorities are left alone.
 //! 6. Open: forwarded, or led where the route leads. A GET comes to this point without a look at
 //!    any field.
-//! 7. `read_only`: safe methods are as if it were open, WebSocket upgrades are not.
-//! 8. Closed: a form that may be kept is captured; everyone else is answered.
+//! 7. `read_only`: safe methods are as if it were open, unless the request asks for another one in
+//!    a field or in the query; so is every method to a path of the allow-list. WebSocket upgrades
+//!    are not.
+//! 8. `hold`: whoever would be answered by it, or passed by a `read_only` beside it, waits.
+//! 9. Closed: a form that may be kept is captured; everyone else is answered.
 
+mod allow;
+mod claimed;
 mod field;
 mod form;
 pub mod retry_after;
@@ -21,6 +26,7 @@ mod wants;
 
 use http::{HeaderMap, Method};
 
+pub use claimed::claimed;
 pub use retry_after::retry_after;
 pub use verdict::{FormKind, Leads, NotKept, Refusal, Verdict, Wants};
 pub use wants::wants;
@@ -32,6 +38,10 @@ use crate::window::state::Mode;
 pub struct Ground<'a> {
     /// The mode of the window over it; none if it is open.
     pub closed: Option<Mode>,
+    /// By each window of mode `read_only`, the canonical paths that every method passes to.
+    pub allow: &'a [Vec<String>],
+    /// Whether a window of mode `hold` is over it.
+    pub holds: bool,
     /// Canonical paths of load balancers' probes.
     pub probes: &'a [String],
     /// Whether the route keeps forms.
@@ -71,6 +81,8 @@ pub struct Ask<'a> {
     pub authority: &'a str,
     /// The canonical path.
     pub path: &'a str,
+    /// What follows the question mark, as it was sent.
+    pub query: Option<&'a str>,
     /// The fields.
     pub headers: &'a HeaderMap,
 }
@@ -95,7 +107,6 @@ pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
 
 /// What is done with a request that was looked into and is no ticket: the rest of [`decide`].
 pub fn decide_no_ticket(ground: &Ground, ask: &Ask) -> Verdict {
-    let method = ask.method;
     if ground.redirects.to_https && ask.scheme == "http" && !speaks_http(ground, ask.path) {
         return Verdict::Redirect(Leads::ToHttps);
     }
@@ -103,18 +114,26 @@ pub fn decide_no_ticket(ground: &Ground, ask: &Ask) -> Verdict {
         true => Verdict::Redirect(Leads::Elsewhere),
         false => Verdict::Forward,
     };
-    match ground.closed {
-        None => open,
-        Some(Mode::ReadOnly) if is_safe(method) && !wants::is_websocket(ask.headers) => open,
-        Some(Mode::ReadOnly | Mode::Hold | Mode::Page) if is_safe(method) => {
-            Verdict::Page(wants(ask), None)
-        }
-        Some(Mode::ReadOnly | Mode::Hold | Mode::Page) => {
-            match form::eligible(ground.keeps_forms, ask) {
-                Ok(kind) => Verdict::Capture(kind),
-                Err(why) => Verdict::Page(wants(ask), Some(why)),
-            }
-        }
+    let passes = match ground.closed {
+        None => return open,
+        Some(Mode::ReadOnly) => reads(ask) || allow::lets(ground.allow, ask.path),
+        Some(Mode::Page | Mode::Hold) => false,
+    };
+    match (passes, ground.holds, ground.closed) {
+        (true, false, _) => open,
+        (true, true, _) | (false, _, Some(Mode::Hold)) => Verdict::Hold,
+        (false, _, _) => decide_unheld(ground, ask),
+    }
+}
+
+/// What is done with a request whose place is closed and that cannot wait, or not any longer.
+pub fn decide_unheld(ground: &Ground, ask: &Ask) -> Verdict {
+    if is_safe(ask.method) {
+        return Verdict::Page(wants(ask), None);
+    }
+    match form::eligible(ground.keeps_forms, ask) {
+        Ok(kind) => Verdict::Capture(kind),
+        Err(why) => Verdict::Page(wants(ask), Some(why)),
     }
 }
 
@@ -132,6 +151,13 @@ fn is_own(path: &str) -> bool {
 /// and certificate authorities before there is a certificate (RFC 8555 §8.3).
 fn speaks_http(ground: &Ground, path: &str) -> bool {
     path.starts_with("/.well-known/acme-challenge/") || ground.probes.iter().any(|p| p == path)
+}
+
+/// Whether a request does nothing but read, whatever the application makes of it.
+fn reads(ask: &Ask) -> bool {
+    is_safe(ask.method)
+        && !wants::is_websocket(ask.headers)
+        && claimed(ask.headers, ask.query).is_none_or(|method| is_safe(&method))
 }
 
 /// Whether the method changes nothing: it passes through `read_only`, and nothing is lost when it

@@ -14,6 +14,8 @@ pub enum Verdict {
     Resume,
     /// A form post that may be kept.
     Capture(FormKind),
+    /// Waits for the window to end, then is judged again.
+    Hold,
     /// Closed: an answer made for who asks, and for a form why it is not kept.
     Page(Wants, Option<NotKept>),
     /// Not served.
@@ -31,6 +33,7 @@ impl Verdict {
             Self::Forward => "forward",
             Self::Resume => "resume",
             Self::Capture(_) => "capture",
+            Self::Hold => "hold",
             Self::Page(..) => "page",
             Self::Refuse(_) => "refuse",
             Self::Redirect(_) => "redirect",

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod bypass;
+pub mod pass;
 pub mod reply;
 pub mod token;
 

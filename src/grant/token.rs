@@ -7,6 +7,9 @@ use crate::digest::Hash;
 use crate::id::Id;
 use crate::window::scope::Scope;
 
+/// What the names begin with that users of the admin socket have.
+pub const LOCAL_USER: &str = "unix:";
+
 /// What a token may do. Each role may do what the ones before it may.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default, Serialize, Deserialize,
@@ -20,6 +23,17 @@ pub enum Role {
     Operator,
     /// Reload the config, make and revoke tokens, approve.
     Admin,
+}
+
+impl Role {
+    /// The name on the wire and in the config.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// Who an operator is to the admin API. Made through it, or declared in the config.
@@ -43,4 +57,11 @@ pub struct Token {
     pub not_after: Option<Wall>,
     /// When it was revoked.
     pub revoked: Option<Wall>,
+}
+
+impl Token {
+    /// Whether it is worth anything at `now`.
+    pub fn holds(&self, now: Wall) -> bool {
+        self.revoked.is_none() && self.not_after.is_none_or(|end| now < end)
+    }
 }

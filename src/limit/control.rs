@@ -27,6 +27,13 @@ pub const ACME_AGAIN_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
 pub const ADMIN_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// An admin request's head. Over it: connection closed.
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// What waits for a second operator at once. Over it: 409.
+pub const APPROVALS_WAITING_MAX: usize = 100;
+/// How long each of them waits. Over it: forgotten, undone.
+pub const APPROVAL_LIFE: Duration = Duration::from_secs(3600);
+/// The longest span in which refused tokens are counted: it doubles from a minute on each time
+/// that the next bound is met in it.
+pub const ADMIN_REFUSALS_SPAN_MAX: Duration = Duration::from_secs(3600);
 /// Refused tokens of one address per minute. Over it: 429.
 pub const ADMIN_REFUSALS_PER_MINUTE_MAX: u32 = 10;
 /// Events waiting for the reconciler. Full: the admin API answers 503.
@@ -73,10 +80,20 @@ pub const CLOCK_JUMP: Duration = Duration::from_secs(60);
 /// How long the wall clock must have run evenly before anything is erased by it: at the start of
 /// a machine, and after a step, it is often wrong until it has been set.
 pub const CLOCK_SETTLES: Duration = Duration::from_secs(10 * 60);
+/// How long a jump of the wall clock must have stood before windows begin and end by it: long
+/// enough for a clock that was set wrong to be set right, short against a window.
+pub const WINDOW_CLOCK_SETTLES: Duration = Duration::from_secs(5 * 60);
+/// After a panic of the reconciler, before it begins anew from the store.
+pub const CONTROL_BEGINS_ANEW_AFTER: Duration = Duration::from_secs(1);
+/// Updates of one maintenance. Over it: refused with 409.
+pub const MAINTENANCE_UPDATES_MAX: usize = 200;
 /// How often the vault's retention runs.
 pub const VAULT_SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// Windows in force at once. Over it: the switch is refused with 409.
+/// Windows that are not over, planned ones too. Over it: a switch or a plan is refused with 409.
 pub const WINDOWS_IN_FORCE_MAX: usize = 10_000;
+/// Hard limits of different windows that one cell is opened by step by step while control is dead.
+/// Over it: the last of the others opens it.
+pub const LAPSES_PER_CELL_MAX: usize = 8;
 /// Default time for requests in flight to finish after a scope closes (`window.drain`).
 pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 /// How late a planned window may still begin by itself (`start_within`). Over it: stalled.
@@ -89,10 +106,39 @@ pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
 pub const VERIFY_WITHIN: Duration = Duration::from_secs(300);
 /// One probe of a verification, whole (`within`). Over it: failed.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
+/// Maintenances that metrics tell of, each in a series of its own. Over it: the others are left
+/// out there.
+pub const MAINTENANCES_EXPOSED_MAX: usize = 100;
+/// How long before its time is over a verification is told to have failed, at most; and at most
+/// a tenth of that time.
+pub const VERIFY_TOLD_AHEAD: Duration = Duration::from_secs(1);
+/// How often what windows did to visitors is stored, besides at each change of a window.
+pub const TALLY_EVERY: Duration = Duration::from_secs(60);
+/// Probes under way at once, of all windows. Over it: the others wait, and their time does not run.
+pub const PROBES_UNDER_WAY_MAX: usize = 64;
+/// Bytes of an answer to a probe that are looked into (`contains`). What follows is taken unseen.
+pub const PROBE_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Faults of one round that are told; the others are counted.
+pub const VERIFY_FAULTS_TOLD_MAX: usize = 10;
+/// From one look at a ramp to the next where no verification says otherwise (`every`), at most;
+/// a short ramp is looked at ten times.
+pub const RAMP_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The shortest such time.
+pub const RAMP_LOOK_EVERY_MIN: Duration = Duration::from_millis(200);
+/// Looks at a ramp in a row that find it unwell. At it: the ramp failed, and its scope is closed.
+pub const RAMP_BAD_LOOKS: u32 = 2;
+/// Forwarded requests of a ramp without which the share of failures says nothing.
+pub const RAMP_REQUESTS_MIN: u64 = 20;
+/// Failed ones of a hundred forwarded requests. Over it: the look finds the ramp unwell.
+pub const RAMP_FAILURES_PERCENT: u64 = 10;
 /// Requests that wait for a window of mode `hold` at once, on a node (`most`). Over it: the page.
 pub const HELD_REQUESTS_MAX: u32 = 1_000;
 /// How long each of them waits (`longest`). Over it: the page.
 pub const HELD_LONGEST: Duration = Duration::from_secs(30);
+/// Over how many sweeps those that waited are let go on when their place opens, on each worker.
+pub const HELD_SWEEPS: usize = 8;
+/// So many of them are let go on with each sweep in any case.
+pub const HELD_CALLED_AT_LEAST: usize = 8;
 /// Over which time streams and tunnels of a closed place end after its drain deadline, each at a
 /// moment of its own, so that their clients do not return all at once (`window.spread`).
 pub const WINDOW_SPREAD: Duration = Duration::from_secs(10);

@@ -128,7 +128,8 @@ fn route_of(
 ) -> Result<RouteIx, NoFresh> {
     let path = path.split('?').next().unwrap_or_default();
     let place = head::place_of(lane, judged, parts, path).ok_or(NoFresh::NoForm)?;
-    match judged.current.snapshot.cells.closure(place.0, place.1) {
+    let (cells, now) = (&judged.current.snapshot.cells, lane.link.worker.moment());
+    match cells.closure_for(place.0, place.1, &Method::GET, now) {
         Some(_) => Err(NoFresh::Closed),
         // A place that leads elsewhere has no server to ask.
         None if judged.site().rules(place.0).redirects() => Err(NoFresh::NoForm),

@@ -27,13 +27,15 @@ pub(super) enum Wait {
     Gone = 6,
     /// Its turn to end, of what does not end by itself (`lasting`).
     Turn = 4,
+    /// The end of a window.
+    Hold = 7,
 }
 
 /// The deadlines of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     /// Milliseconds on the worker's clock; 0 is none.
-    at: [Cell<u64>; 7],
+    at: [Cell<u64>; 8],
     waker: RefCell<Option<Waker>>,
 }
 

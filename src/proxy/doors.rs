@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::hold::Seats;
 use crate::limit;
 use crate::snapshot::Limits;
 
@@ -21,6 +22,7 @@ struct Counts {
     by_address: [Mutex<HashMap<IpAddr, usize>>; limit::ADDRESS_SHARDS],
     /// Files that this process may open.
     files: u64,
+    seats: Seats,
 }
 
 /// A connection that came in. Dropping it lets another in.
@@ -44,7 +46,13 @@ impl Doors {
     /// Of an empty house that may open this many files.
     pub(super) fn new(files: u64) -> Self {
         let by_address = std::array::from_fn(|_| Mutex::default());
-        Self(Arc::new(Counts { inside: AtomicUsize::new(0), by_address, files }))
+        let seats = Seats::default();
+        Self(Arc::new(Counts { inside: AtomicUsize::new(0), by_address, files, seats }))
+    }
+
+    /// For those who wait inside.
+    pub(super) fn seats(&self) -> &Seats {
+        &self.0.seats
     }
 
     /// Lets a connection in, if there is room.

@@ -19,6 +19,7 @@ use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
+use crate::id::Id;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::snapshot::Reads;
@@ -41,6 +42,8 @@ pub(super) struct Story {
     lane: Rc<Lane>,
     current: Option<Rc<Current>>,
     place: Option<(RouteIx, RegionIx)>,
+    /// The window that governs its place.
+    window: Option<Id>,
     in_flight: Option<InFlight>,
     number: u64,
     began: Tick,
@@ -63,6 +66,10 @@ pub(super) struct Story {
     /// Bytes of the answer's body that were handed to the connection.
     pub bytes_out: u64,
     trace: Option<u128>,
+    /// Since when it waited for a window to end, and how long.
+    held: Option<(Tick, Option<Duration>)>,
+    /// What is told instead of `done`.
+    ends_as: Option<End>,
     status: u16,
     told: Told,
     end: End,
@@ -99,6 +106,7 @@ impl Story {
             lane: Rc::clone(lane),
             current: None,
             place: None,
+            window: None,
             in_flight: None,
             number: lane.link.worker.number(),
             began: lane.link.worker.clock.tick(),
@@ -114,6 +122,8 @@ impl Story {
             progress: None,
             bytes_out: 0,
             trace: None,
+            held: None,
+            ends_as: None,
             status: 0,
             told: Told::Nothing,
             end: End::Done,
@@ -124,6 +134,7 @@ impl Story {
     pub(super) fn judged(&mut self, judged: &Judged) {
         self.current = Some(Rc::clone(&judged.current));
         self.place = judged.place;
+        self.window = judged.closure.as_ref().map(|closure| closure.windows[0]);
         self.verdict = judged.verdict;
         self.trace = judged.trace.id();
         let edge = judged.place.and_then(|(route, _)| judged.site().rules(route).edge.as_deref());
@@ -177,7 +188,8 @@ impl Story {
         let (current, place) = (self.current.as_ref()?, self.place?);
         let worker = &self.lane.link.worker;
         let clockwork = self.lane.clockwork.clone();
-        Some(Lasting::begin(worker, &current.snapshot.site, place, reads, clockwork))
+        let does = (&self.method, reads);
+        Some(Lasting::begin(worker, &current.snapshot.site, place, does, clockwork))
     }
 
     /// Puts an answer with this head on the register, if it is of a kind that lasts.
@@ -185,6 +197,25 @@ impl Story {
         let kind = Kind::of(head)?;
         let reads = if self.method.is_safe() { Reads::Only } else { Reads::Beyond };
         Some(Leave::new(kind, self.lasting(reads)?))
+    }
+
+    /// It waits for a window to end.
+    pub(super) fn holds(&mut self, since: Tick) {
+        self.held = Some((since, None));
+    }
+
+    /// It has waited until now.
+    pub(super) fn held(&mut self) {
+        self.held = self.held.map(|(since, _)| (since, Some(self.waited(since))));
+    }
+
+    fn waited(&self, since: Tick) -> Duration {
+        self.lane.link.worker.clock.tick().since(since)
+    }
+
+    /// If its answer arrives whole, this is told.
+    pub(super) fn ends_as(&mut self, end: Option<End>) {
+        self.ends_as = end;
     }
 
     /// Time since the head.
@@ -195,7 +226,7 @@ impl Story {
     /// An answer is on its way. `end` is what is told if it arrives whole.
     pub(super) fn answered(&mut self, status: StatusCode, end: End) {
         self.status = status.as_u16();
-        self.end = end;
+        self.end = self.ends_as.filter(|_| end == End::Done).unwrap_or(end);
         self.told = Told::Head;
     }
 
@@ -263,6 +294,7 @@ impl Drop for Story {
             upstream: self.server,
             connect: self.connect,
             first_byte: self.first_byte,
+            held: self.held.map(|(since, span)| span.unwrap_or_else(|| self.waited(since))),
             bytes_in: self.progress.as_ref().map_or(0, |progress| progress.bytes.get()),
             bytes_out: self.bytes_out,
             trace: self.trace,
@@ -280,8 +312,14 @@ impl Drop for Story {
             bytes_out: self.bytes_out,
             end,
         };
+        if let Some(window) = self.window {
+            let worker = &self.lane.link.worker;
+            worker.shard.governed(window, &ended, self.client, record.at);
+        }
         match (&self.current, self.place) {
-            (Some(current), Some((route, _))) => current.table.count(route.0 as usize, &ended),
+            (Some(current), Some((route, region))) => {
+                current.table.count(route.0 as usize, usize::from(region.0), &ended);
+            }
             _ => self.lane.link.worker.shard.unrouted(&ended),
         }
         self.lane.end();

@@ -10,11 +10,20 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::guard::Peer;
+use super::socket::Socket;
+
 /// Pieces that together are no longer than this are copied.
 const GATHERED_BYTES_MAX: usize = 2048;
 
 /// See the module.
 pub(super) struct Gather<S>(pub(super) S);
+
+impl Peer for Gather<Socket> {
+    fn has_ended(&self, cx: &mut Context<'_>) -> bool {
+        self.0.has_ended(cx)
+    }
+}
 
 impl<S: AsyncRead + Unpin> AsyncRead for Gather<S> {
     fn poll_read(

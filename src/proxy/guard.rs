@@ -22,6 +22,7 @@ pub(super) struct Wire {
     unsent: Cell<bool>,
     in_flight: Cell<bool>,
     tunnel: Cell<bool>,
+    held: Cell<bool>,
     reader: RefCell<Option<Waker>>,
 }
 
@@ -52,6 +53,17 @@ impl Wire {
         self.in_flight.get()
     }
 
+    /// Whether the client has ended its side.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// The request that is being answered waits, or does not any longer: its body is not read, and
+    /// with it not the end behind it, which is looked for all the same.
+    pub(super) fn hold(&self, held: bool) {
+        self.held.set(held);
+    }
+
     /// Bytes after the request that is being answered are no HTTP.
     pub(super) fn tunnel(&self) {
         self.tunnel.set(true);
@@ -69,6 +81,12 @@ impl Wire {
             reader.wake();
         }
     }
+}
+
+/// Who is at the other end of a socket.
+pub(super) trait Peer {
+    /// Whether it has ended its side, as far as can be told without reading what it sent before.
+    fn has_ended(&self, cx: &mut Context<'_>) -> bool;
 }
 
 /// A socket whose bytes are followed.
@@ -212,7 +230,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+impl<S: AsyncWrite + Peer + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -236,6 +254,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.wire.held.get() && !self.wire.is_ended() && self.socket.has_ended(cx) {
+            self.wire.ended.set(true);
+            self.clockwork.wake();
+        }
         let flushed = ready!(Pin::new(&mut self.socket).poll_flush(cx));
         self.wire.unsent.set(false);
         Poll::Ready(flushed)

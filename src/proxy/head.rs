@@ -14,16 +14,19 @@ use super::lane::Lane;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
-use crate::addr::canonical_host;
+use crate::addr::{ClientAddr, canonical_host};
+use crate::clock::Wall;
 use crate::decide::{
-    Ask, Ground, Keeps, Redirects, Refusal, Verdict, decide, decide_no_ticket, is_same_origin,
+    Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
+    decide_unheld, is_same_origin,
 };
+use crate::grant::pass;
 use crate::limit;
 use crate::pages::PlainKind;
-use crate::region::RegionIx;
+use crate::region::{RegionIx, Trust};
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
-use crate::snapshot::{Closure, RouteRules, Site, UpstreamIx};
+use crate::snapshot::{Closure, RouteRules, Site, Snapshot, UpstreamIx};
 use crate::telemetry::end::End;
 
 /// `http` or `https`, as the visitor's browser sees it.
@@ -61,6 +64,8 @@ pub(super) struct Judged {
     pub verdict: Verdict,
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
+    /// The verdict if it is to wait and cannot, or not any longer.
+    pub unheld: Verdict,
     pub scheme: Scheme,
     /// The version that it came in.
     pub version: Version,
@@ -158,13 +163,18 @@ pub(super) fn judge<B>(
         return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
     }
     let snapshot = &current.snapshot;
-    let region = snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let from = (canonical, client, trust);
+    let (region, passed) = origin_of(&snapshot.site, request, fields, from);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
-    let closure = place.and_then(|(route, region)| snapshot.cells.closure(route, region));
+    let now = lane.link.worker.moment();
+    let closure = place.filter(|_| !passed);
+    let closure = closure.and_then(|place| governing(snapshot, place, request, now));
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
     let ground = Ground {
         closed: closure.map(|closure| closure.mode),
+        allow: closure.map_or(&[], |closure| &closure.allow),
+        holds: closure.is_some_and(|closure| closure.holds()),
         probes: &snapshot.site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         cookie: scheme.cookie(),
@@ -175,6 +185,7 @@ pub(super) fn judge<B>(
         scheme: scheme.name(),
         authority: public_host(said.as_deref()).unwrap_or(host),
         path: path.path,
+        query: request.uri().query(),
         headers: request.headers(),
     };
     let verdict = decide(&ground, &ask);
@@ -182,11 +193,23 @@ pub(super) fn judge<B>(
         Verdict::Resume => decide_no_ticket(&ground, &ask),
         Verdict::Own
         | Verdict::Probe
+        | Verdict::Hold
         | Verdict::Forward
         | Verdict::Capture(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => verdict,
+    };
+    let unheld = match otherwise {
+        Verdict::Hold => decide_unheld(&ground, &ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Resume
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => otherwise,
     };
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closure.cloned();
@@ -200,12 +223,47 @@ pub(super) fn judge<B>(
         closure,
         verdict,
         otherwise,
+        unheld,
         scheme,
         version,
         said,
         fields,
         trace,
     })
+}
+
+/// The region that a request comes from, and whether it is a probe of our own: that says for which
+/// region it asks, and to it everything is open.
+fn origin_of<B>(
+    site: &Site,
+    request: &Request<B>,
+    fields: Fields,
+    (host, client, trust): (&str, ClientAddr, Trust),
+) -> (RegionIx, bool) {
+    let shown = fields.any(Fields::FOREIGN).then(|| request.headers().get(pass::FIELD)).flatten();
+    let asked = shown.and_then(|shown| pass::region_of(shown.as_bytes()));
+    match asked.and_then(|region| site.regions.named(region)) {
+        Some(region) => (region, true),
+        None => (site.regions.find(host, request.headers(), client, trust), false),
+    }
+}
+
+/// What governs a request at its place: by its method, or by the one that it claims where windows
+/// tell methods apart and that one's is the stricter.
+fn governing<'s, B>(
+    snapshot: &'s Snapshot,
+    (route, region): (RouteIx, RegionIx),
+    request: &Request<B>,
+    now: Wall,
+) -> Option<&'s Arc<Closure>> {
+    let of = |method: &Method| snapshot.cells.closure_for(route, region, method, now);
+    let own = of(request.method());
+    if !snapshot.cells.tells_methods_apart(route, region) {
+        return own;
+    }
+    let claimed = claimed(request.headers(), request.uri().query());
+    let claimed = claimed.and_then(|method| of(&method));
+    own.into_iter().chain(claimed).max_by_key(|closure| closure.mode)
 }
 
 /// The verdict, unless the request has no place or must not have the one it has.
@@ -232,7 +290,7 @@ fn redirects(rules: &RouteRules) -> Redirects {
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
         Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
-        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume => {
+        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume | Verdict::Hold => {
             !judged.site().probes.iter().any(|probe| probe == request.uri().path())
         }
     }
@@ -311,6 +369,7 @@ pub(super) fn is_from_here(parts: &request::Parts, judged: &Judged) -> bool {
         scheme: judged.scheme.name(),
         authority: authority(parts, judged),
         path: parts.uri.path(),
+        query: parts.uri.query(),
         headers: &parts.headers,
     })
 }

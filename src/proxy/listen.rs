@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::snapshot::Listener;
+use crate::snapshot::{Listener, Protocol as Spoken};
 
 /// The queue of connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -64,6 +64,12 @@ impl Bound {
     /// The addresses, with the ports that were picked.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses, with what is spoken at each.
+    pub fn doors(&self, listeners: &[Listener]) -> Vec<(SocketAddr, Spoken)> {
+        let spoken = listeners.iter().map(|listener| listener.protocol);
+        self.addresses.iter().copied().zip(spoken).collect()
     }
 
     /// Another handle of each socket, for whoever takes over.

@@ -28,6 +28,7 @@ mod guard;
 mod h1;
 mod h2;
 mod head;
+mod hold;
 mod hop;
 mod inbound;
 mod lane;

@@ -16,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, own, proof, resume, rewrite, target};
+use super::{capture, forward, head, hold, own, proof, resume, rewrite, target};
 use crate::decide::Verdict;
 
 /// An act on a request that is under way.
@@ -82,6 +82,17 @@ fn act(
         lane.close_after_answer();
         return Act::Other(answer::busy().finish(lane, story, request.into_body()));
     }
+    branch(lane, judged, story, request)
+}
+
+/// Every branch that a request which was judged can take.
+fn branch(
+    lane: &Rc<Lane>,
+    judged: Judged,
+    story: Box<Story>,
+    request: Request<Inbound>,
+) -> Act<impl Future<Output = Response<Body>> + use<>> {
+    let mut story = story;
     let reply = match judged.verdict {
         Verdict::Forward => {
             return match forward::start(lane, judged, story, request) {
@@ -91,6 +102,9 @@ fn act(
         }
         Verdict::Page(wants, not_kept) => {
             answer::closed(&judged, lane, wants, not_kept, &Asker::of(request.headers()))
+        }
+        Verdict::Hold => {
+            return Act::Other(Box::pin(held(Rc::clone(lane), judged, story, request)));
         }
         Verdict::Own => {
             return Act::Other(Box::pin(own::run(Rc::clone(lane), judged, story, request)));
@@ -115,6 +129,28 @@ fn act(
     Act::Other(reply.finish(lane, story, request.into_body()))
 }
 
+/// Waits with a request for a window to end, then takes the branch that it is judged to by then.
+async fn held(
+    lane: Rc<Lane>,
+    judged: Judged,
+    mut story: Box<Story>,
+    request: Request<Inbound>,
+) -> Response<Body> {
+    let current = Rc::clone(&judged.current);
+    let act = match hold::wait(&lane, judged, &mut story, &request, hold::Looked::Not).await {
+        Ok(judged) => branch(&lane, judged, story, request),
+        Err(bad) => {
+            lane.close_after_answer();
+            let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
+            return reply.finish(&lane, story, request.into_body()).await;
+        }
+    };
+    match act {
+        Act::Forward(forwarding) => forwarding.await,
+        Act::Other(acting) => acting.await,
+    }
+}
+
 /// Looks into a small post: a ticket of ours is acted on, anything else is judged on as if it had
 /// not been looked into.
 async fn look(
@@ -135,9 +171,18 @@ async fn look(
         Looked::Broken(end) => return resume::broken(&lane, &judged, story, &parts, end),
         Looked::Other(bytes) => bytes,
     };
-    let judged = Judged { verdict: judged.otherwise, ..judged };
+    let mut judged = Judged { verdict: judged.otherwise, ..judged };
     story.judged(&judged);
-    let asker = Asker::of(&parts.headers);
+    let (asker, mut parts) = (Asker::of(&parts.headers), parts);
+    if judged.verdict == Verdict::Hold {
+        let current = Rc::clone(&judged.current);
+        let request = Request::from_parts(parts, ());
+        judged = match hold::wait(&lane, judged, &mut story, &request, hold::Looked::Into).await {
+            Ok(judged) => judged,
+            Err(bad) => return answer::bad(&current.snapshot, bad, &asker).send(&lane, story),
+        };
+        parts = request.into_parts().0;
+    }
     let reply = match judged.verdict {
         Verdict::Forward => return forward::looked_into(&lane, &judged, story, parts, bytes).await,
         Verdict::Capture(kind) => {
@@ -148,7 +193,7 @@ async fn look(
         Verdict::Redirect(leads) => {
             rewrite::redirect(&judged, leads, &story, &parts.method, &parts.uri)
         }
-        Verdict::Own | Verdict::Probe | Verdict::Resume => {
+        Verdict::Own | Verdict::Probe | Verdict::Resume | Verdict::Hold => {
             answer::fault(&judged.current.snapshot, &asker)
         }
     };

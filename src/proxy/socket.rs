@@ -1,10 +1,11 @@
 //! A client's socket, in the clear or under TLS.
 
+use std::future::Future as _;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::head::Scheme;
@@ -28,6 +29,16 @@ impl Socket {
         };
         // An error is found again by reading.
         stream.poll_read_ready(cx).map(drop)
+    }
+
+    /// Whether the peer has ended its side, as far as the system knows.
+    pub(super) fn has_ended(&self, cx: &mut Context<'_>) -> bool {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        let ready = pin!(stream.ready(Interest::READABLE));
+        matches!(ready.poll(cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// What a browser calls it.

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::date::DateLine;
 use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
+use super::hold::{Queue as HoldQueue, Seats};
 use super::lasting::Register;
 use super::socket::Socket;
 use super::tls::Handshakes;
@@ -57,6 +58,8 @@ pub(super) struct Worker {
     tasks: RefCell<JoinSet<()>>,
     /// What does not end by itself.
     pub(super) lasting: Register,
+    /// What waits for a window to end.
+    pub(super) held: HoldQueue,
     /// Where a tunnel's bytes are read into, of whichever tunnel reads just now.
     pub(super) piece: RefCell<Box<[u8]>>,
 }
@@ -128,6 +131,7 @@ impl Worker {
             captures: Cell::new(0),
             tasks: RefCell::default(),
             lasting: Register::default(),
+            held: HoldQueue::default(),
             piece: RefCell::new(vec![0; limit::TUNNEL_PIECE_BYTES].into()),
         })
     }
@@ -156,6 +160,11 @@ impl Worker {
             };
         }
         Rc::clone(&current)
+    }
+
+    /// Where requests wait, on this node.
+    pub(super) fn seats(&self) -> &Seats {
+        self.doors.seats()
     }
 
     /// What speaks HTTP/1.1.
@@ -198,6 +207,11 @@ impl Worker {
     pub(super) fn wall(&self, tick: Tick) -> Wall {
         let (then, wall) = self.epoch.get();
         wall.plus(tick.since(then))
+    }
+
+    /// The wall time, to the precision of the sweep: to judge by, at no cost.
+    pub(super) fn moment(&self) -> Wall {
+        self.epoch.get().1
     }
 
     /// The value of `Date` for an answer that leaves now, to the precision of the sweep.
@@ -296,6 +310,7 @@ impl Worker {
             way.serve_waiting(self.sweep.now());
         }
         self.lasting.call(self, &current.snapshot, self.sweep.spread());
+        self.held.call(&current.snapshot, self.moment());
     }
 }
 

@@ -108,7 +108,7 @@ impl RegionTable {
     }
 
     /// All names, in the order of the indexes.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.iter().map(String::as_str)
     }
 

@@ -94,6 +94,11 @@ impl RouteTable {
         self.roots.most_specific_first(host).find_map(|root| self.walk(*root, path))
     }
 
+    /// The hosts of a route, as they are typed.
+    pub fn hosts(&self, route: RouteIx) -> &[HostPattern] {
+        &self.rows[route.0 as usize].0
+    }
+
     /// Canonical hosts and paths that stand for all patterns, each with something of its own.
     pub fn examples(&self) -> impl Iterator<Item = (String, String)> {
         self.rows.iter().flat_map(|(hosts, paths)| {

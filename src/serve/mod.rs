@@ -19,11 +19,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Loaded, Process};
 #[cfg(feature = "acme")]
 use crate::control::acme;
 use crate::control::admin::{self, Admin};
 use crate::control::chores;
+use crate::control::declared::Declarations;
 use crate::control::gauges::{Gauges, Latency};
 use crate::control::health::Checks;
 use crate::control::names::{self, Names, Resolver};
@@ -31,8 +32,11 @@ use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
 #[cfg(feature = "acme")]
 use crate::control::reload::Reloads;
+use crate::control::report::Reports;
 use crate::control::service::Watch;
+use crate::control::tally::Keeper;
 use crate::control::traffic::Traffic;
+use crate::control::verify::{Doors, Verifications, Verifier};
 use crate::control::{Handle, Parts, Reconciler};
 use crate::limit;
 use crate::proxy;
@@ -91,6 +95,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
     let failed = |what| move |source| ServeError::System { what, source };
     let shared = sockets.share(&process).map_err(failed("handles of the sockets"))?;
     let Sockets { visitors, admin: listener, taker } = sockets;
+    let doors = Doors::new(visitors.doors(&process.listeners));
     let admin = listener.local_addr().map_err(failed("the admin listener"))?;
     let access = AccessLog::start(process.access_target.clone(), process.access_format);
     let (access, access_writer) = access.map_err(ServeError::Access)?;
@@ -104,6 +109,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
     metrics.watch_access(&access);
     let store = Arc::clone(&engine) as Arc<dyn Store>;
     let key = NodeKey::load_or_create(&process.store_dir)?;
+    metrics.seed_visitors(key.visitor_seed());
     let vault = Vault::new(Arc::clone(&store), key, clock.clone(), loaded.site.node_tag);
     let (phase, phases) = watch::channel(Phase::Starting);
     let plane = ControlPlane {
@@ -119,6 +125,7 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
         listener,
         phase: phases,
         resolver: names::system(),
+        doors,
     };
     // ORDER: windows are in force before the first request is judged.
     let (live, control) = plane.spawn()?;
@@ -169,6 +176,7 @@ struct ControlPlane {
     listener: TcpListener,
     phase: watch::Receiver<Phase>,
     resolver: Resolver,
+    doors: Doors,
 }
 
 impl ControlPlane {
@@ -226,7 +234,7 @@ impl ControlPlane {
     async fn boot(self) -> Result<(Live, JoinSet<&'static str>), ServeError> {
         let swept = self.vault.recover().await.map_err(ServeError::Recover)?;
         tracing::debug!(?swept, "submissions were recovered");
-        let Loaded { site, pages, process, declared: _ } = self.loaded;
+        let Loaded { site, pages, process, declared } = self.loaded;
         let traffic = Arc::new(self.metrics.clone());
         let parts = Parts {
             store: Arc::clone(&self.store),
@@ -239,16 +247,25 @@ impl ControlPlane {
         let failed = |what| move |source| ServeError::System { what, source };
         let mut tasks = JoinSet::new();
         tasks.spawn(named("reconciler", reconciler.run()));
+        let declarations = || {
+            let (handle, store) = (handle.clone(), Arc::clone(&self.store));
+            Declarations::new(handle, store, self.clock.clone(), process.drain)
+        };
+        if let Some(declared) = declared {
+            for warning in declarations().reconcile(&declared).await {
+                tracing::warn!("{warning}");
+            }
+        }
         let reloads = self.file.map(|file| {
             let (clock, handle) = (self.clock.clone(), handle.clone());
             let (reloader, reloads) = Reloader::new(file.clone(), process.clone(), handle, clock);
-            tasks.spawn(named("reloader", reloader.run()));
+            let declaring = reloader.declaring(declarations());
+            tasks.spawn(named("reloader", declaring.run()));
             (file, reloads)
         });
         if let Some((file, reloads)) = &reloads {
-            let phase = self.phase.clone();
             let pages = process.pages_dir.clone();
-            let watch = chores::watch_file(file, pages, reloads.clone(), phase);
+            let watch = chores::watch_file(file, pages, reloads.clone(), self.phase.clone());
             tasks.spawn(named("config watch", watch.map_err(failed("the config watch"))?));
         }
         let reloads = reloads.map(|(_, reloads)| reloads);
@@ -262,18 +279,16 @@ impl ControlPlane {
         let (metrics, store) = (self.metrics, self.store);
         let told = (handle.clone(), metrics.clone());
         care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
-        let clock = self.clock.clone();
+        let (timed, told) = ((&self.clock, &self.phase), (&handle, &metrics, &store));
+        let (verifications, reports) = look_after_windows(&mut tasks, told, self.doors, timed);
         let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
-        let holds = (Arc::clone(&store), figures);
+        let (holds, clock) = ((Arc::clone(&store), figures), self.clock.clone());
         let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
-        tasks.spawn(named(
-            "vault sweep",
-            chores::sweep(self.vault, self.clock.clone(), self.phase.clone()),
-        ));
-        let listener = tokio::net::TcpListener::from_std(self.listener);
-        let listener = listener.map_err(failed("the admin listener"))?;
+        let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
+        tasks.spawn(named("vault sweep", sweep));
+        let (listeners, door) = admin_door(self.listener, &process, &store).await?;
         let admin = Admin {
             rules: process.admin,
             handle,
@@ -286,11 +301,31 @@ impl ControlPlane {
             began: self.clock.now(),
             clock: self.clock,
             drain: process.drain,
-            refusals: admin::Refusals::default(),
+            door,
+            verifications,
+            reports,
         };
-        tasks.spawn(named("admin", admin::serve(listener, admin)));
+        tasks.spawn(named("admin", admin::serve(listeners, admin)));
         Ok((live, tasks))
     }
+}
+
+/// Where operators are served, and what is remembered of them.
+async fn admin_door(
+    listener: TcpListener,
+    process: &Process,
+    store: &Arc<dyn Store>,
+) -> Result<(admin::Listeners, admin::Door), ServeError> {
+    let failed = |what| move |source| ServeError::System { what, source };
+    let tcp = tokio::net::TcpListener::from_std(listener);
+    let tcp = tcp.map_err(failed("the admin listener"))?;
+    let unix = process.admin.unix.as_deref().map(admin::unix).transpose();
+    let unix = unix.map_err(failed("the admin socket (admin.unix)"))?;
+    let tls = process.admin.tls.as_ref().map(|tls| tls.server.clone());
+    let door = admin::Door::open(store, &process.admin).await;
+    let door =
+        door.map_err(|source| ServeError::Store { at: process.store_dir.clone(), source })?;
+    Ok((admin::Listeners { tcp, tls, unix }, door))
 }
 
 /// Asks for certificates by ACME, where a reload can put them in force.
@@ -305,6 +340,23 @@ fn renewals(
         let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
         tasks.spawn(named("acme", renewals));
     }
+}
+
+/// What goes on beside windows: verifications, looks at ramps, tallies.
+fn look_after_windows(
+    tasks: &mut JoinSet<&'static str>,
+    (handle, metrics, store): (&Handle, &Metrics, &Arc<dyn Store>),
+    doors: Doors,
+    (clock, phase): (&Clock, &watch::Receiver<Phase>),
+) -> (Verifications, Reports) {
+    let told = |mut phase: watch::Receiver<Phase>| async move { stopped(&mut phase).await };
+    let verifier = Verifier::new(handle.clone(), clock.clone(), metrics.clone(), doors);
+    let views = verifier.views();
+    tasks.spawn(named("verifier", verifier.run(told(phase.clone()))));
+    let keeper = Keeper::new(metrics.clone(), Arc::clone(store));
+    let keep = keeper.clone().run(handle.watch(), told(phase.clone()));
+    tasks.spawn(named("tallies", keep));
+    (views, Reports::new(Arc::clone(store), keeper, clock.clone()))
 }
 
 /// Look-ups of server names, and health checks.

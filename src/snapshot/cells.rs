@@ -1,25 +1,32 @@
 //! Which window governs each route × region: one number per cell, computed once per publish, so
-//! that a request's question costs the same with one window as with a thousand.
+//! that a request's question costs the same with one window as with a thousand. Where windows name
+//! methods, what the number leads to has a short list of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use http::Method;
 
+use super::covers::{Cover, Mint};
 use super::site::Site;
 use crate::clock::Wall;
 use crate::id::Id;
 use crate::pages::{ClosedPages, Notice, Pages};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
+use crate::window::maintenance::Maintenance;
+use crate::window::plan::Hold;
 use crate::window::scope::Selection;
 use crate::window::state::{Mode, State, Window};
 
 /// What is closed.
 pub struct Cells {
-    /// Route-major; 0 is open, n is `closures[n - 1]`.
+    /// Route-major; 0 is open, n is `covers[n - 1]`.
     cells: Box<[u32]>,
     regions: usize,
+    covers: Vec<Cover>,
+    /// Everything that the covers lead to, for the next publish.
     closures: Vec<Arc<Closure>>,
 }
 
@@ -40,11 +47,24 @@ pub struct Closure {
     drained: Wall,
     /// The same, of those windows that close what only reads too; none if no window does.
     reads_drained: Option<Wall>,
+    /// By each window of mode `read_only`, the canonical paths that every method passes to.
+    pub allow: Vec<Vec<String>>,
+    /// How many may wait for one of the windows to end, and how long; none if nobody may.
+    pub hold: Option<Hold>,
+    /// From when on it is void whether or not control is there to say so: a hard limit.
+    pub(super) lapse: Option<Lapse>,
     /// The finished answers.
     pub pages: Arc<ClosedPages>,
     /// What they were made of, for pages that are made for one visitor.
     pub notice: Notice,
-    key: Key,
+    pub(super) key: Key,
+}
+
+/// When a closure is void, and what governs its cells from then on.
+#[derive(Debug)]
+pub(super) struct Lapse {
+    pub(super) at: Wall,
+    pub(super) then: Option<Arc<Closure>>,
 }
 
 /// Whether a promised end has passed.
@@ -65,14 +85,15 @@ pub enum Reads {
     Beyond,
 }
 
-/// The windows with their versions, and the route's title.
-type Key = (Vec<(Id, u64)>, String);
+/// The windows and their maintenances with their versions, and the route's title.
+pub(super) type Key = (Vec<(Id, u64)>, String);
 
 impl Cells {
     /// Everything open.
     pub fn open(site: &Site) -> Self {
         let regions = site.regions.len();
-        Self { cells: vec![0; site.rules.len() * regions].into(), regions, closures: Vec::new() }
+        let cells = vec![0; site.rules.len() * regions].into();
+        Self { cells, regions, covers: Vec::new(), closures: Vec::new() }
     }
 
     /// Computes the cells of `windows` over `site`. Pages that `before` finished for the same
@@ -81,6 +102,18 @@ impl Cells {
     ///
     /// Several windows over one cell: the strictest mode wins, and the promised end is the latest.
     pub fn compute(site: &Site, windows: &[&Window], pages: &Pages, before: Option<&Self>) -> Self {
+        Self::compute_with(site, windows, &[], pages, before)
+    }
+
+    /// The same, with the maintenances whose phases the windows are: what they say stands on the
+    /// pages where a window says nothing itself.
+    pub fn compute_with(
+        site: &Site,
+        windows: &[&Window],
+        maintenances: &[&Maintenance],
+        pages: &Pages,
+        before: Option<&Self>,
+    ) -> Self {
         let mut cells = Self::open(site);
         let mut piles = Piles::default();
         for (at, window) in windows.iter().enumerate() {
@@ -93,23 +126,14 @@ impl Cells {
             }
         }
         if !piles.0.is_empty() {
-            cells.close(site, windows, pages, &piles, before);
+            let closures = before.map(|before| before.closures.as_slice()).unwrap_or_default();
+            cells.close(site, windows, &piles, Mint::new(site, maintenances, pages, closures));
         }
         cells
     }
 
-    /// Gives each cell that lies under a pile of windows the closure of that pile and its title.
-    fn close(
-        &mut self,
-        site: &Site,
-        windows: &[&Window],
-        pages: &Pages,
-        piles: &Piles,
-        before: Option<&Self>,
-    ) {
-        let done = before.into_iter().flat_map(|before| &before.closures);
-        let mut finished: HashMap<&Key, &Arc<Closure>, RandomState> =
-            done.map(|closure| (&closure.key, closure)).collect();
+    /// Gives each cell that lies under a pile of windows the cover of that pile and its title.
+    fn close(&mut self, site: &Site, windows: &[&Window], piles: &Piles, mut mint: Mint<'_>) {
         let mut known: HashMap<(u32, &str), u32, RandomState> = HashMap::default();
         for (row, rules) in self.cells.chunks_exact_mut(self.regions).zip(&site.rules) {
             // Most windows close a route in many regions: the cell before has often asked already.
@@ -122,32 +146,53 @@ impl Cells {
                 }
                 *cell = *known.entry((pile, rules.title.as_str())).or_insert_with(|| {
                     let governing: Vec<&Window> = piles.of(pile).map(|at| windows[at]).collect();
-                    let mut versions: Vec<_> =
-                        governing.iter().map(|window| (window.id, window.version)).collect();
-                    versions.sort_unstable();
-                    let key = (versions, rules.title.clone());
-                    let closure = finished.remove(&key).cloned();
-                    let made = || Arc::new(Closure::over(&governing, site, pages, key));
-                    self.closures.push(closure.unwrap_or_else(made));
-                    u32::try_from(self.closures.len()).unwrap_or(u32::MAX)
+                    self.covers.push(mint.cover(&governing, &rules.title));
+                    u32::try_from(self.covers.len()).unwrap_or(u32::MAX)
                 });
                 last = (pile, *cell);
             }
         }
+        self.closures = mint.into_closures();
     }
 
-    /// What governs this cell; none if it is open.
-    pub fn closure(&self, route: RouteIx, region: RegionIx) -> Option<&Arc<Closure>> {
+    fn cover(&self, route: RouteIx, region: RegionIx) -> Option<&Cover> {
         let cell = route.0 as usize * self.regions + usize::from(region.0);
         match self.cells[cell] {
             0 => None,
-            number => Some(&self.closures[number as usize - 1]),
+            number => Some(&self.covers[number as usize - 1]),
         }
+    }
+
+    /// The strictest of what governs this cell, for whatever methods; none if it is open for all.
+    pub fn closure(&self, route: RouteIx, region: RegionIx) -> Option<&Arc<Closure>> {
+        self.cover(route, region).map(Cover::strictest)
+    }
+
+    /// What governs requests of this method at this cell; none if it is open for them, also
+    /// because a hard limit has passed.
+    pub fn closure_for(
+        &self,
+        route: RouteIx,
+        region: RegionIx,
+        method: &Method,
+        now: Wall,
+    ) -> Option<&Arc<Closure>> {
+        self.cover(route, region)?.of(method).and_then(|closure| Closure::at(closure, now))
+    }
+
+    /// Whether windows over this cell name methods, so that it counts which one is meant.
+    pub fn tells_methods_apart(&self, route: RouteIx, region: RegionIx) -> bool {
+        self.cover(route, region).is_some_and(Cover::tells_methods_apart)
+    }
+
+    /// How many distinct closures there are: what a publish may have to render.
+    pub fn closure_count(&self) -> usize {
+        self.closures.len()
     }
 
     /// Whether nothing is closed.
     pub fn is_open(&self) -> bool {
-        self.closures.is_empty()
+        self.covers.is_empty()
     }
 
     /// How many cells are closed.
@@ -166,7 +211,21 @@ impl Closure {
         }
     }
 
-    fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
+    /// Whether somebody may wait for it to end who would not pass it.
+    pub fn holds(&self) -> bool {
+        self.hold.is_some() && self.mode != Mode::Page
+    }
+
+    /// What is in force of a closure at this moment.
+    pub fn at(closure: &Arc<Self>, now: Wall) -> Option<&Arc<Self>> {
+        let mut closure = closure;
+        while let Some(lapse) = closure.lapse.as_ref().filter(|lapse| lapse.at <= now) {
+            closure = lapse.then.as_ref()?;
+        }
+        Some(closure)
+    }
+
+    pub(super) fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
         let mut windows = windows.to_vec();
         windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.from(), window.id));
         let first = windows[0];
@@ -176,9 +235,16 @@ impl Closure {
         let since = windows.iter().map(|window| window.from()).min().unwrap_or(first.from());
         let overrun = if overrun { Overrun::Yes } else { Overrun::No };
         let drained = |window: &&Window| window.drain_deadline;
-        let pages_only = windows.iter().filter(|window| window.mode == Mode::Page);
-        let reads_drained = pages_only.map(drained).min();
+        let reads = windows.iter().filter(|window| window.mode != Mode::ReadOnly);
+        let reads_drained = reads.map(drained).min();
         let drained = windows.iter().map(drained).min().unwrap_or(first.drain_deadline);
+        let read_only = windows.iter().filter(|window| window.mode == Mode::ReadOnly);
+        let allow = read_only.map(|window| window.plan.allow.clone()).collect();
+        let holds = windows.iter().filter(|window| window.mode == Mode::Hold);
+        let hold = holds.map(|window| window.plan.hold).reduce(|one, other| Hold {
+            most: one.most.min(other.most),
+            longest: one.longest.min(other.longest),
+        });
         let notice = Notice {
             window: first.id,
             service: key.1.clone(),
@@ -200,6 +266,9 @@ impl Closure {
             overrun,
             drained,
             reads_drained,
+            allow,
+            hold,
+            lapse: None,
             pages: Arc::new(pages.closed(&notice)),
             notice,
             key,

@@ -8,6 +8,7 @@ mod acme;
 mod bounds;
 mod care;
 mod cells;
+mod covers;
 pub mod edge;
 mod health;
 mod roster;

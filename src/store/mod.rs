@@ -17,7 +17,9 @@ use crate::grant::{Audit, Bypass, Reply, Token};
 use crate::id::Id;
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
+use crate::window::maintenance::Maintenance;
 use crate::window::state::{Step, Window};
+use crate::window::tally::Tally;
 
 /// What a store method gives: an answer later. It asks for nothing before it is first polled, and
 /// may be awaited on any runtime.
@@ -66,6 +68,21 @@ pub struct Quota {
     pub same_since: Wall,
 }
 
+/// What changes together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Steps, each of another window.
+    pub steps: Vec<Step>,
+    /// Maintenances as they are afterwards. Their windows are stored before or with them.
+    pub maintenances: Vec<Maintenance>,
+}
+
+impl From<Step> for Commit {
+    fn from(step: Step) -> Self {
+        Self { steps: vec![step], maintenances: Vec::new() }
+    }
+}
+
 /// The state of the store for operators.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
@@ -87,9 +104,15 @@ pub trait Store: Send + Sync {
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>>;
     /// The newest entries of all windows, newest first.
     fn history(&self, count: u32) -> Pending<Vec<Entry>>;
-    /// Stores a step of a window and its entry together; [`StoreError::Conflict`] unless the
-    /// stored version is the one before.
-    fn commit(&self, step: Step) -> Pending<()>;
+    /// Stores steps of windows with their entries, and maintenances, all or nothing;
+    /// [`StoreError::Conflict`] unless the stored version of each is the one before.
+    fn commit(&self, commit: Commit) -> Pending<()>;
+    /// Maintenances that are not over: one of their windows is not.
+    fn maintenances(&self) -> Pending<Vec<Maintenance>>;
+    /// Maintenances that are over, newest first.
+    fn ended_maintenances(&self, count: u32) -> Pending<Vec<Maintenance>>;
+    /// One maintenance.
+    fn maintenance(&self, id: Id) -> Pending<Option<Maintenance>>;
 
     /// The newest decision about each server, whether or not a config still names it.
     fn postings(&self) -> Pending<Vec<Posting>>;
@@ -120,6 +143,13 @@ pub trait Store: Send + Sync {
     fn keep_reply(&self, reply: Reply) -> Pending<()>;
     /// Forgets a creation of which nothing came, so that it may be tried again.
     fn drop_reply(&self, key: Hash) -> Pending<()>;
+
+    /// What windows did to visitors, of those of these windows of which something was counted.
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>>;
+    /// Stores tallies in place of those that were stored of the same windows.
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()>;
+    /// A window's submissions by state, without those that were forgotten.
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>>;
 
     /// Stores one sealed frame of a submission that is being received. It is not a submission
     /// until [`Store::keep`]; frames without one are dropped when the store is opened.

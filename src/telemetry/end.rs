@@ -35,6 +35,10 @@ pub enum End {
     ProxyQueueFull,
     /// No server of the upstream had a place in time: 503.
     ProxyQueueTimeout,
+    /// Too many requests wait for the window to end: answered as closed.
+    ProxyHoldFull,
+    /// It waited as long as it may and the window did not end: answered as closed.
+    ProxyHoldTimeout,
     /// Too many requests are under way: 503.
     ProxyOverload,
     /// The process stopped before the answer was complete.
@@ -67,7 +71,7 @@ pub enum End {
 
 impl End {
     /// Every code, for tables and for the test that shows each one reachable.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Done,
         Self::ClientHeadMalformed,
         Self::ClientHeadTooLarge,
@@ -84,6 +88,8 @@ impl End {
         Self::ProxyCaptureStore,
         Self::ProxyQueueFull,
         Self::ProxyQueueTimeout,
+        Self::ProxyHoldFull,
+        Self::ProxyHoldTimeout,
         Self::ProxyOverload,
         Self::ProxyAnswerStop,
         Self::ProxyAnswerClosed,
@@ -119,6 +125,8 @@ impl End {
             Self::ProxyCaptureStore => "proxy/capture/store",
             Self::ProxyQueueFull => "proxy/queue/full",
             Self::ProxyQueueTimeout => "proxy/queue/timeout",
+            Self::ProxyHoldFull => "proxy/hold/full",
+            Self::ProxyHoldTimeout => "proxy/hold/timeout",
             Self::ProxyOverload => "proxy/overload",
             Self::ProxyAnswerStop => "proxy/answer/stop",
             Self::ProxyAnswerClosed => "proxy/answer/closed",

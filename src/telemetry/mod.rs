@@ -11,5 +11,6 @@ pub mod handshake;
 pub mod log;
 pub mod metrics;
 pub mod shard;
+pub mod tally;
 mod text;
 pub mod trace;

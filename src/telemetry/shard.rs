@@ -15,11 +15,15 @@ use std::time::Duration;
 
 use super::end::End;
 use super::handshake::Handshake;
+use super::tally::{Board, Tallies, Waited};
+use crate::addr::ClientAddr;
+use crate::clock::Wall;
 use crate::decide::verdict::Verdict;
+use crate::id::Id;
 
 /// The names of all verdicts, in the order of the cells.
-pub const VERDICTS: [&str; 8] =
-    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect"];
+pub const VERDICTS: [&str; 9] =
+    ["own", "probe", "forward", "resume", "capture", "page", "refuse", "redirect", "hold"];
 /// The status classes, in the order of the cells; `none` is a request without an answer.
 pub const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Upper bounds of the buckets of every histogram, in microseconds.
@@ -50,6 +54,26 @@ impl Goaway {
     pub const NAMES: [&str; 6] = ["stop", "idle", "spent", "settings", "calm", "error"];
 }
 
+/// What became of a request that was to wait for a window to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// Its place opened, or it would not have to wait any more.
+    Called,
+    /// It waited as long as it may.
+    Late,
+    /// There was no seat.
+    Full,
+    /// Its client went away.
+    Gone,
+    /// The process stopped.
+    Stop,
+}
+
+impl Held {
+    /// The names of all outcomes, in the order of the cells.
+    pub const NAMES: [&str; 5] = ["called", "late", "full", "gone", "stop"];
+}
+
 /// How a request went, for counting.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
@@ -75,6 +99,7 @@ pub struct Ended {
 pub struct Shard {
     worker: Arc<WorkerCells>,
     registry: Arc<Registry>,
+    tallies: Tallies,
     one_writer: PhantomData<Cell<()>>,
 }
 
@@ -82,7 +107,8 @@ impl Shard {
     pub(super) fn new(registry: &Arc<Registry>) -> Self {
         let worker = Arc::new(WorkerCells::default());
         lock(&registry.workers).push(Arc::clone(&worker));
-        Self { worker, registry: Arc::clone(registry), one_writer: PhantomData }
+        let tallies = Tallies::new(&registry.board);
+        Self { worker, registry: Arc::clone(registry), tallies, one_writer: PhantomData }
     }
 
     /// The counters for one config, whose routes and regions are called this, in the order of
@@ -101,6 +127,16 @@ impl Shard {
     pub fn unrouted(&self, ended: &Ended) {
         self.worker.unrouted.count(ended);
         bump(&self.worker.ends[ended.end as usize], 1);
+    }
+
+    /// A request that this window governed has ended so.
+    pub fn governed(&self, window: Id, ended: &Ended, client: ClientAddr, at: Wall) {
+        self.tallies.count(window, (ended.verdict, ended.status), client, at);
+    }
+
+    /// A request that waited for this window waits no more.
+    pub fn waited(&self, window: Id, went: Waited) {
+        self.tallies.waited(window, went);
     }
 
     /// The worker lives: told at every sweep.
@@ -173,6 +209,21 @@ impl Shard {
         bump(&self.worker.ejections, 1);
     }
 
+    /// A request waits for a window to end.
+    pub fn held_began(&self) {
+        bump(&self.worker.held_began, 1);
+    }
+
+    /// It does not wait any more.
+    pub fn held_ended(&self, outcome: Held) {
+        bump(&self.worker.held[outcome as usize], 1);
+    }
+
+    /// A request was to wait and there was no seat.
+    pub fn held_not(&self) {
+        bump(&self.worker.held[Held::Full as usize], 1);
+    }
+
     /// A request has to wait for a place at a server.
     pub fn upstream_queued(&self) {
         bump(&self.worker.queued, 1);
@@ -192,9 +243,15 @@ impl Table {
         InFlight { table: Rc::clone(self), route, region }
     }
 
-    /// Counts how a request on this route went, whether or not it was in flight.
-    pub fn count(&self, route: usize, ended: &Ended) {
-        self.cells.row(route).counts.count(ended);
+    /// Counts how a request at this place went, whether or not it was in flight.
+    pub fn count(&self, route: usize, region: usize, ended: &Ended) {
+        let row = self.cells.row(route);
+        row.counts.count(ended);
+        if ended.verdict == Verdict::Forward {
+            let [requests, failures] = &row.forwarded[region];
+            bump(requests, 1);
+            bump(failures, u64::from(ended.status >= 500));
+        }
         bump(&self.worker.ends[ended.end as usize], 1);
     }
 }
@@ -219,6 +276,7 @@ impl Drop for InFlight {
 pub(super) struct Registry {
     pub(super) workers: Mutex<Vec<Arc<WorkerCells>>>,
     pub(super) tables: Mutex<Vec<Arc<TableCells>>>,
+    pub(super) board: Arc<Board>,
 }
 
 /// What a worker counts whatever the config is.
@@ -234,6 +292,8 @@ pub(super) struct WorkerCells {
     pub(super) retries: AtomicU64,
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
+    pub(super) held_began: AtomicU64,
+    pub(super) held: [AtomicU64; Held::NAMES.len()],
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
     pub(super) h2_connections: AtomicU64,
     pub(super) h2_streams: AtomicU64,
@@ -271,13 +331,16 @@ impl TableCells {
 /// What is counted for one route.
 pub(super) struct Row {
     pub(super) in_flight: Box<[AtomicU64]>,
+    /// By region: what was forwarded, and failed.
+    pub(super) forwarded: Box<[[AtomicU64; 2]]>,
     pub(super) counts: Counts,
 }
 
 impl Row {
     fn new(regions: usize) -> Self {
         let in_flight = (0..regions).map(|_| AtomicU64::new(0)).collect();
-        Self { in_flight, counts: Counts::default() }
+        let forwarded = (0..regions).map(|_| Default::default()).collect();
+        Self { in_flight, forwarded, counts: Counts::default() }
     }
 }
 
@@ -328,7 +391,7 @@ fn bucket_of(micros: u64) -> usize {
 }
 
 /// Adds to a cell that only this thread writes.
-fn bump(cell: &AtomicU64, by: u64) {
+pub(super) fn bump(cell: &AtomicU64, by: u64) {
     cell.store(cell.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
 
@@ -342,6 +405,7 @@ fn row_of(verdict: Verdict) -> usize {
         Verdict::Page(..) => 5,
         Verdict::Refuse(_) => 6,
         Verdict::Redirect(_) => 7,
+        Verdict::Hold => 8,
     }
 }
 

@@ -17,7 +17,7 @@ pub use client::{Alpn, Client, Connected, Name, Roots, Verify};
 pub use pem::{Fault, Identity};
 pub use server::{
     Accepted, Clients, Server, Session, Shown, Terms, Version, asked_name, client_certificate,
-    is_proving, session,
+    client_names, is_proving, session,
 };
 
 /// The one cryptography, whose key exchange begins with X25519MLKEM768.

@@ -91,6 +91,15 @@ const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::
 impl Server {
     /// On these terms.
     pub fn new(terms: Terms) -> Result<Self, Fault> {
+        Self::speaking(&[b"h2", b"http/1.1"], terms)
+    }
+
+    /// On these terms, for a listener that speaks HTTP/1.1 only.
+    pub fn speaking_http1(terms: Terms) -> Result<Self, Fault> {
+        Self::speaking(&[b"http/1.1"], terms)
+    }
+
+    fn speaking(protocols: &[&[u8]], terms: Terms) -> Result<Self, Fault> {
         let Terms { identities, proofs, oldest, clients } = terms;
         let versions = match oldest {
             Version::Tls12 => &BOTH[..],
@@ -115,7 +124,7 @@ impl Server {
         };
         let names = Arc::new(Names::of(&identities, &proofs));
         let mut config = builder.with_cert_resolver(Arc::clone(&names) as Arc<_>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         if !proofs.is_empty() {
             config.alpn_protocols.push(PROVING.to_vec());
         }
@@ -180,4 +189,11 @@ pub fn asked_name(stream: &Accepted) -> Option<&str> {
 /// The certificate that the client has shown and proved to be its own, in DER.
 pub fn client_certificate(stream: &Accepted) -> Option<&[u8]> {
     Some(stream.get_ref().1.peer_certificates()?.first()?.as_ref())
+}
+
+/// The DNS names of the certificate that the client has shown, in lower case, wildcards left out.
+pub fn client_names(stream: &Accepted) -> Vec<String> {
+    let facts = client_certificate(stream).and_then(super::der::facts);
+    let names = facts.map(|facts| facts.names).unwrap_or_default();
+    names.into_iter().filter(|name| !name.contains('*')).collect()
 }

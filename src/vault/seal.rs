@@ -92,6 +92,12 @@ impl NodeKey {
         Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
     }
 
+    /// What keys the hashes of visitors that are counted, never kept.
+    pub fn visitor_seed(&self) -> u64 {
+        let seed = digest::derive(&self.0, b"", &[b"intermission/v1/visitors"]);
+        seed.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    }
+
     fn read(file: File, path: &Path) -> Result<Self, NodeKeyError> {
         let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;

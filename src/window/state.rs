@@ -250,6 +250,10 @@ impl Window {
                 Ok(self.promising(*end).move_to(to, author, now))
             }
             (S::Draining, E::Drained) => Ok(self.move_to(S::Closed, author, now)),
+            // Who has the window end by itself has it end then, drained or not.
+            (S::Draining, E::Tick(_)) if self.auto_end().is_some_and(|end| end <= now) => {
+                Ok(self.leave(Checks::Planned, author, now))
+            }
             (S::Draining, E::Tick(_)) if self.drain_deadline <= now => {
                 Ok(self.move_to(S::Closed, author, now))
             }
@@ -293,36 +297,17 @@ impl Window {
         }
     }
 
-    /// When the clock will next change this window by itself. A window whose time to begin has
-    /// come and that waits for the phase before it gives the instant from which it is stalled.
-    pub fn next_deadline(&self, now: Wall) -> Option<Wall> {
-        let due = match self.state {
-            State::Planned if self.plan.starts > now => Some(self.plan.starts),
-            State::Planned => Some(self.too_late_from()),
-            State::Draining => Some(self.drain_deadline),
-            State::Closed => self.promised_end,
-            State::Verifying => self.verify_deadline(),
-            State::Reopening => self.ramp_end(),
-            State::Stalled | State::Overrun | State::Ended | State::Cancelled => None,
-        };
-        let limit = self.hard_limit().filter(|_| self.state.in_force());
-        [due, limit].into_iter().flatten().min()
-    }
-
-    /// When it ends whatever else holds.
-    pub fn hard_limit(&self) -> Option<Wall> {
-        Some(self.began?.plus(self.plan.hard_limit?))
-    }
-
-    /// From when on visitors are let in and until when it takes to let in everybody.
-    pub fn ramp(&self) -> Option<(Wall, Wall)> {
-        (self.state == State::Reopening).then_some(())?;
-        Some((self.since, self.ramp_end()?))
-    }
-
     /// Since when its scope is closed, or from when on it is to be.
     pub fn from(&self) -> Wall {
         self.began.unwrap_or(self.plan.starts)
+    }
+
+    /// Whether an amendment by `order` would change nothing.
+    pub fn is_as(&self, order: &Order) -> bool {
+        let starts = if self.state.in_force() { self.plan.starts } else { order.plan.starts };
+        let plan = Plan { starts, ..order.plan.clone() };
+        (&self.scope, self.mode, &self.texts) == (&order.scope, order.mode, &order.texts)
+            && (self.promised_end, &self.plan) == (order.promised_end, &plan)
     }
 
     fn wait(self, gate: Gate, author: &Author, now: Wall) -> Option<Step> {
@@ -335,15 +320,6 @@ impl Window {
             Gate::Open if due => self.beginning(now).move_to(State::Draining, author, now),
             Gate::Open | Gate::Waiting => None,
         }
-    }
-
-    /// From when on it does not begin by itself any more.
-    fn too_late_from(&self) -> Wall {
-        let latest = self.plan.starts.plus(self.plan.start_within);
-        // A window that is over before it could begin has missed its time.
-        self.promised_end
-            .filter(|end| *end > self.plan.starts)
-            .map_or(latest, |end| end.min(latest))
     }
 
     /// Begun now. One that begins late by itself or by an order keeps its length: the promise was
@@ -363,13 +339,19 @@ impl Window {
 
     /// What is in force keeps its beginning. Where more is closed than before, that drains again.
     fn amend_in_force(self, order: &Order, author: &Author, now: Wall) -> Option<Step> {
-        let closes_more = self.scope != order.scope || self.mode < order.mode;
-        let (starts, state) = (self.plan.starts, self.state);
+        let allowed_before = self.plan.allow.iter();
+        let closes_more = self.scope != order.scope
+            || self.mode < order.mode
+            || allowed_before.into_iter().any(|path| !order.plan.allow.contains(path));
+        let (starts, state, drain) = (self.plan.starts, self.state, self.plan.drain);
         let mut amended = self.amended(order);
         amended.plan.starts = starts;
         if closes_more {
             amended.drain_deadline = now.plus(amended.plan.drain);
             return amended.move_to(State::Draining, author, now);
+        }
+        if state == State::Draining && amended.plan.drain != drain {
+            amended.drain_deadline = amended.since.plus(amended.plan.drain);
         }
         let kept = state == State::Overrun && !amended.promise_is_broken(now);
         let to = if kept { State::Closed } else { state };
@@ -395,22 +377,6 @@ impl Window {
 
     fn ending(self, now: Wall) -> Self {
         Self { ended: Some(now), ..self }
-    }
-
-    fn is_over_limit(&self, now: Wall) -> bool {
-        self.hard_limit().is_some_and(|limit| limit <= now)
-    }
-
-    fn verify_deadline(&self) -> Option<Wall> {
-        Some(self.since.plus(self.plan.verification.as_ref()?.within))
-    }
-
-    fn ramp_end(&self) -> Option<Wall> {
-        Some(self.since.plus(self.plan.ramp?.over))
-    }
-
-    fn promise_is_broken(&self, now: Wall) -> bool {
-        self.promised_end.is_some_and(|end| end <= now)
     }
 
     fn promising(self, promised_end: Option<Wall>) -> Self {

@@ -186,7 +186,7 @@ upstream = "django"
     def types(self, *arguments):
         """Types `intermission …` as the operator."""
         environment = os.environ | {
-            "INTERMISSION_ADMIN": f"http://127.0.0.1:{self.admin_port}",
+            "INTERMISSION_SERVER": f"http://127.0.0.1:{self.admin_port}",
             "INTERMISSION_TOKEN": self.token,
         }
         done = subprocess.run(
@@ -213,7 +213,7 @@ upstream = "django"
     def close(self, route, back_in="15m", reason="database upgrade"):
         """Closes a route."""
         return self.types(
-            "on", "--region", "eu", "--route", route, "--reason", reason, "--back-in", back_in
+            "on", "--region", "eu", "--route", route, "--reason", reason, "--back-in", back_in, "--yes"
         )
 
     def reopen(self, route):

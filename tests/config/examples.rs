@@ -154,6 +154,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
     assert_eq!(tls.as_deref(), Some("verify = true\n"));
     // Those of a server that is a table.
     assert_eq!(sections.remove("upstream.servers").as_deref(), Some("weight = 1\n"));
+    // Of a token, which is told by `control::gate`.
+    assert_eq!(sections.remove("admin.token").as_deref(), Some("role = \"admin\"\n"));
     for (section, lines) in &sections {
         text.push_str(&format!("[{section}]\n{lines}"));
     }

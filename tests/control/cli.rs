@@ -15,7 +15,11 @@ use crate::support::{eventually, raw};
 
 pub(super) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_intermission"));
-    command.env_remove("INTERMISSION_ADMIN").env_remove("INTERMISSION_TOKEN").env("TZ", "UTC");
+    for name in ["SERVER", "PROFILE", "TOKEN", "TOKEN_FILE", "CA"] {
+        command.env_remove(format!("INTERMISSION_{name}"));
+    }
+    // No file of servers of whoever runs the tests.
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env("TZ", "UTC").env_remove("COLUMNS");
     command.stdin(Stdio::null());
     command
 }
@@ -24,13 +28,13 @@ pub(super) fn binary() -> Command {
 pub(super) fn run(node: &Node, arguments: &[&str]) -> (i32, String) {
     let output = binary()
         .args(arguments)
-        .env("INTERMISSION_ADMIN", format!("http://{}", node.admin()))
+        .env("INTERMISSION_SERVER", format!("http://{}", node.admin()))
         .env("INTERMISSION_TOKEN", TOKEN)
         .output();
     told(&output.expect("the binary runs"))
 }
 
-fn told(output: &Output) -> (i32, String) {
+pub(super) fn told(output: &Output) -> (i32, String) {
     let code = output.status.code().expect("it ended by itself");
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     (code, String::from_utf8(text).expect("text"))
@@ -69,13 +73,13 @@ fn exit_codes_are_the_documented_ones() {
         let output = binary().arg("status").env(variable, value).output();
         told(&output.expect("the binary runs"))
     };
-    let (code, said) = unheard("INTERMISSION_ADMIN", "http://127.0.0.1:1");
+    let (code, said) = unheard("INTERMISSION_SERVER", "http://127.0.0.1:1");
     assert_eq!(code, 69, "{said}");
-    assert!(said.contains("INTERMISSION_ADMIN"), "{said}");
-    let (code, said) = unheard("INTERMISSION_ADMIN", "https://127.0.0.1:1");
+    assert!(said.contains("INTERMISSION_SERVER"), "{said}");
+    let (code, said) = unheard("INTERMISSION_SERVER", "ftp://127.0.0.1:1");
     assert_eq!(code, 64, "{said}");
-    let (code, said) = unheard("INTERMISSION_ADMIN", &format!("http://{}", node.admin()));
-    assert_eq!(code, 1, "{said}");
+    let (code, said) = unheard("INTERMISSION_SERVER", &format!("http://{}", node.admin()));
+    assert_eq!(code, 77, "{said}");
     assert!(said.contains("INTERMISSION_TOKEN"), "{said}");
     for wrong in [
         &["on", "--reason", "x"][..],
@@ -89,11 +93,11 @@ fn exit_codes_are_the_documented_ones() {
         assert_eq!(code, 64, "{wrong:?}: {said}");
     }
     let (code, said) = run(&node, &["on", "--route", "claim", "--reason", "x"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 64);
     assert!(said.contains("did you mean \"claims\""), "{said}");
     let (code, help) = told(&binary().arg("--help").output().expect("the binary runs"));
     assert_eq!(code, 0);
-    for documented in ["  64  ", "  69  ", "  75  ", "INTERMISSION_TOKEN"] {
+    for documented in ["  64  ", "  69  ", "  75  ", "  77  ", "  79  ", "INTERMISSION_TOKEN"] {
         assert!(help.contains(documented), "{documented} in {help}");
     }
 }

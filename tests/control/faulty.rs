@@ -8,10 +8,12 @@ use intermission::digest::Hash;
 use intermission::duty::Posting;
 use intermission::grant::{Audit, Bypass, Reply, Token};
 use intermission::id::Id;
-use intermission::store::{Census, Kept, Pending, Quota, Store, StoreError};
+use intermission::store::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
 use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
-use intermission::window::state::{Step, Window};
+use intermission::window::maintenance::Maintenance;
+use intermission::window::state::Window;
+use intermission::window::tally::Tally;
 
 pub(super) struct Faulty {
     store: Arc<dyn Store>,
@@ -33,11 +35,23 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn commit(&self, step: Step) -> Pending<()> {
+    fn commit(&self, commit: Commit) -> Pending<()> {
         if self.full.load(Ordering::SeqCst) {
             return Box::pin(async { Err(StoreError::Full) });
         }
-        self.store.commit(step)
+        self.store.commit(commit)
+    }
+
+    fn maintenances(&self) -> Pending<Vec<Maintenance>> {
+        self.store.maintenances()
+    }
+
+    fn ended_maintenances(&self, count: u32) -> Pending<Vec<Maintenance>> {
+        self.store.ended_maintenances(count)
+    }
+
+    fn maintenance(&self, id: Id) -> Pending<Option<Maintenance>> {
+        self.store.maintenance(id)
     }
 
     fn windows(&self) -> Pending<Vec<Window>> {
@@ -112,6 +126,21 @@ impl Store for Faulty {
 
     fn drop_reply(&self, key: Hash) -> Pending<()> {
         self.store.drop_reply(key)
+    }
+
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>> {
+        self.store.tallies(windows)
+    }
+
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
+        self.store.keep_tallies(tallies)
+    }
+
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>> {
+        self.store.submissions_of(window)
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

@@ -77,8 +77,14 @@ impl Node {
 
     /// A node in front of this origin.
     pub(super) fn before(origin: Origin) -> Self {
+        Self::configured(origin, |text, _| text)
+    }
+
+    /// A node whose config is changed before it starts, in its folder.
+    pub(super) fn configured(origin: Origin, change: impl FnOnce(String, &Path) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(config_path(folder.path()), config_text(&origin)).expect("a file");
+        let text = change(config_text(&origin), folder.path());
+        std::fs::write(config_path(folder.path()), text).expect("a file");
         let running = begin(&config_path(folder.path()));
         let (visitors, admin) = (running.proxy_addresses()[0], running.admin_address());
         Self { running: Mutex::new(Some(running)), visitors, admin, origin, folder }
@@ -122,6 +128,13 @@ impl Node {
         let (host, length) = (self.admin(), body.len());
         let head = format!("{line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n");
         raw::exchange(self.admin(), format!("{head}{fields}\r\n{body}"))
+    }
+
+    /// As [`Node::ask`] with this token and a JSON body (or none), and these further fields.
+    pub(super) fn with(&self, token: &str, line: &str, fields: &str, body: &str) -> Message {
+        let bearer = format!("Authorization: Bearer {token}\r\n");
+        let fields = format!("{bearer}Content-Type: application/json\r\n{fields}");
+        self.ask(line, &fields, body)
     }
 
     /// What the operator with the token gets for a JSON body (or none).

@@ -27,10 +27,16 @@ fn a_switch_is_durable_and_seen_by_every_reader_before_it_is_answered() {
         assert!(!is_closed(view.snapshot(), "quotes", "apac"));
         let stored = desk.engine.windows().await.expect("readable");
         assert_eq!(stored, [(*change.windows[0]).clone()]);
-        let ended = desk.handle.end(Which::Window(stored[0].id, Expected::Any), ops()).await;
+        let ended = desk
+            .handle
+            .end(Which::Window(stored[0].id, Expected::Any), Checks::Planned, ops())
+            .await;
         assert_eq!(ended.expect("done").windows[0].state, State::Ended);
         assert!(!is_closed(view.snapshot(), "claims", "apac"));
-        let again = desk.handle.end(Which::Window(stored[0].id, Expected::Any), ops()).await;
+        let again = desk
+            .handle
+            .end(Which::Window(stored[0].id, Expected::Any), Checks::Planned, ops())
+            .await;
         assert!(matches!(again, Err(Refused::Illegal(illegal)) if illegal.state == State::Ended));
         desk.close().await;
     });
@@ -88,10 +94,13 @@ fn who_read_an_old_version_is_refused() {
         let end = Some(Clock::System.now().plus(Duration::from_secs(900)));
         let extended = desk.handle.extend(id, read, end, ops()).await.expect("done");
         assert_eq!((extended.windows[0].version, extended.windows[0].promised_end), (2, end));
-        let late = desk.handle.end(Which::Window(id, read), ops()).await;
+        let late = desk.handle.end(Which::Window(id, read), Checks::Planned, ops()).await;
         assert_eq!(late, Err(Refused::Version { window: id, expected: 1, actual: 2 }));
         assert!(is_closed(&desk.live.snapshot(), "claims", "apac"));
-        desk.handle.end(Which::Window(id, Expected::Version(2)), ops()).await.expect("done");
+        desk.handle
+            .end(Which::Window(id, Expected::Version(2)), Checks::Planned, ops())
+            .await
+            .expect("done");
         desk.close().await;
     });
 }
@@ -107,7 +116,7 @@ fn a_change_behind_our_back_is_a_conflict_and_then_what_holds() {
         let other = Author { by: "another process".to_owned(), why: String::new() };
         let step =
             window.step(&Event::End(Checks::Planned), &other, Clock::System.now()).expect("legal");
-        desk.engine.commit(step.expect("a step")).await.expect("stored");
+        desk.engine.commit(step.expect("a step").into()).await.expect("stored");
         let refused = desk.handle.extend(id, Expected::Any, None, ops()).await;
         assert_eq!(refused, Err(Refused::Store(StoreError::Conflict)));
         assert!(!is_closed(&desk.live.snapshot(), "claims", "apac"), "the store's word holds");
@@ -126,12 +135,16 @@ fn what_cannot_be_stored_is_not_done() {
         desk.store.fill();
         let refused = desk.handle.switch(order(&["apac"], &["claims"]), ops()).await;
         assert_eq!(refused, Err(Refused::Store(StoreError::Full)));
-        let refused = desk.handle.end(Which::Scope(scope(&["eu"], &["news"])), ops()).await;
+        let refused =
+            desk.handle.end(Which::Scope(scope(&["eu"], &["news"])), Checks::Planned, ops()).await;
         assert_eq!(refused, Err(Refused::Store(StoreError::Full)));
         assert!(Arc::ptr_eq(&before, &desk.live.snapshot()), "nothing was published");
         assert_eq!(desk.handle.standing().windows, change.windows);
         desk.store.free();
-        desk.handle.end(Which::Scope(scope(&["eu"], &["news"])), ops()).await.expect("done now");
+        desk.handle
+            .end(Which::Scope(scope(&["eu"], &["news"])), Checks::Planned, ops())
+            .await
+            .expect("done now");
         assert!(!is_closed(&desk.live.snapshot(), "news", "eu"));
         desk.close().await;
     });
@@ -214,7 +227,7 @@ fn off_ends_what_lies_in_the_scope_and_refuses_to_end_a_part() {
         let off = async |regions: &[&str], routes: &[&str]| {
             let which = Which::Scope(scope(regions, routes));
             desk.handle
-                .end(which, ops())
+                .end(which, Checks::Planned, ops())
                 .await
                 .map(|change| change.windows.iter().map(|window| window.id).collect::<Vec<_>>())
         };

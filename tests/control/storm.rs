@@ -10,6 +10,7 @@ use intermission::region::RegionIx;
 use intermission::route::RouteIx;
 use intermission::store::Store as _;
 use intermission::window::scope::Scope;
+use intermission::window::state::Checks;
 
 use super::desk::{Desk, ROUTES, ops, order, run, scope};
 use super::node::Node;
@@ -28,8 +29,12 @@ async fn operate(handle: Handle, mut seed: u64) {
         let end = Some(Clock::System.now().plus(Duration::from_secs(random(900))));
         // Refusals are part of the storm: the others were faster.
         let _ = match (random(4), any) {
-            (0, _) => handle.end(Which::Scope(scope(regions, &[route])), ops()).await,
-            (1, Some(id)) => handle.end(Which::Window(id, Expected::Any), ops()).await,
+            (0, _) => {
+                handle.end(Which::Scope(scope(regions, &[route])), Checks::Planned, ops()).await
+            }
+            (1, Some(id)) => {
+                handle.end(Which::Window(id, Expected::Any), Checks::Planned, ops()).await
+            }
             (2, Some(id)) => handle.extend(id, Expected::Any, end, ops()).await,
             _ => handle.switch(order(regions, &[route]), ops()).await,
         };

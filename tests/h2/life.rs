@@ -171,3 +171,22 @@ fn many_requests_leave_nothing_behind() {
     assert_eq!(node.metric("intermission_in_flight"), 0);
     assert_eq!(node.lines(500).len(), 500);
 }
+
+#[test]
+fn a_stream_that_is_reset_waits_for_no_window() {
+    use intermission::window::plan::{Hold, Plan};
+    use intermission::window::state::Mode;
+    let node = before(Origin::replying("hello"));
+    let hold = Hold { most: 9, longest: Duration::from_secs(3600) };
+    node.close_by(Mode::Hold, Plan { hold, ..Plan::default() }, None);
+    let held = || node.metric("intermission_held_requests ");
+    let mut client = Client::connect(h2c(&node));
+    let [left, stays] = [(); 2].map(|()| client.begin(plain(get("/")), true));
+    client.until(|| held() == 2);
+    drop(left);
+    client.until(|| held() == 1);
+    node.reopen();
+    let answer = client.wait(stays.answer).expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(end_of(&node.lines(1)[0]), "client/wait/abort");
+}

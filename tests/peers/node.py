@@ -173,7 +173,7 @@ name = "eu"
     def types(self, *arguments):
         """Types `intermission …` as the operator."""
         environment = os.environ | {
-            "INTERMISSION_ADMIN": f"http://127.0.0.1:{self.admin}",
+            "INTERMISSION_SERVER": f"http://127.0.0.1:{self.admin}",
             "INTERMISSION_TOKEN": self.token,
         }
         done = subprocess.run(
@@ -194,7 +194,7 @@ name = "eu"
 
     def close(self, route, *more):
         """Closes a route."""
-        reason = ("--reason", "database upgrade", "--back-in", "15m")
+        reason = ("--reason", "database upgrade", "--back-in", "15m", "--yes")
         return self.types("on", "--region", "eu", "--route", route, *reason, *more)
 
     def reopen_all(self):

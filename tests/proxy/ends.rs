@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use intermission::proxy::Pace;
 use intermission::telemetry::end::End;
+use intermission::window::plan::{Hold, Plan};
 use intermission::window::state::Mode;
 
 use super::faults::{Deaf, nowhere, routed};
@@ -48,6 +49,8 @@ fn play(end: End) -> Node {
         End::ProxyCaptureStore => unkept(),
         End::ProxyQueueFull => crate::upstream::queue_full(),
         End::ProxyQueueTimeout => crate::upstream::queue_timeout(),
+        End::ProxyHoldFull => held(0),
+        End::ProxyHoldTimeout => held(1),
         End::ProxyOverload => overloaded(),
         End::ProxyAnswerStop => stopped(),
         End::ProxyAnswerClosed => ended_by_a_window(),
@@ -96,6 +99,14 @@ fn upload(framing: &str, part: &str) -> String {
 
 fn stalling(bytes: &'static str) -> Origin {
     Origin::acting(move |_| Act::Stall(bytes.into()))
+}
+
+/// A request that comes while so many may wait, for a moment.
+fn held(most: u32) -> Node {
+    let node = Node::before(Origin::untouched());
+    let plan = Plan { hold: Hold { most, longest: SOON }, ..Plan::default() };
+    node.close_by(Mode::Hold, plan, None);
+    asked(node, &get("/"))
 }
 
 /// One request is under way, and no more may be.

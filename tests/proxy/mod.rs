@@ -10,6 +10,8 @@ mod faults;
 mod forward;
 /// Heads and bodies that two parsers could read in two ways.
 mod head;
+/// Requests that wait for a window to end.
+mod hold;
 /// What belongs to one hop, and what this hop adds.
 mod hop;
 /// What does not end by itself, in maintenance.

@@ -146,14 +146,19 @@ impl Node {
         back_in: Option<Duration>,
     ) {
         let names = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
+        let scope = Scope { regions: names(regions), routes: names(routes), ..Scope::default() };
+        self.close_as(mode, scope, Plan::draining(Duration::from_secs(1)), back_in);
+    }
+
+    /// Closes everything by this plan, for this long.
+    pub(crate) fn close_by(&self, mode: Mode, plan: Plan, back_in: Option<Duration>) {
+        self.close_as(mode, Scope::default(), plan, back_in);
+    }
+
+    fn close_as(&self, mode: Mode, scope: Scope, plan: Plan, back_in: Option<Duration>) {
         let now = Clock::System.now();
-        let order = Order {
-            scope: Scope { regions: names(regions), routes: names(routes), ..Scope::default() },
-            mode,
-            texts: Texts::default(),
-            promised_end: back_in.map(|span| now.plus(span)),
-            plan: Plan::draining(Duration::from_secs(1)),
-        };
+        let promised_end = back_in.map(|span| now.plus(span));
+        let order = Order { scope, mode, texts: Texts::default(), promised_end, plan };
         let author = Author::intermission("a test");
         let window = Window::begin(Id::new(now, self.site.node_tag), order, &author, now).window;
         let cells = Cells::compute(&self.site, &[&window], &self.pages, None);

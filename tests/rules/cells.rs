@@ -21,7 +21,7 @@ use proptest::prelude::*;
 const ROUTES: [&str; 3] = ["claims", "quotes", "pay"];
 const REGIONS: [&str; 2] = ["eu", "apac"];
 
-fn site() -> Site {
+pub(super) fn site() -> Site {
     let row = |name: &&str| {
         let path = PathPattern::parse(&format!("/{name}/*")).expect("a pattern");
         (vec![HostPattern::Any], vec![path])
@@ -82,11 +82,17 @@ fn rules(name: &str) -> RouteRules {
     }
 }
 
-fn names(names: &[&str]) -> Selection {
+pub(super) fn names(names: &[&str]) -> Selection {
     Selection::of(names.iter().map(|name| (*name).to_owned()))
 }
 
-fn window(began: i64, mode: Mode, routes: &[&str], regions: &[&str], end: Option<i64>) -> Window {
+pub(super) fn window(
+    began: i64,
+    mode: Mode,
+    routes: &[&str],
+    regions: &[&str],
+    end: Option<i64>,
+) -> Window {
     let order = Order {
         scope: Scope { regions: names(regions), routes: names(routes), ..Scope::default() },
         mode,
@@ -98,13 +104,13 @@ fn window(began: i64, mode: Mode, routes: &[&str], regions: &[&str], end: Option
     Window::begin(Id::new(now, NodeTag(1)), order, &Author::intermission("test"), now).window
 }
 
-fn step(window: &Window, event: &Event, now: i64) -> Window {
+pub(super) fn step(window: &Window, event: &Event, now: i64) -> Window {
     let author = Author::intermission("test");
     let step = window.clone().step(event, &author, Wall::from_millis(now));
     step.expect("a legal step").expect("a change").window
 }
 
-fn compute(site: &Site, windows: &[&Window], before: Option<&Cells>) -> Cells {
+pub(super) fn compute(site: &Site, windows: &[&Window], before: Option<&Cells>) -> Cells {
     static PAGES: LazyLock<Pages> = LazyLock::new(Pages::builtin);
     Cells::compute(site, windows, &PAGES, before)
 }

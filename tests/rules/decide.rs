@@ -13,6 +13,7 @@ const HTML: &str = "accept: text/html,application/xhtml+xml,*/*;q=0.8";
 const COOKIE: &str = "cookie: a=1; intermission=key; b=2";
 const PAGE: Option<Mode> = Some(Mode::Page);
 const READ_ONLY: Option<Mode> = Some(Mode::ReadOnly);
+const HOLD: Option<Mode> = Some(Mode::Hold);
 
 fn fields(lines: &[&str]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -27,6 +28,8 @@ fn fields(lines: &[&str]) -> HeaderMap {
 /// A request to `http://claims.example:8080/claims`.
 struct Case<'a> {
     closed: Option<Mode>,
+    allow: &'a [&'a [&'a str]],
+    holds: bool,
     keeps: Keeps,
     method: &'a str,
     path: &'a str,
@@ -38,6 +41,8 @@ struct Case<'a> {
 
 const CASE: Case = Case {
     closed: PAGE,
+    allow: &[],
+    holds: false,
     keeps: Keeps::Forms,
     method: "POST",
     path: "/claims",
@@ -52,6 +57,8 @@ impl Case<'_> {
         let probes = ["/healthz".to_owned()];
         let ground = Ground {
             closed: self.closed,
+            allow: &self.allow(),
+            holds: self.closed == Some(Mode::Hold) || self.holds,
             probes: &probes,
             keeps_forms: self.keeps,
             cookie: "intermission",
@@ -66,13 +73,19 @@ impl Case<'_> {
         wants(&self.ask(&method, &headers))
     }
 
+    fn allow(&self) -> Vec<Vec<String>> {
+        let list = |list: &&[&str]| list.iter().map(|path| (*path).to_owned()).collect();
+        self.allow.iter().map(list).collect()
+    }
+
     fn headers(&self) -> HeaderMap {
         fields(self.fields)
     }
 
     fn ask<'a>(&'a self, method: &'a Method, headers: &'a HeaderMap) -> Ask<'a> {
         let Self { scheme, authority, path, .. } = *self;
-        Ask { method, scheme, authority, path, headers }
+        let (path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
+        Ask { method, scheme, authority, path, query, headers }
     }
 }
 
@@ -113,6 +126,12 @@ fn precedence() {
         (PAGE, "OPTIONS", "/claims", &[], V::Page(Wants::Text, None)),
         (PAGE, "GET", "/claims", socket, V::Page(Wants::WebSocket, None)),
         (PAGE, "PATCH", "/claims", &[HTML], V::Page(Wants::Html, Some(NotKept::Type))),
+        (HOLD, "GET", "/.intermission", &[], V::Own),
+        (HOLD, "GET", "/healthz", &[], V::Probe),
+        (HOLD, "POST", "/claims", ticket, V::Resume),
+        (HOLD, "GET", "/claims", &[HTML], V::Hold),
+        (HOLD, "GET", "/claims", socket, V::Hold),
+        (HOLD, "POST", "/claims", &[FORM, SITE, HTML], V::Hold),
     ];
     for (closed, method, path, fields, wanted) in rows {
         let case = Case { closed: *closed, method, path, fields, ..CASE };
@@ -163,6 +182,7 @@ fn kept(case: &Case) -> Result<FormKind, NotKept> {
         | Verdict::Probe
         | Verdict::Forward
         | Verdict::Resume
+        | Verdict::Hold
         | Verdict::Redirect(_)
         | Verdict::Refuse(_) => panic!("nothing was said of the form in {:?}", case.fields),
     }
@@ -324,4 +344,66 @@ fn a_redirect_comes_after_what_a_window_says_and_https_before_it() {
     }
     let secure = Case { closed: None, redirects: to_https, scheme: "https", ..get };
     assert_eq!(secure.verdict(), Verdict::Forward);
+}
+
+#[test]
+fn read_only_lets_every_method_pass_to_the_paths_that_each_window_allows() {
+    let (login, more): (&[&str], &[&str]) = (&["/login", "/sso/*"], &["/sso/*", "/other"]);
+    let rows: &[(bool, &[&[&str]], &str)] = &[
+        (true, &[login], "/login"),
+        (true, &[login], "/sso/"),
+        (true, &[login], "/sso/okta/callback"),
+        (true, &[login, more], "/sso/x"),
+        (false, &[login, more], "/login"),
+        (false, &[login, &[]], "/sso/x"),
+        (false, &[], "/login"),
+        (false, &[login], "/login/"),
+        (false, &[login], "/loginx"),
+        (false, &[login], "/Login"),
+        (false, &[login], "/sso"),
+        (false, &[login], "/ssox"),
+        (false, &[login], "/claims"),
+        (false, &[login], "/sso/%2F..%2Fclaims"),
+        (false, &[login], "/sso/%252e%252e%252fclaims"),
+        (true, &[&["/*"]], "/claims"),
+    ];
+    for (passes, allow, path) in rows {
+        let case = Case { closed: READ_ONLY, method: "DELETE", allow, path, ..CASE };
+        assert_eq!(case.verdict() == Verdict::Forward, *passes, "{allow:?} {path}");
+        let shut = Case { closed: PAGE, ..case };
+        assert_ne!(shut.verdict(), Verdict::Forward, "a page lets nothing pass");
+        let waits = Case { closed: READ_ONLY, holds: true, ..shut };
+        assert_eq!(waits.verdict() == Verdict::Hold, *passes, "beside a window that holds");
+    }
+}
+
+#[test]
+fn a_read_that_claims_to_be_a_write_is_one() {
+    let rows: &[(bool, &str, &[&str])] = &[
+        (true, "/claims", &[]),
+        (true, "/claims", &["x-http-method-override: GET"]),
+        (true, "/claims", &["x-http-method-override:  head "]),
+        (true, "/claims?_method=options", &[]),
+        (true, "/claims?method=DELETE&q=_method", &[]),
+        (false, "/claims", &["x-http-method-override: DELETE"]),
+        (false, "/claims", &["X-Http-Method: put"]),
+        (false, "/claims", &["X-Method-Override: merge"]),
+        (false, "/claims", &["x-method-override: no name"]),
+        (false, "/claims", &["x-http-method-override: GET", "x-http-method-override: POST"]),
+        (false, "/claims", &["x-http-method-override: GET", "x-method-override: POST"]),
+        (false, "/claims?_method=DELETE", &[]),
+        (false, "/claims?a=b&_method=patch", &[]),
+        (false, "/claims?%5Fmethod=DELETE", &[]),
+        (false, "/claims?_%6Dethod=%44ELETE", &[]),
+        (false, "/claims?_method=GET&_method=DELETE", &[]),
+    ];
+    for (reads, path, fields) in rows {
+        let case = Case { closed: READ_ONLY, method: "GET", path, fields, ..CASE };
+        assert_eq!(case.verdict() == Verdict::Forward, *reads, "{path} {fields:?}");
+        let open = Case { closed: None, ..case };
+        assert_eq!(open.verdict(), Verdict::Forward, "an open place asks nobody");
+        let get = "x-http-method-override: GET";
+        let post = Case { closed: READ_ONLY, fields: &[get], ..CASE };
+        assert_ne!(post.verdict(), Verdict::Forward, "a write that claims to read is a write");
+    }
 }

@@ -3,6 +3,7 @@
 mod cells;
 mod decide;
 mod host;
+mod methods;
 mod path;
 mod pattern;
 mod region;

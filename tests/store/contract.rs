@@ -16,6 +16,7 @@ pub(super) use super::grants::{
     only_what_has_expired_makes_room_for_a_bypass, the_audit_is_numbered_and_read_in_pages,
     tokens_and_bypasses_are_kept_and_changed,
 };
+pub(super) use super::tallies::{a_window_s_forms_are_counted, tallies_are_kept};
 use super::{NOON, browser, content, item, quota, sealed};
 
 pub(super) fn begin(at: Wall) -> Step {
@@ -41,14 +42,14 @@ fn end(window: &Window, at: Wall) -> Step {
 
 pub(super) async fn a_window_moves_from_force_to_the_past_with_its_history(store: &dyn Store) {
     let (first, second) = (begin(NOON), begin(NOON.plus(Duration::from_secs(1))));
-    store.commit(first.clone()).await.expect("a new window");
-    store.commit(second.clone()).await.expect("a new window");
+    store.commit(first.clone().into()).await.expect("a new window");
+    store.commit(second.clone().into()).await.expect("a new window");
     let both = vec![first.window.clone(), second.window.clone()];
     assert_eq!(store.windows().await, Ok(both));
     assert_eq!(store.ended_windows(9).await, Ok(vec![]));
 
     let ended = end(&first.window, NOON.plus(Duration::from_secs(60)));
-    store.commit(ended.clone()).await.expect("the version before is stored");
+    store.commit(ended.clone().into()).await.expect("the version before is stored");
     assert_eq!(store.windows().await, Ok(vec![second.window.clone()]));
     assert_eq!(store.ended_windows(9).await, Ok(vec![ended.window.clone()]));
     assert_eq!(store.window(first.window.id).await, Ok(Some(ended.window.clone())));
@@ -61,11 +62,11 @@ pub(super) async fn a_window_moves_from_force_to_the_past_with_its_history(store
 
 pub(super) async fn a_window_that_changed_meanwhile_is_a_conflict(store: &dyn Store) {
     let first = begin(NOON);
-    store.commit(first.clone()).await.expect("a new window");
-    assert_eq!(store.commit(first.clone()).await, Err(StoreError::Conflict), "begun twice");
+    store.commit(first.clone().into()).await.expect("a new window");
+    assert_eq!(store.commit(first.clone().into()).await, Err(StoreError::Conflict), "begun twice");
     let (won, lost) = (end(&first.window, NOON), end(&first.window, NOON));
-    store.commit(won.clone()).await.expect("the first to end it");
-    assert_eq!(store.commit(lost).await, Err(StoreError::Conflict));
+    store.commit(won.clone().into()).await.expect("the first to end it");
+    assert_eq!(store.commit(lost.into()).await, Err(StoreError::Conflict));
     assert_eq!(store.history_of(first.window.id).await, Ok(vec![first.entry, won.entry]));
 }
 

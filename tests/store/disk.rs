@@ -67,7 +67,7 @@ async fn fill_and_free(place: &Path) {
     let upload = item("bob", NOON, 2);
     assert_eq!(store.append(upload.id, 0, vec![1; 65_552]).await, Err(StoreError::Full));
     assert_eq!(store.latency().failures, 0, "the reserve held: no commit has failed");
-    store.commit(contract::begin(NOON)).await.expect("a switch works on the reserve");
+    store.commit(contract::begin(NOON).into()).await.expect("a switch works on the reserve");
     let gone = kept.pop().expect("one");
     let discarded = Item { version: 2, state: State::Discarded, ..gone };
     store.update(discarded).await.expect("content can be erased on the reserve");
@@ -76,7 +76,7 @@ async fn fill_and_free(place: &Path) {
     fill_up(&ballast);
     let mut windows = 0;
     let refused = loop {
-        match store.commit(contract::begin(NOON)).await {
+        match store.commit(contract::begin(NOON).into()).await {
             Ok(()) => windows += 1,
             Err(error) => break error,
         }
@@ -88,7 +88,7 @@ async fn fill_and_free(place: &Path) {
     assert_whole(&store, kept[0].id).await;
 
     std::fs::remove_file(&ballast).expect("removed");
-    store.commit(contract::begin(NOON)).await.expect("it works again at once");
+    store.commit(contract::begin(NOON).into()).await.expect("it works again at once");
     for discarded in kept.drain(..6) {
         let discarded = Item { version: 2, state: State::Discarded, ..discarded };
         store.update(discarded).await.expect("erased");

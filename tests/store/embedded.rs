@@ -40,6 +40,8 @@ keeps_the_contract! {
     only_what_has_expired_makes_room_for_a_bypass,
     the_audit_is_numbered_and_read_in_pages,
     a_key_belongs_to_one_creation_until_its_time_is_over,
+    tallies_are_kept,
+    a_window_s_forms_are_counted,
 }
 
 fn open_in(directory: &Path) -> Embedded {
@@ -61,7 +63,7 @@ async fn everything_is_there_after_reopening_but_orphans() {
     let (kept, orphan, step) = (item("ada", NOON, 2), item("ada", NOON, 1), contract::begin(NOON));
     store.keep(kept.clone(), sealed(2, 65_552), quota()).await.expect("room");
     store.append(orphan.id, 0, vec![1; 500]).await.expect("a frame");
-    store.commit(step.clone()).await.expect("a new window");
+    store.commit(step.clone().into()).await.expect("a new window");
     drop(store);
     assert!(!place.join("intermission.db-wal").exists(), "shutdown leaves no log");
 
@@ -219,12 +221,13 @@ async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows
     let directory = tempfile::tempdir().expect("a directory");
     let store = open_in(directory.path());
     let begun = contract::begin(NOON);
-    store.commit(begun.clone()).await.expect("a new window");
+    store.commit(begun.clone().into()).await.expect("a new window");
     store.shutdown();
     let main = rusqlite::Connection::open(directory.path().join("intermission.db"));
     let main = main.expect("opens");
     let later = "DROP TABLE duties; DROP TABLE tokens; DROP TABLE bypasses; DROP TABLE audit;
-                 DROP TABLE replies; PRAGMA user_version = 1";
+                 DROP TABLE replies; DROP TABLE maintenances; DROP INDEX windows_by_maintenance;
+                 ALTER TABLE windows DROP COLUMN maintenance; PRAGMA user_version = 1";
     main.execute_batch(later).expect("as it was then");
     drop(main);
     let store = open_in(directory.path());
@@ -237,7 +240,7 @@ async fn a_flipped_bit_is_an_error_or_one_damaged_frame_never_a_panic() {
     let directory = tempfile::tempdir().expect("a directory");
     let (sound, copy) = (directory.path().join("sound"), directory.path().join("copy"));
     let store = open_in(&sound);
-    store.commit(contract::begin(NOON)).await.expect("a new window");
+    store.commit(contract::begin(NOON).into()).await.expect("a new window");
     let items: Vec<_> = (0..30).map(|n| item(&format!("{}", n / 10), NOON, 1 + n % 3)).collect();
     for item in items.iter().cloned() {
         let frames = sealed(item.frames, 3_000);

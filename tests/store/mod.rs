@@ -11,6 +11,7 @@ mod disk;
 mod embedded;
 mod grants;
 mod power;
+mod tallies;
 
 use std::io::Write as _;
 use std::time::Duration;

@@ -31,6 +31,7 @@ fn record<'a>() -> Record<'a> {
         upstream: Some(ServerAddr(([10, 0, 0, 1], 9000).into())),
         connect: Some(Duration::from_micros(85)),
         first_byte: None,
+        held: None,
         bytes_in: 2_048,
         bytes_out: 0,
         trace: Some(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
@@ -114,7 +115,8 @@ proptest! {
 
 #[test]
 fn the_fields_stand_in_the_documented_order() {
-    let full = Record { first_byte: Some(Duration::from_millis(1)), ..record() };
+    let span = Some(Duration::from_millis(1));
+    let full = Record { first_byte: span, held: span, ..record() };
     let text = line(AccessFormat::Logfmt, &full);
     let names: Vec<_> = text.split(' ').filter_map(|pair| pair.split('=').next()).collect();
     assert_eq!(names, intermission::telemetry::access::FIELDS);

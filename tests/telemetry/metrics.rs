@@ -9,7 +9,7 @@ use intermission::decide::verdict::{NotKept, Verdict, Wants};
 use intermission::telemetry::end::End;
 use intermission::telemetry::handshake::Handshake;
 use intermission::telemetry::metrics::{
-    InFlightCount, Metrics, NAMES, Reload, ServerCounts, StoreFigures,
+    InFlightCount, Metrics, NAMES, Reload, ServerCounts, StoreFigures, WindowFigures,
 };
 use intermission::telemetry::shard::{Ended, Shard, Table, VERDICTS};
 
@@ -33,7 +33,7 @@ fn ended(verdict: Verdict, status: u16) -> Ended {
 
 fn request(table: &Rc<Table>, route: usize, region: usize, ended: &Ended) {
     let _in_flight = table.begin(route, region);
-    table.count(route, ended);
+    table.count(route, region, ended);
 }
 
 /// The value of a series, as its line begins.
@@ -105,12 +105,12 @@ fn a_request_in_flight_is_not_forgotten_by_a_reload_and_no_count_goes_down() {
     assert_eq!(in_flight(&metrics), [("shop".to_owned(), "apac".to_owned(), 2)]);
     let series = r#"intermission_requests_total{route="shop",verdict="forward",status="2xx"}"#;
     assert_eq!(value(&metrics.render(), series), Some(1.0));
-    old.count(1, &ended(Verdict::Forward, 200));
+    old.count(1, 0, &ended(Verdict::Forward, 200));
     drop(old);
     drop(slow);
     assert_eq!(in_flight(&metrics), [("shop".to_owned(), "apac".to_owned(), 1)]);
     assert_eq!(value(&metrics.render(), series), Some(2.0), "the former table is folded in");
-    after.count(0, &ended(Verdict::Forward, 200));
+    after.count(0, 0, &ended(Verdict::Forward, 200));
     assert_eq!(value(&metrics.render(), series), Some(3.0), "and counted once");
     drop(fast);
     assert_eq!(in_flight(&metrics), []);
@@ -151,10 +151,11 @@ fn every_metric_is_exposed_once_something_happened() {
     let shard = metrics.shard();
     let table = table(&shard, &["claims"], &["eu"]);
     let _open = table.begin(0, 0);
-    table.count(0, &ended(Verdict::Forward, 200));
+    table.count(0, 0, &ended(Verdict::Forward, 200));
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
+    shard.held_began();
     shard.upstream_connected();
     shard.upstream_reused();
     shard.handshake(Handshake::Resumed13);
@@ -164,7 +165,12 @@ fn every_metric_is_exposed_once_something_happened() {
     metrics.generation(3);
     metrics.reload(Reload::Failed, Wall::from_millis(1_000));
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
-    metrics.windows(vec![("closed", 1)], 4);
+    metrics.windows(WindowFigures {
+        states: vec![("closed", [1, 0, 0])],
+        maintenances: vec![("m".to_owned(), "underway")],
+        ramp: Some(40),
+        ..WindowFigures::default()
+    });
     let counts = ServerCounts { ready: 2, maint: 1, ..ServerCounts::default() };
     metrics.servers(vec![("app".into(), counts)]);
     metrics.health_checked(&"app".into(), false);
@@ -198,7 +204,7 @@ fn every_metric_is_exposed_once_something_happened() {
         ("intermission_snapshot_generation", 3.0),
         (r#"intermission_reload_total{result="failed"}"#, 1.0),
         ("intermission_reload_last_success_timestamp_seconds", 2.0),
-        (r#"intermission_windows{state="closed"}"#, 1.0),
+        (r#"intermission_windows{state="closed",kind="switch"}"#, 1.0),
         ("intermission_closed_cells", 4.0),
         (r#"intermission_submissions{state="held"}"#, 5.0),
         ("intermission_store_bytes", 6.0),
@@ -222,6 +228,7 @@ fn verdicts_keep_the_names_that_they_have_in_lines() {
         Verdict::Page(Wants::Text, None),
         Verdict::Refuse(Refusal::UnknownRoute),
         Verdict::Redirect(Leads::Elsewhere),
+        Verdict::Hold,
     ];
     assert_eq!(all.map(Verdict::name), VERDICTS);
     let metrics = Metrics::default();

@@ -50,7 +50,7 @@ const TABLE: &[Row] = &[
     ),
     row(&["store"], &[WORDS, "window", "grant", "duty", "vault::item"], &[]),
     row(&["pages"], &[WORDS], &[]),
-    row(&["telemetry"], &[WORDS, "decide::verdict"], &[]),
+    row(&["telemetry"], &[WORDS, "decide::verdict", "window::tally"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),
     row(
         &["config"],
@@ -75,7 +75,7 @@ const TABLE: &[Row] = &[
         &[],
     ),
     row(&["control"], &[EVERYTHING], &["proxy", "cli", "serve"]),
-    row(&["cli"], &[WORDS, "config", "serve"], &[]),
+    row(&["cli"], &[WORDS, "tls", "config", "serve"], &[]),
     row(&["serve"], &[EVERYTHING], &["cli"]),
 ];
 

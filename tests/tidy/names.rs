@@ -32,8 +32,14 @@ const RULES: &[Rule] = &[
     only("rcgen", &["src/control/acme/"], "one place makes certificates"),
     only(
         "hyper::client",
-        &["src/proxy/", "src/cli/", "src/control/health/", "src/control/acme/"],
-        "upstreams, their health, and the admin API",
+        &[
+            "src/proxy/",
+            "src/cli/",
+            "src/control/health/",
+            "src/control/verify/",
+            "src/control/acme/",
+        ],
+        "upstreams, their health, ourselves, and the admin API",
     ),
     only("axum", &["src/control/admin/"], "the admin API alone is routed by it"),
     only("minijinja", &["src/pages/", "src/cli/demo/"], "pages are rendered in one place"),

@@ -23,6 +23,9 @@ static FILE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?-u)^(?:\./)?((?:benches|config|pages|src|tests)/[\w./-]+)$").expect("a path")
 });
 
+/// Commands that have commands.
+const FAMILIES: [&str; 5] = ["maintenance", "window", "bypass", "token", "upstream"];
+
 fn readme() -> String {
     std::fs::read_to_string(source::root().join("README.md")).expect("the README")
 }
@@ -60,13 +63,17 @@ fn calls(text: &str) -> Vec<&str> {
     called.map(|call| call.split(" #").next().unwrap_or(call).trim()).collect()
 }
 
-/// The command and the flags of a call: `on`, `["--region", "--route"]`.
-fn parts(call: &str) -> Option<(&str, Vec<&str>)> {
+/// The command and the flags of a call: `on`, `["--region", "--route"]`; `bypass create`.
+fn parts(call: &str) -> Option<(String, Vec<&str>)> {
     let call = match call.strip_prefix("cargo run ") {
         Some(rest) => rest.split_once("-- ")?.1,
         None => call.strip_prefix("intermission ")?,
     };
-    let command = call.split_whitespace().next()?;
+    let mut words = call.split_whitespace();
+    let command = words.next()?;
+    let is_word = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase());
+    let below = words.next().filter(is_word).filter(|_| FAMILIES.contains(&command));
+    let command = below.map_or_else(|| command.to_owned(), |below| format!("{command} {below}"));
     let flags = FLAG.captures_iter(call).filter_map(|found| found.get(1));
     Some((command, flags.map(|flag| flag.as_str()).collect()))
 }
@@ -74,7 +81,11 @@ fn parts(call: &str) -> Option<(&str, Vec<&str>)> {
 /// What `intermission COMMAND --help` prints; none if there is no such command.
 fn help_of(command: &str) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_intermission");
-    let done = Command::new(program).args([command, "--help"]).output().expect("the program runs");
+    let done = Command::new(program)
+        .args(command.split(' '))
+        .arg("--help")
+        .output()
+        .expect("the program runs");
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
@@ -87,7 +98,7 @@ fn check_calls(path: &str, text: &str) -> Vec<Complaint> {
         if command.starts_with('-') || command.contains('.') {
             continue;
         }
-        let help = helps.entry(command.to_owned()).or_insert_with(|| help_of(command));
+        let help = helps.entry(command.clone()).or_insert_with(|| help_of(&command));
         match help {
             None => complaints.push(complaint(path, 0, format!("no command `{command}`"))),
             Some(help) => {
@@ -153,6 +164,14 @@ fn the_readme_calls_commands_and_names_that_exist() {
 }
 
 #[test]
+fn the_operators_guide_calls_commands_and_names_that_exist() {
+    let text = std::fs::read_to_string(source::root().join("config/README.md")).expect("the guide");
+    assert!(calls(&text).len() >= 30, "{:?}", calls(&text));
+    assert_tidy(check_calls("config/README.md", &text));
+    assert_tidy(check_names("config/README.md", &text));
+}
+
+#[test]
 fn pictures_in_the_readme_are_small() {
     let folder = source::root().join("pages/screenshots");
     for picture in std::fs::read_dir(folder).expect("the pictures").flatten() {
@@ -173,6 +192,8 @@ fn what_is_not_there_is_found() {
     let called = |text| check_calls("README.md", text).len();
     assert_eq!(called("`intermission on --route a`\n$ intermission status --watch  # --gone"), 0);
     assert_eq!(called("`intermission gone`, `intermission on --gone`"), 2);
+    assert_eq!(called("`intermission bypass create --for 1h`, `intermission token --name a`"), 0);
+    assert_eq!(called("`intermission bypass gone`, `intermission bypass list --for 1h`"), 2);
     assert_eq!(called("cargo run --release -- demo --walk\ncargo run -- demo --gone"), 1);
     let named = |text| check_names("README.md", text).len();
     assert_eq!(named("`intermission_windows`, `listen.trusted`, `node.key`, `./tests/run`"), 0);

@@ -59,7 +59,7 @@ impl House {
             plan: Plan::draining(Duration::ZERO),
         };
         let step = Window::begin(id, order, &Author::intermission("a test"), self.clock.now());
-        self.store.commit(step).await.expect("in force");
+        self.store.commit(step.into()).await.expect("in force");
     }
 
     pub(super) fn pass(&self, span: Duration) {

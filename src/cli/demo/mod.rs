@@ -64,7 +64,7 @@ Intermission stands in front of a small claim portal.
 
   In a second terminal, be the operator:
 
-{path}    export INTERMISSION_ADMIN=http://{admin}
+{path}    export INTERMISSION_SERVER=http://{admin}
     export INTERMISSION_TOKEN={token}
 
     intermission on --region apac --route claims --reason \"database upgrade\" --back-in 15m

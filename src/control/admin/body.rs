@@ -40,7 +40,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
+pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
     let read = to_bytes(body, limit::ADMIN_BODY_BYTES_MAX);
     // CANCEL: a body that is too slow is dropped with its connection; nothing was done yet.
     match tokio::time::timeout(limit::ADMIN_BODY_DEADLINE, read).await {
@@ -85,6 +85,13 @@ fn broken(error: &serde_json::Error) -> Problem {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span(Duration);
 
+impl Span {
+    /// The duration.
+    pub(super) const fn duration(self) -> Duration {
+        self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
@@ -123,9 +130,17 @@ pub(super) struct On {
     back_in: Option<Span>,
     until: Option<Wall>,
     drain: Option<Span>,
+    /// Where two operators are needed, an admin may close alone.
+    #[serde(default)]
+    emergency: bool,
 }
 
 impl On {
+    /// Whether an admin says that nobody can be waited for.
+    pub(super) const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+
     /// What the operator orders; `drain` holds where the order does not say.
     pub(super) fn order(self, drain: Duration, now: Wall) -> Result<Order, Problem> {
         let scope = scope(self.regions, self.routes)?;

@@ -1,45 +1,48 @@
-//! Who gets in: the Host and Origin of a request against browsers that were tricked, its token
-//! against everybody else.
+//! Who gets in: the Host and Origin of a request against browsers that were tricked, its token,
+//! certificate or user against everybody else.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue, ORIGIN, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER};
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::Admin;
+pub(super) use super::operator::Operator;
+use super::operator::Whence;
 use super::problem::Problem;
-use crate::addr::PeerAddr;
-use crate::clock::Tick;
-use crate::config::{AdminRules, Token};
+use crate::config::AdminRules;
 use crate::digest;
-use crate::limit;
+use crate::grant::Role;
+use crate::grant::token::LOCAL_USER;
+use crate::window::scope::Scope;
 
-/// The name of the token that a request came with.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Who is at the other end of a connection, as far as the connection tells.
 #[derive(Clone, Debug)]
-pub(super) struct Operator(pub(super) String);
-
-/// How often each address was refused in the current minute.
-#[derive(Default)]
-pub struct Refusals(Mutex<HashMap<IpAddr, Refusal>>);
-
-#[derive(Clone, Copy)]
-struct Refusal {
-    since: Tick,
-    count: u32,
+pub(super) struct Caller {
+    /// Where they are.
+    pub(super) from: Whence,
+    /// DNS names of the certificate that they have shown.
+    pub(super) certificate: Arc<[String]>,
+    /// The user of this machine that they are, if that is one who could read everything anyway.
+    pub(super) local: Option<u32>,
 }
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// What an open door is for: answers that hold nothing worth stealing.
 fn is_probe(path: &str) -> bool {
     matches!(path, "/health" | "/ready")
+}
+
+/// Whether a request changes nothing.
+pub(super) fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Lets a request pass, or answers it.
@@ -54,48 +57,78 @@ pub(super) async fn pass(
     {
         return problem.into_response();
     }
-    if path != "/metrics" && !is_probe(path) {
-        let operator = match bearer(request.headers(), &admin.rules.tokens) {
-            Some(token) => Operator(token.name.clone()),
-            None => return refuse(&admin, &request).into_response(),
-        };
-        request.extensions_mut().insert(operator);
+    if path == "/metrics" || is_probe(path) {
+        return next.run(request).await;
     }
-    next.run(request).await
+    let Some(operator) = identify(&admin, &request) else {
+        return refuse(&admin, &request).into_response();
+    };
+    let changes = !reads(request.method());
+    request.extensions_mut().insert(operator);
+    if !changes {
+        return next.run(request).await;
+    }
+    // CANCEL: a caller that goes away does not stop what was begun half-way: it is carried out,
+    // and stands in the audit.
+    let done = tokio::spawn(next.run(request)).await;
+    done.unwrap_or_else(|_| Problem::broken_off().into_response())
+}
+
+/// Who asks. What a request presents itself counts before what its connection tells.
+fn identify(admin: &Admin, request: &Request) -> Option<Operator> {
+    let caller = request.extensions().get::<Caller>()?;
+    let rules = &admin.rules;
+    let is = |name: &str, role: Role, scope: &Scope| Operator {
+        name: name.to_owned(),
+        role,
+        scope: scope.clone(),
+        from: caller.from,
+        approvals: Arc::clone(&admin.door.approvals),
+        approved: None,
+    };
+    if request.headers().contains_key(AUTHORIZATION) {
+        let hash = digest::sha256(bearer(request.headers())?);
+        // Every known one is compared, each in constant time.
+        let declared = rules.tokens.iter().fold(None, |found, token| {
+            let same = token.sha256.is_some_and(|known| digest::same(&hash, &known));
+            if same { Some(is(&token.name, token.role, &token.scope)) } else { found }
+        });
+        let made = admin.door.tokens.find(&hash, admin.clock.now());
+        let made = made.map(|token| is(&token.name, token.role, &token.scope));
+        return declared.or(made);
+    }
+    let shown = |name: &String| caller.certificate.contains(name);
+    let known = rules.tokens.iter().find(|token| token.certificate.as_ref().is_some_and(shown));
+    let known = known.map(|token| is(&token.name, token.role, &token.scope));
+    let local = || {
+        let name = format!("{LOCAL_USER}{}", caller.local?);
+        Some(is(&name, Role::Admin, &Scope::default()))
+    };
+    known.or_else(local)
 }
 
 /// A right token works from every address at any time, so nobody can lock the operators out by
 /// being refused in their place. What guards against guessing is that a token has 256 random bits;
 /// the count keeps the noise down and makes it seen.
 fn refuse(admin: &Admin, request: &Request) -> Problem {
-    let Some(PeerAddr(peer)) = request.extensions().get::<PeerAddr>().copied() else {
+    let from = request.extensions().get::<Caller>().map(|caller| caller.from);
+    let Some(Whence::Address(peer)) = from else { return Problem::unauthorized() };
+    let Some(again) = admin.door.refusals.count(peer, admin.clock.tick()) else {
+        tracing::warn!(%peer, path = request.uri().path(), "a token was refused");
         return Problem::unauthorized();
     };
-    let count = admin.refusals.count(peer.ip(), admin.clock.tick());
-    if count <= limit::ADMIN_REFUSALS_PER_MINUTE_MAX {
-        tracing::warn!(peer = %peer.ip(), path = request.uri().path(), "a token was refused");
-        return Problem::unauthorized();
-    }
     let detail = "too many refused tokens from this address; a right one works at any time";
+    let again = again.max(Duration::from_secs(1)).as_secs();
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_refusals", detail)
-        .header(RETRY_AFTER, HeaderValue::from_static("60"))
+        .header(RETRY_AFTER, HeaderValue::from(again))
         .header(CONNECTION, HeaderValue::from_static("close"))
 }
 
-/// The token that the request presents. Every known one is compared, each in constant time.
-fn bearer<'a>(headers: &HeaderMap, tokens: &'a [Token]) -> Option<&'a Token> {
+/// What follows `Bearer` (RFC 6750 §2.1).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, presented) = value.split_at_checked(7)?;
-    if !scheme.eq_ignore_ascii_case(b"Bearer ") {
-        return None;
-    }
-    let hash = digest::sha256(presented.trim_ascii());
-    tokens.iter().fold(
-        None,
-        |found, token| {
-            if digest::same(&hash, &token.sha256) { Some(token) } else { found }
-        },
-    )
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| presented.trim_ascii())
 }
 
 /// The Host is one of ours (a name that an attacker let point here is not), and a page of another
@@ -106,16 +139,26 @@ fn same_site(request: &Request, rules: &AdminRules) -> Result<(), Problem> {
         let detail = "this Host is not the admin API's; name it in admin.hosts if it should be";
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", detail));
     };
+    let foreign = || {
+        let detail = "a page of another origin may not use the admin API";
+        Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
+    };
+    // Browsers say themselves who lets them ask; other clients do not send this.
+    let site = request.headers().get(SEC_FETCH_SITE);
+    let own = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    if !reads(request.method()) && !site.is_none_or(own) {
+        return foreign();
+    }
     let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
+    let scheme = if rules.tls.is_some() { "https://" } else { "http://" };
     let origin = origin.to_str().ok();
-    let own = origin.and_then(|origin| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
-    });
+    // TLS may also end in front of us.
+    let own = origin
+        .and_then(|origin| origin.strip_prefix(scheme).or_else(|| origin.strip_prefix("https://")));
     if own.is_some_and(|own| own.eq_ignore_ascii_case(host.as_str())) {
         return Ok(());
     }
-    let detail = "a page of another origin may not use the admin API";
-    Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
+    foreign()
 }
 
 fn authority(request: &Request) -> Option<Authority> {
@@ -145,36 +188,4 @@ fn is_ours(host: &Authority, rules: &AdminRules) -> bool {
             .hosts
             .iter()
             .any(|known| bare.eq_ignore_ascii_case(known) || whole.eq_ignore_ascii_case(known))
-}
-
-impl Refusals {
-    /// Counts one more refusal of this address within its current minute.
-    fn count(&self, address: IpAddr, now: Tick) -> u32 {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= limit::ADMIN_REFUSED_ADDRESSES_MAX {
-            all.retain(|_, refusal| now.since(refusal.since) < MINUTE);
-        }
-        if all.len() >= limit::ADMIN_REFUSED_ADDRESSES_MAX {
-            let oldest = all.iter().min_by_key(|(_, refusal)| refusal.since);
-            let oldest = oldest.map(|(address, _)| *address);
-            oldest.and_then(|oldest| all.remove(&oldest));
-        }
-        let refusal = all.entry(network(address)).or_insert(Refusal { since: now, count: 0 });
-        if now.since(refusal.since) >= MINUTE {
-            *refusal = Refusal { since: now, count: 0 };
-        }
-        refusal.count = refusal.count.saturating_add(1);
-        refusal.count
-    }
-}
-
-/// IPv4 addresses one by one; IPv6 by /64, since one customer has a whole one.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let prefix = address.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(prefix))
-        }
-    }
 }

@@ -1,39 +1,40 @@
 //! The admin API: JSON over HTTP/1.1 on a listener of its own, loopback unless told otherwise.
 
+mod approvals;
+mod audit;
 mod body;
+mod door;
 mod gate;
+mod listen;
+mod operator;
 mod problem;
+mod refusals;
+mod replay;
 mod status;
+mod tokens;
 mod upstreams;
 mod windows;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
-use http::{Request, StatusCode, Uri};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use axum::routing::{delete, get, post};
+use http::{StatusCode, Uri};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
+use self::approvals::Inner;
+use self::listen::Routes;
 use self::problem::Problem;
 use super::command::Handle;
-use super::phase::{Phase, stopped};
+use super::phase::Phase;
 use super::reload::Reloads;
+use super::report::Reports;
 use super::traffic::Traffic;
-use crate::addr::PeerAddr;
+use super::verify::Verifications;
 use crate::clock::{Clock, Wall};
 use crate::config::AdminRules;
-use crate::limit;
 use crate::snapshot::Live;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
@@ -62,78 +63,39 @@ pub struct Admin {
     pub began: Wall,
     /// How long requests in flight may take to finish, unless an order says otherwise.
     pub drain: Duration,
-    /// Refused tokens, by address.
-    pub refusals: Refusals,
+    /// What is remembered of who came and was let in.
+    pub door: Door,
+    /// Verifications and ramps that go on.
+    pub verifications: Verifications,
+    /// What is told of maintenances afterwards.
+    pub reports: Reports,
 }
 
-pub use gate::Refusals;
+pub use door::Door;
+pub use listen::{Listeners, unix};
 
 /// Serves until the phase is [`Phase::Stopped`], then lets answers under way finish.
-pub async fn serve(listener: TcpListener, admin: Admin) {
-    let mut phase = admin.phase.clone();
-    let router = router(Arc::new(admin));
-    let mut connections = JoinSet::new();
-    loop {
-        let room = connections.len() < limit::ADMIN_CONNECTIONS_MAX;
-        // CANCEL: a lost accept leaves the connection in the backlog; a lost join is joined later.
-        tokio::select! {
-            accepted = listener.accept(), if room => match accepted {
-                Ok((stream, peer)) => {
-                    connections.spawn(converse(stream, peer, router.clone(), phase.clone()));
-                }
-                // Out of descriptors: an instant retry would burn the core.
-                Err(error) => {
-                    tracing::warn!(%error, "the admin listener cannot accept");
-                    tokio::time::sleep(limit::DEADLINE_SWEEP).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-            () = stopped(&mut phase) => break,
-        }
-    }
-    drop(listener);
-    // CANCEL: a connection that is not done by then is cut; its caller sees it.
-    let all = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(limit::LINGER, all).await;
+pub async fn serve(listeners: Listeners, admin: Admin) {
+    let phase = admin.phase.clone();
+    let routes = router(Arc::new(admin));
+    listen::serve(listeners, routes, phase).await;
 }
 
-async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let answer = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(PeerAddr(peer));
-        router.clone().oneshot(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limit::ADMIN_HEAD_DEADLINE)
-        .max_buf_size(limit::HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), answer);
-    let mut connection = std::pin::pin!(connection);
-    // CANCEL: nothing is lost; the connection goes on below, told to end after its answer.
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Ok(ended),
-        () = stopped(&mut phase) => Err("the node stops"),
-        () = tokio::time::sleep(limit::ADMIN_CONNECTION_LIFE) => Err("it is old"),
-    };
-    let ended = match ended {
-        Ok(ended) => ended.map_err(|error| error.to_string()),
-        Err(why) => {
-            connection.as_mut().graceful_shutdown();
-            let ended = tokio::time::timeout(limit::LINGER, connection).await;
-            ended.map_or(Err(why.to_owned()), |ended| ended.map_err(|error| error.to_string()))
-        }
-    };
-    if let Err(why) = ended {
-        tracing::debug!(%peer, why, "an admin connection was cut");
-    }
+/// From the outside in: the gate asks who it is, a repeated creation is answered again, what needs
+/// a second operator waits, the audit asks for the role and notes what came of it.
+fn router(admin: Arc<Admin>) -> Routes {
+    let audited = routes()
+        .layer(from_fn_with_state(Arc::clone(&admin), audit::watch))
+        .with_state(Arc::clone(&admin));
+    let all = audited
+        .clone()
+        .layer(from_fn_with_state(Arc::clone(&admin), approvals::hold))
+        .layer(from_fn_with_state(Arc::clone(&admin), replay::once))
+        .layer(from_fn_with_state(admin, gate::pass));
+    Routes { all, inner: Inner(audited) }
 }
 
-fn router(admin: Arc<Admin>) -> Router {
+fn routes() -> Router<Arc<Admin>> {
     Router::new()
         .route("/health", get(status::health))
         .route("/ready", get(status::ready))
@@ -149,12 +111,15 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/api/v1/upstreams", get(upstreams::list))
         .route("/api/v1/upstreams/{upstream}", get(upstreams::show))
         .route("/api/v1/upstreams/{upstream}/servers/{server}/state", post(upstreams::post))
+        .route("/api/v1/tokens", get(tokens::list).post(tokens::make))
+        .route("/api/v1/tokens/{id}", delete(tokens::revoke))
+        .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/approvals/{id}", post(approvals::approve).delete(approvals::drop))
+        .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/config/reload", post(status::reload))
         .route("/api/v1/config/check", post(status::check))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&admin), gate::pass))
-        .with_state(admin)
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

@@ -5,8 +5,10 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
+use super::approvals::Guarded;
 use crate::control::Refused;
 use crate::store::StoreError;
+use crate::window::scope::Scope;
 
 /// One refusal.
 #[derive(Debug)]
@@ -16,12 +18,20 @@ pub(super) struct Problem {
     detail: String,
     more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    guarded: Option<Box<Guarded>>,
 }
 
 impl Problem {
     /// A refusal with a code for programs and a sentence for people.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), more: Map::new(), headers: Vec::new() }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            more: Map::new(),
+            headers: Vec::new(),
+            guarded: None,
+        }
     }
 
     /// A field of the request's body that cannot be taken.
@@ -41,6 +51,18 @@ impl Problem {
         self
     }
 
+    /// Tells the scope that another operator has to approve.
+    pub(super) fn guarded(mut self, scope: Scope) -> Self {
+        self.guarded = Some(Box::new(Guarded(scope)));
+        self
+    }
+
+    /// A fault of ours: the request's task is gone.
+    pub(super) fn broken_off() -> Self {
+        let detail = "this is a fault of Intermission's; the log tells more";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broken_off", detail)
+    }
+
     /// The token is missing or wrong; the same words for both.
     pub(super) fn unauthorized() -> Self {
         let detail = "a token is wanted: Authorization: Bearer <token>";
@@ -48,6 +70,10 @@ impl Problem {
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"intermission\""))
     }
 }
+
+/// The code of a refusal, for what lies around its handler.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Code(pub(super) &'static str);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -62,6 +88,10 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response.headers_mut().extend(self.headers);
+        response.extensions_mut().insert(Code(self.code));
+        if let Some(guarded) = self.guarded {
+            response.extensions_mut().insert(*guarded);
+        }
         response
     }
 }
@@ -91,6 +121,22 @@ impl From<Refused> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
                     .with("version", actual)
             }
+            Refused::NoMaintenance(_) => {
+                Self::new(StatusCode::NOT_FOUND, "no_such_maintenance", &detail)
+            }
+            Refused::MaintenanceVersion { actual, .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)
+                    .with("version", actual)
+            }
+            Refused::Declared { file, .. } => conflict("declared").with("file", file),
+            Refused::NoPhases => Self::field("phases", &detail),
+            Refused::InForce { window, .. } => {
+                conflict("in_force").with("window", window.to_string())
+            }
+            Refused::NothingToCancel(_) => conflict("nothing_to_cancel"),
+            Refused::TooMuch { .. } => conflict("too_much"),
+            Refused::NoBypass(_) => Self::new(StatusCode::NOT_FOUND, "no_such_bypass", &detail),
+            Refused::Lost => later("lost"),
             Refused::NoServer { .. } => Self::new(StatusCode::NOT_FOUND, "no_such_server", &detail),
             Refused::Posted { actual, .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", &detail)

@@ -23,7 +23,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
     let standing = admin.handle.standing();
     let site = Arc::clone(&admin.live.snapshot().site);
     let traffic = admin.traffic.in_flight();
-    let windows: Vec<_> = standing.windows.iter().map(|w| WindowView::of(w, &traffic)).collect();
+    let windows: Vec<_> = standing.in_force().map(|w| WindowView::of(w, &traffic)).collect();
     let in_flight: Vec<_> = traffic.iter().map(PlaceView::of).collect();
     // The store may hang or fail; what is in force must be told all the same.
     let census = match admin.store.census().await {
@@ -87,21 +87,21 @@ pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
 /// `POST /api/v1/config/reload`
 pub(super) async fn reload(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;
-    read_config(&admin, by, Way::Apply).await
+    read_config(&admin, operator.name, Way::Apply).await
 }
 
 /// `POST /api/v1/config/check`: says what a reload would say, and changes nothing.
 pub(super) async fn check(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;
-    read_config(&admin, by, Way::Check).await
+    read_config(&admin, operator.name, Way::Check).await
 }
 
 async fn read_config(admin: &Admin, by: String, way: Way) -> Result<Response, Problem> {

@@ -17,8 +17,10 @@ use super::problem::Problem;
 use crate::control::command::Assignment;
 use crate::control::roster::{Health, Pool, Server};
 use crate::duty::{Duty, Posting};
+use crate::grant::Role;
 use crate::limit;
-use crate::window::state::Author;
+use crate::snapshot::{Site, UpstreamIx};
+use crate::window::scope::{Scope, Selection};
 
 type Answer = Result<Response, Problem>;
 
@@ -113,15 +115,16 @@ pub(super) struct Wanted {
 /// `POST /api/v1/upstreams/{upstream}/servers/{server}/state`
 pub(super) async fn post(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Path((upstream, server)): Path<(String, String)>,
     headers: HeaderMap,
     Json(asked): Json<Wanted>,
 ) -> Answer {
     let expected = body::if_match(&headers)?;
     let why = body::text("reason", &asked.reason)?;
+    operator.may(Role::Operator, &reach(&admin.live.snapshot().site, &upstream))?;
     let order = Assignment { upstream, server, state: asked.state, expected };
-    let posted = admin.handle.post(order, Author { by, why }).await?;
+    let posted = admin.handle.post(order, operator.author(why)).await?;
     let etag = HeaderValue::try_from(format!("\"{}\"", posted.posting.version));
     let body = json!({ "decision": posted.posting, "generation": posted.generation });
     let mut response = axum::Json(body).into_response();
@@ -129,4 +132,13 @@ pub(super) async fn post(
         response.headers_mut().insert(ETAG, etag);
     }
     Ok(response)
+}
+
+/// What a change of an upstream's servers is felt by: every route that may be sent there. An
+/// upstream that no route names is everybody's.
+fn reach(site: &Site, upstream: &str) -> Scope {
+    let named = |at: &UpstreamIx| &*site.upstreams[at.0 as usize].name == upstream;
+    let routes = site.rules.iter().filter(|rules| rules.upstreams.iter().any(named));
+    let routes = Selection::of(routes.map(|rules| rules.name.to_string()));
+    Scope { routes, ..Scope::default() }
 }

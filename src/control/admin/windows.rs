@@ -18,11 +18,12 @@ use super::problem::Problem;
 use crate::control::command::{Change, Refused, Which};
 use crate::control::scopes;
 use crate::control::traffic::{self, InFlight};
+use crate::grant::Role;
 use crate::id::Id;
 use crate::limit;
 use crate::snapshot::Snapshot;
 use crate::window::scope::Scope;
-use crate::window::state::{Author, Window};
+use crate::window::state::{Checks, Window};
 
 type Answer = Result<Response, Problem>;
 
@@ -69,15 +70,18 @@ pub(super) struct Rehearsal {
 /// `POST /api/v1/switches`: closes a scope now.
 pub(super) async fn on(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     rehearsal: Result<Query<Rehearsal>, QueryRejection>,
     Json(asked): Json<On>,
 ) -> Answer {
+    let emergency = asked.is_emergency();
     let order = asked.order(admin.drain, admin.clock.now())?;
     if query(rehearsal)?.dry_run {
+        operator.may(Role::Operator, &order.scope)?;
         return rehearse(&order.scope, &admin.live.snapshot());
     }
-    let author = Author { by, why: order.texts.reason.clone() };
+    operator.may_close(&order.scope, emergency)?;
+    let author = operator.author(order.texts.reason.clone());
     let change = admin.handle.switch(order, author).await?;
     Ok(one(&admin, &change, StatusCode::CREATED))
 }
@@ -112,11 +116,13 @@ fn rehearse(scope: &Scope, snapshot: &Snapshot) -> Answer {
 /// `POST /api/v1/switches/off`: reopens a scope.
 pub(super) async fn off(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Json(asked): Json<Off>,
 ) -> Answer {
     let (scope, why) = asked.scope()?;
-    let change = admin.handle.end(Which::Scope(scope), Author { by, why }).await?;
+    operator.may(Role::Operator, &scope)?;
+    let change =
+        admin.handle.end(Which::Scope(scope), Checks::Planned, operator.author(why)).await?;
     let windows: Vec<_> = change.windows.iter().map(|w| WindowView::of(w, &[])).collect();
     let body = json!({ "windows": windows, "generation": change.generation });
     Ok(axum::Json(body).into_response())
@@ -125,27 +131,30 @@ pub(super) async fn off(
 /// `POST /api/v1/windows/{id}/end`
 pub(super) async fn end(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Path(window): Path<String>,
     headers: HeaderMap,
     Json(asked): Json<Because>,
 ) -> Answer {
-    let which = Which::Window(id(&window)?, body::if_match(&headers)?);
-    let change = admin.handle.end(which, Author { by, why: asked.why()? }).await?;
+    let id = id(&window)?;
+    operator.may(Role::Operator, &scope_of(&admin, id).await?)?;
+    let which = Which::Window(id, body::if_match(&headers)?);
+    let change = admin.handle.end(which, Checks::Planned, operator.author(asked.why()?)).await?;
     Ok(one(&admin, &change, StatusCode::OK))
 }
 
 /// `POST /api/v1/windows/{id}/extend`
 pub(super) async fn extend(
     State(admin): State<Arc<Admin>>,
-    Extension(Operator(by)): Extension<Operator>,
+    Extension(operator): Extension<Operator>,
     Path(window): Path<String>,
     headers: HeaderMap,
     Json(asked): Json<Extend>,
 ) -> Answer {
     let (window, expected) = (id(&window)?, body::if_match(&headers)?);
     let (end, why) = asked.promise(admin.clock.now())?;
-    let change = admin.handle.extend(window, expected, end, Author { by, why }).await?;
+    operator.may(Role::Operator, &scope_of(&admin, window).await?)?;
+    let change = admin.handle.extend(window, expected, end, operator.author(why)).await?;
     Ok(one(&admin, &change, StatusCode::OK))
 }
 
@@ -176,7 +185,7 @@ pub(super) async fn list(
     let count = count(rows.limit)?;
     let traffic = admin.traffic.in_flight();
     let windows: Vec<Arc<Window>> = match rows.state {
-        Wanted::InForce => admin.handle.standing().windows.clone(),
+        Wanted::InForce => admin.handle.standing().in_force().cloned().collect(),
         Wanted::Ended => {
             admin.store.ended_windows(count).await?.into_iter().map(Arc::new).collect()
         }
@@ -212,6 +221,16 @@ pub(super) async fn history(
     Ok(axum::Json(json!({ "entries": entries })).into_response())
 }
 
+/// What a window closes: whoever changes it must be allowed to there.
+async fn scope_of(admin: &Admin, id: Id) -> Result<Scope, Problem> {
+    let standing = admin.handle.standing();
+    if let Some(window) = standing.windows.iter().find(|window| window.id == id) {
+        return Ok(window.scope.clone());
+    }
+    let window = admin.store.window(id).await?.ok_or(Refused::NoWindow(id))?;
+    Ok(window.scope)
+}
+
 fn one(admin: &Admin, change: &Change, status: StatusCode) -> Response {
     let traffic = admin.traffic.in_flight();
     let Some(window) = change.windows.first() else { return status.into_response() };
@@ -236,14 +255,14 @@ fn id(text: &str) -> Result<Id, Problem> {
     })
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let refused = |error: QueryRejection| {
         Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text())
     };
     query.map(|Query(value)| value).map_err(refused)
 }
 
-fn count(limit: Option<u32>) -> Result<u32, Problem> {
+pub(super) fn count(limit: Option<u32>) -> Result<u32, Problem> {
     let most = limit::ADMIN_ROWS_MAX;
     match limit {
         None => Ok(100),

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use slab::Slab;
 
 use super::deadline::{Clockwork, Wait};
@@ -43,10 +44,11 @@ struct Entry {
 }
 
 /// Where something lasts: indexes of the site it was judged by.
-struct Place {
+pub(super) struct Place {
     site: Arc<Site>,
     route: RouteIx,
     region: RegionIx,
+    method: Method,
     reads: Reads,
 }
 
@@ -85,18 +87,32 @@ pub(super) struct Lasting {
 }
 
 impl Place {
+    /// Where a request of this method is.
+    pub(super) fn of(
+        site: &Arc<Site>,
+        (route, region): (RouteIx, RegionIx),
+        method: &Method,
+    ) -> Self {
+        let reads = Reads::Beyond;
+        Self { site: Arc::clone(site), route, region, method: method.clone(), reads }
+    }
+
     /// What closes it in `snapshot`. After a reload routes and regions are known by their names.
-    fn closure<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Arc<Closure>> {
+    pub(super) fn closure<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        now: Wall,
+    ) -> Option<&'s Arc<Closure>> {
         if Arc::ptr_eq(&self.site, &snapshot.site) {
-            return snapshot.cells.closure(self.route, self.region);
+            return snapshot.cells.closure_for(self.route, self.region, &self.method, now);
         }
         let route = snapshot.site.route_named(&self.site.rules(self.route).name)?;
         let region = snapshot.site.regions.named(self.site.regions.name(self.region))?;
-        snapshot.cells.closure(route, region)
+        snapshot.cells.closure_for(route, region, &self.method, now)
     }
 
     fn is_over(&self, snapshot: &Snapshot, now: Wall) -> bool {
-        let deadline = self.closure(snapshot).and_then(|by| by.drain_deadline(self.reads));
+        let deadline = self.closure(snapshot, now).and_then(|by| by.drain_deadline(self.reads));
         deadline.is_some_and(|deadline| deadline <= now)
     }
 }
@@ -135,10 +151,10 @@ impl Lasting {
         worker: &Rc<Worker>,
         site: &Arc<Site>,
         (route, region): (RouteIx, RegionIx),
-        reads: Reads,
+        (method, reads): (&Method, Reads),
         clockwork: Clockwork,
     ) -> Self {
-        let place = Place { site: Arc::clone(site), route, region, reads };
+        let place = Place { reads, ..Place::of(site, (route, region), method) };
         let entry = Entry { place, clockwork: clockwork.clone(), called: false };
         let key = worker.lasting.entries.borrow_mut().insert(entry);
         Self { worker: Rc::clone(worker), clockwork, key }
@@ -168,8 +184,9 @@ impl Lasting {
         }
         let snapshot = Arc::clone(&self.worker.current().snapshot);
         let entries = self.worker.lasting.entries.borrow();
-        let closure = entries.get(self.key)?.place.closure(&snapshot)?;
-        let seconds = retry_after(closure.until, self.worker.clock.now(), jitter)?;
+        let now = self.worker.clock.now();
+        let closure = entries.get(self.key)?.place.closure(&snapshot, now)?;
+        let seconds = retry_after(closure.until, now, jitter)?;
         Some(seconds.saturating_mul(1000).saturating_add(jitter % 1000))
     }
 

@@ -1,7 +1,7 @@
 //! What a visitor does with a submission: send it, delete it, be content.
 
 use http::header::{LOCATION, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use super::{Action, Asked, at};
 use crate::id::Id;
@@ -88,7 +88,8 @@ pub(super) fn standing(asked: &Asked<'_>, head: &Head) -> Standing {
     let place = crate::proxy::head::place_of(asked.lane, asked.judged, asked.parts, path);
     let Some((route, region)) = place else { return Standing::Nowhere };
     let snapshot = &asked.judged.current.snapshot;
-    match snapshot.cells.closure(route, region) {
+    let now = asked.lane.link.worker.moment();
+    match snapshot.cells.closure_for(route, region, &Method::POST, now) {
         Some(closure) => Standing::Closed(closure.clone()),
         None => Standing::Open(snapshot.site.rules(route).forms.resume),
     }

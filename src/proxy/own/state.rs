@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
 use super::Asked;
@@ -34,7 +34,10 @@ pub(super) fn state(asked: &Asked<'_>) -> Reply {
     let Some((route, region)) = head::place_of(asked.lane, asked.judged, asked.parts, path) else {
         return asked.plain(PlainKind::UnknownRoute);
     };
-    let closure = asked.judged.current.snapshot.cells.closure(route, region);
+    let cells = &asked.judged.current.snapshot.cells;
+    // Whoever asks is on a page, or wants to be.
+    let now = asked.lane.link.worker.moment();
+    let closure = cells.closure_for(route, region, &Method::GET, now);
     let ends_at = closure.and_then(|closure| closure.until);
     let name = match closure.map(|closure| closure.mode) {
         None => "open",

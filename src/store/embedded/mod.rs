@@ -19,6 +19,7 @@ mod reader;
 mod rows;
 mod schema;
 mod submissions;
+mod tallies;
 mod windows;
 mod writer;
 
@@ -37,7 +38,7 @@ use writer::Writer;
 
 pub use gauges::StoreGauges;
 
-use super::{Census, Kept, Pending, Quota, Store, StoreError};
+use super::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
@@ -46,7 +47,9 @@ use crate::id::Id;
 use crate::limit;
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
-use crate::window::state::{Step, Window};
+use crate::window::maintenance::Maintenance;
+use crate::window::state::Window;
+use crate::window::tally::Tally;
 
 /// The store of one node.
 pub struct Embedded {
@@ -175,8 +178,20 @@ impl Store for Embedded {
         self.read(move |conn| windows::history(conn, count))
     }
 
-    fn commit(&self, step: Step) -> Pending<()> {
-        self.write(Growth::Stays, move |conn| windows::commit(conn, &step))
+    fn commit(&self, commit: Commit) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| windows::commit(conn, &commit))
+    }
+
+    fn maintenances(&self) -> Pending<Vec<Maintenance>> {
+        self.read(windows::maintenances)
+    }
+
+    fn ended_maintenances(&self, count: u32) -> Pending<Vec<Maintenance>> {
+        self.read(move |conn| windows::ended_maintenances(conn, count))
+    }
+
+    fn maintenance(&self, id: Id) -> Pending<Option<Maintenance>> {
+        self.read(move |conn| windows::maintenance(conn, id))
     }
 
     fn postings(&self) -> Pending<Vec<Posting>> {
@@ -225,6 +240,18 @@ impl Store for Embedded {
 
     fn drop_reply(&self, key: Hash) -> Pending<()> {
         self.write(Growth::Stays, move |conn| grants::drop_reply(conn, &key))
+    }
+
+    fn tallies(&self, windows: Vec<Id>) -> Pending<Vec<(Id, Tally)>> {
+        self.read(move |conn| tallies::of(conn, &windows))
+    }
+
+    fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| tallies::keep(conn, &tallies))
+    }
+
+    fn submissions_of(&self, window: Id) -> Pending<Vec<(State, u64)>> {
+        self.read(move |conn| tallies::submissions(conn, window))
     }
 
     fn append(&self, submission: Id, frame: u32, sealed: Vec<u8>) -> Pending<()> {

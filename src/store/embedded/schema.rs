@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x496d_736e;
 
 /// Step `n` leads from `user_version` n to n + 1. A step that was released is never edited.
-const STEPS: [&str; 3] = [FIRST, DUTIES, GRANTS];
+const STEPS: [&str; 5] = [FIRST, DUTIES, GRANTS, MAINTENANCES, TALLIES];
 
 // Integer keys with a unique index beside them, not WITHOUT ROWID: a sealed form fits a table leaf
 // three times over, whereas a clustered index would push each one to an overflow page of its own.
@@ -129,10 +129,34 @@ CREATE INDEX replies_by_at ON replies (at);
 CREATE INDEX replies_by_end ON replies (not_after);
 ";
 
+// `in_force` of a window says that it is not over; it had no other meaning while none was planned.
+const MAINTENANCES: &str = "
+CREATE TABLE maintenances (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    over INTEGER NOT NULL,
+    document TEXT NOT NULL
+) STRICT;
+CREATE INDEX maintenances_by_over ON maintenances (over, id);
+ALTER TABLE windows ADD COLUMN maintenance BLOB;
+CREATE INDEX windows_by_maintenance ON windows (maintenance, in_force)
+    WHERE maintenance IS NOT NULL;
+";
+
+// What windows did to visitors. The index is for reports, which ask for a window's forms.
+const TALLIES: &str = "
+CREATE TABLE tallies (
+    window BLOB PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+CREATE INDEX submissions_by_window ON submissions (window, state);
+";
+
 /// The tables whose damage keeps the store from opening: small, and everything else hangs on them.
-pub(super) const ESSENTIAL: [&str; 10] = [
+pub(super) const ESSENTIAL: [&str; 11] = [
     "windows",
     "history",
+    "maintenances",
     "duties",
     "submissions",
     "totals",

@@ -46,7 +46,7 @@ pub enum AccessFormat {
 }
 
 /// The fields of a line, in their order. A field without a value is left out.
-pub const FIELDS: [&str; 20] = [
+pub const FIELDS: [&str; 21] = [
     "at",
     "request",
     "client",
@@ -63,6 +63,7 @@ pub const FIELDS: [&str; 20] = [
     "upstream",
     "connect_us",
     "first_byte_us",
+    "held_us",
     "bytes_in",
     "bytes_out",
     "trace",
@@ -102,6 +103,8 @@ pub struct Record<'a> {
     pub connect: Option<Duration>,
     /// From sending to the upstream until its answer's head.
     pub first_byte: Option<Duration>,
+    /// How long it waited for a window to end.
+    pub held: Option<Duration>,
     /// Bytes of the request body.
     pub bytes_in: u64,
     /// Bytes of the answer's body.
@@ -275,6 +278,7 @@ const TOTAL: Key = key(r#","total_us":"#, " total_us=");
 const UPSTREAM: Key = key(r#","upstream":""#, " upstream=");
 const CONNECT: Key = key(r#","connect_us":"#, " connect_us=");
 const FIRST_BYTE: Key = key(r#","first_byte_us":"#, " first_byte_us=");
+const HELD: Key = key(r#","held_us":"#, " held_us=");
 const BYTES_IN: Key = key(r#","bytes_in":"#, " bytes_in=");
 const BYTES_OUT: Key = key(r#","bytes_out":"#, " bytes_out=");
 const TRACE: Key = key(r#","trace":""#, " trace=");
@@ -304,6 +308,7 @@ fn write_fields(line: &mut impl Line, record: &Record<'_>) {
     }
     record.connect.into_iter().for_each(|took| line.number(CONNECT, micros(took)));
     record.first_byte.into_iter().for_each(|took| line.number(FIRST_BYTE, micros(took)));
+    record.held.into_iter().for_each(|took| line.number(HELD, micros(took)));
     line.number(BYTES_IN, record.bytes_in);
     line.number(BYTES_OUT, record.bytes_out);
     if let Some(trace) = record.trace {

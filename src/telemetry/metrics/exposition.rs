@@ -10,7 +10,11 @@ use prometheus::proto::{
     Summary,
 };
 
+use super::held::{self, HELD, HELD_TOTAL};
 use super::servers::{self, CHECKS, SERVERS, STALE};
+use super::windows::{
+    self, ANNOUNCED, CLOSED_CELLS, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED, WINDOWS,
+};
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
 use crate::telemetry::handshake::Handshake;
@@ -149,9 +153,6 @@ const GENERATION: Named = gauge(
     &[],
     "The snapshot in force, counted from 1 since the process began.",
 );
-const WINDOWS: Named = gauge("intermission_windows", &["state"], "Windows in force by state.");
-const CLOSED_CELLS: Named =
-    gauge("intermission_closed_cells", &[], "Pairs of route and region that are closed.");
 const RELOADS: Named = counter(
     "intermission_reload_total",
     &["result"],
@@ -204,9 +205,18 @@ pub const NAMES: &[Named] = &[
     SERVERS,
     CHECKS,
     STALE,
+    HELD,
+    HELD_TOTAL,
     GENERATION,
     WINDOWS,
     CLOSED_CELLS,
+    MAINTENANCE,
+    ANNOUNCED,
+    OVERRUN,
+    UNPROMISED,
+    GATE,
+    FAILED,
+    RAMP,
     RELOADS,
     RELOADED_AT,
     SUBMISSIONS,
@@ -285,6 +295,7 @@ impl Metrics {
         page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
+        held::expose(&workers, page);
     }
 
     fn unrouted(&self) -> Sums {
@@ -298,8 +309,7 @@ impl Metrics {
 fn control(told: &Told, page: &mut Page) {
     servers::expose(&told.servers, page);
     page.add(GENERATION, [number(&[], told.generation)]);
-    page.add(WINDOWS, by_state(&told.windows));
-    page.add(CLOSED_CELLS, [number(&[], told.closed_cells)]);
+    windows::expose(told, page);
     let expiries = told.certificates.iter();
     page.add(CERTIFICATE_EXPIRY, expiries.map(|(name, secs)| number(&[("name", name)], *secs)));
     let reloads = Reload::NAMES.into_iter().zip(told.reloads);

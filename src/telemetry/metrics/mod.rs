@@ -1,7 +1,10 @@
 //! The metrics of the process: what control tells of it, and the sums over all workers' counters.
 
 mod exposition;
+mod held;
+mod places;
 mod servers;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +18,9 @@ use super::shard::{
 use crate::clock::Wall;
 
 pub use exposition::{NAMES, Named};
+pub use places::Forwarded;
 pub use servers::ServerCounts;
+pub use windows::{WindowFigures, WindowKind};
 
 /// The metrics of the process. Clones are the same metrics.
 #[derive(Clone, Default)]
@@ -26,6 +31,8 @@ struct Shared {
     registry: Arc<Registry>,
     /// Totals of tables that nothing counts in any more, by route.
     retired: Mutex<HashMap<Arc<str>, Sums>>,
+    /// The same by route and region.
+    retired_places: Mutex<places::Places>,
     told: Mutex<Told>,
 }
 
@@ -33,8 +40,9 @@ struct Shared {
 #[derive(Clone, Default)]
 struct Told {
     generation: u64,
-    windows: Vec<(&'static str, u64)>,
-    closed_cells: u64,
+    windows: WindowFigures,
+    /// Verifications and ramps that failed.
+    failed_checks: [u64; 2],
     reloads: [u64; 2],
     reloaded_at: Option<Wall>,
     store: StoreFigures,
@@ -150,13 +158,6 @@ impl Metrics {
         }
     }
 
-    /// Windows by the name of their state, and the cells that they close.
-    pub fn windows(&self, by_state: Vec<(&'static str, u64)>, closed_cells: u64) {
-        let mut told = lock(&self.0.told);
-        told.windows = by_state;
-        told.closed_cells = closed_cells;
-    }
-
     /// The certificates that visitors are shown: first name, and when it ends to be valid. Of
     /// several with one name, such as for two kinds of keys, the one that ends first is told.
     pub fn certificates(&self, shown: impl Iterator<Item = (String, Wall)>) {
@@ -184,12 +185,14 @@ impl Metrics {
     fn tables(&self) -> Vec<Arc<TableCells>> {
         // ORDER: `retired` before `tables`, here and in `sums`: a total is never seen in both.
         let mut retired = lock(&self.0.retired);
+        let mut retired_places = lock(&self.0.retired_places);
         let mut tables = lock(&self.0.registry.tables);
         tables.retain_mut(|table| {
             // `get_mut` also makes the last counts of the worker that let go visible here.
             let in_use = Arc::get_mut(table).is_none();
             if !in_use {
                 add_rows(&mut retired, table);
+                places::add(&mut retired_places, table);
             }
             in_use
         });

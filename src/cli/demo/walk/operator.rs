@@ -29,7 +29,7 @@ impl Operator {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(arguments)
-            .env("INTERMISSION_ADMIN", format!("http://{}", self.admin))
+            .env("INTERMISSION_SERVER", format!("http://{}", self.admin))
             .env("INTERMISSION_TOKEN", &self.token)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())

@@ -1,0 +1,167 @@
+//! `intermission maintenance plan` and `diff`.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Which, document, interview};
+use crate::cli::client::{self, Client};
+use crate::cli::confirm::{Consent, agreed};
+use crate::cli::shown::{MaintenanceShown, WindowShown};
+use crate::cli::{Fault, Reach, table, window};
+
+const ALL: &str = "/api/v1/maintenances";
+
+#[derive(Args)]
+pub(super) struct Plan {
+    /// The plan: TOML, YAML (.yaml) or JSON (.json); `-` is TOML on the standard input. Without
+    /// it, questions are asked.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Put the plan in the place of this maintenance: its id, the beginning of it, or its title.
+    #[arg(long, value_name = "MAINTENANCE")]
+    replace: Option<String>,
+    /// Plan nothing; print what it would do.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+#[derive(Args)]
+pub(super) struct Diff {
+    /// The plan.
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+    /// Which maintenance it is held against, if it is not the one of the same title.
+    #[arg(long, value_name = "MAINTENANCE")]
+    against: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Plan {
+    pub(super) fn run(self) -> Result<(), Fault> {
+        let asked = self.file.is_none();
+        let plan = match &self.file {
+            Some(file) => document::read(file)?,
+            None if std::io::stdin().is_terminal() => interview::plan()?,
+            None => return Err(Fault::Usage("say which plan: --file FILE".to_owned())),
+        };
+        let client = Client::new(&self.reach)?;
+        if self.dry_run {
+            let against = self.replace.as_deref();
+            return rehearse(&client, against, &plan, self.reach.json);
+        }
+        if asked {
+            rehearse(&client, self.replace.as_deref(), &plan, false)?;
+            if !agreed("Plan it so?")? {
+                return Err(Fault::Failed("nothing was planned, as you said".to_owned()));
+            }
+        }
+        let answer = match &self.replace {
+            None => {
+                self.consent.get(&client, ALL, &plan)?;
+                client.post(ALL, &plan)?
+            }
+            Some(which) => {
+                let which = Which { which: which.clone() };
+                let loaded = which.load(&client)?;
+                let etag = loaded.answer.etag.unwrap_or_else(|| "*".to_owned());
+                client.put(&super::path(&loaded.shown.id)?, &plan, &etag)?
+            }
+        };
+        table::print(self.reach.json, &answer, |answer| {
+            let whole = answer.get("maintenance").unwrap_or(answer).clone();
+            let shown: MaintenanceShown = client::read(whole)?;
+            let mut told = format!("planned: {}\n{}", shown.title, told_windows(answer)?);
+            told += &told_warnings(answer);
+            told += &format!("maintenance {}\n", shown.id);
+            Ok(told)
+        })
+    }
+}
+
+impl Diff {
+    pub(super) fn run(self) -> Result<(), Fault> {
+        let plan = document::read(&self.file)?;
+        let client = Client::new(&self.reach)?;
+        let against = match &self.against {
+            Some(which) => Some(which.clone()),
+            None => of_the_same_title(&client, &plan)?,
+        };
+        rehearse(&client, against.as_deref(), &plan, self.reach.json)
+    }
+}
+
+/// The maintenance that is not over and is called as the plan is.
+fn of_the_same_title(client: &Client, plan: &Value) -> Result<Option<String>, Fault> {
+    let answer = client.get(&format!("{ALL}?limit=1000"))?;
+    let known: Vec<MaintenanceShown> = client::read(table::items(&answer, "maintenances"))?;
+    let same = known.into_iter().find(|one| plan["title"] == json!(one.title));
+    Ok(same.map(|one| one.id))
+}
+
+/// Asks what a plan would do, and tells it.
+fn rehearse(
+    client: &Client,
+    against: Option<&str>,
+    plan: &Value,
+    as_json: bool,
+) -> Result<(), Fault> {
+    let (before, answer) = match against {
+        None => (None, client.post(&format!("{ALL}?dry_run=true"), plan)?),
+        Some(which) => {
+            let loaded = Which { which: which.to_owned() }.load(client)?;
+            let path = format!("{}?dry_run=true", super::path(&loaded.shown.id)?);
+            let etag = loaded.answer.etag.clone().unwrap_or_else(|| "*".to_owned());
+            (Some(loaded), client.put(&path, plan, &etag)?)
+        }
+    };
+    table::print(as_json, &answer, |answer| {
+        let mut told = String::new();
+        if let Some(before) = before {
+            told += &format!("now:\n{}then:\n", window::list(&before.windows));
+        }
+        told += &told_windows(answer)?;
+        told += &told_hit(answer);
+        told += &told_warnings(answer);
+        Ok(told)
+    })
+}
+
+fn told_windows(answer: &Value) -> Result<String, Fault> {
+    let windows = [&answer["windows"], &answer["maintenance"]["windows"]];
+    let Some(windows) = windows.into_iter().find(|list| list[0].is_object()) else {
+        return Ok(String::new());
+    };
+    Ok(window::list(&client::read::<Vec<WindowShown>>(windows.clone())?))
+}
+
+/// Whom it hits, by the last hour's traffic.
+fn told_hit(answer: &Value) -> String {
+    let hit = &answer["last_hour"];
+    match (hit["share"].as_f64(), hit["requests"].as_u64()) {
+        (Some(share), Some(requests)) => {
+            let percent = share * 100.0;
+            format!("these places got {percent:.0} % of the last hour's requests ({requests})\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Conflicts, and what else is worth a second look.
+fn told_warnings(answer: &Value) -> String {
+    let lists = ["conflicts", "warnings"].map(|name| answer[name].as_array());
+    let each = lists.into_iter().flatten().flatten().map(|one| {
+        let text = |name: &str| one[name].as_str();
+        let what = text("what").or_else(|| text("detail")).or_else(|| one.as_str());
+        let field = text("field").map(|field| format!("{field}: ")).unwrap_or_default();
+        format!("look out: {field}{}\n", what.map_or_else(|| one.to_string(), str::to_owned))
+    });
+    each.collect()
+}
