@@ -2,10 +2,10 @@
 //! asking anybody.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::Fault;
 use crate::clock::{Clock, Wall};
 use crate::config::{Color, Problem, maintenances};
 
@@ -14,7 +14,7 @@ use crate::config::{Color, Problem, maintenances};
 ///
 /// Exits with 0 if it could be planned, with 64 if not.
 #[derive(clap::Args, Clone, Debug)]
-pub(super) struct Preview {
+pub struct Preview {
     /// The document: .toml, .yaml or .json.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -46,13 +46,12 @@ struct Told<O, W> {
 }
 
 impl Preview {
-    /// Reads and prints.
-    pub(super) fn run(self) -> Result<(), Fault> {
+    /// Reads, prints, and tells how it went.
+    pub fn run(self) -> ExitCode {
         let now = self.from.unwrap_or_else(|| Clock::default().now());
         match maintenances::preview(&self.file, self.config.as_deref(), self.count, now) {
             Ok((occurrences, warnings)) if self.json => {
-                print(&Told { ok: true, occurrences, warnings, problems: Vec::new() });
-                Ok(())
+                print(&Told { ok: true, occurrences, warnings, problems: Vec::new() })
             }
             Ok((occurrences, warnings)) => {
                 for warning in warnings {
@@ -73,23 +72,24 @@ impl Preview {
                         anstream::println!("  passed over: it lies in the blackout `{blackout}`");
                     }
                 }
-                Ok(())
+                ExitCode::SUCCESS
             }
             Err(problems) if self.json => {
                 let problems = problems.iter().cloned().collect();
                 let none = (Vec::<()>::new(), Vec::<()>::new());
                 print(&Told { ok: false, occurrences: none.0, warnings: none.1, problems });
-                Err(Fault::Usage(format!("{} cannot be planned", self.file.display())))
+                ExitCode::from(super::check::USAGE)
             }
-            Err(problems) => Err(Fault::Usage(format!(
-                "it cannot be planned\n{}",
-                problems.render(Color::Styled)
-            ))),
+            Err(problems) => {
+                anstream::eprint!("{}", problems.render(Color::Styled));
+                ExitCode::from(super::check::USAGE)
+            }
         }
     }
 }
 
-fn print(told: &impl Serialize) {
+fn print(told: &impl Serialize) -> ExitCode {
     let text = serde_json::to_string_pretty(told).expect("texts and numbers have a JSON form");
     anstream::println!("{text}");
+    ExitCode::SUCCESS
 }

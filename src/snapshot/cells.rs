@@ -9,16 +9,18 @@ use foldhash::fast::RandomState;
 use http::Method;
 
 use super::covers::{Cover, Mint};
+use super::notice::{self, Outlook};
+use super::ramp::Course;
 use super::site::Site;
 use crate::clock::Wall;
 use crate::id::Id;
-use crate::pages::{ClosedPages, Notice, Pages};
+use crate::pages::{ClosedPages, Notice, Pages, Stage};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::window::maintenance::Maintenance;
 use crate::window::plan::Hold;
 use crate::window::scope::Selection;
-use crate::window::state::{Mode, State, Window};
+use crate::window::state::{Mode, Window};
 
 /// What is closed.
 pub struct Cells {
@@ -43,6 +45,8 @@ pub struct Closure {
     pub until: Option<Wall>,
     /// Whether a promised end has passed.
     pub overrun: Overrun,
+    /// How far the windows are.
+    pub course: Course,
     /// When the first of the windows no longer waits for what they all close.
     drained: Wall,
     /// The same, of those windows that close what only reads too; none if no window does.
@@ -213,7 +217,8 @@ impl Closure {
 
     /// Whether somebody may wait for it to end who would not pass it.
     pub fn holds(&self) -> bool {
-        self.hold.is_some() && self.mode != Mode::Page
+        // Where visitors are let in little by little, each has a turn to come back at.
+        self.hold.is_some() && self.mode != Mode::Page && self.course.ramp.is_none()
     }
 
     /// What is in force of a closure at this moment.
@@ -225,15 +230,18 @@ impl Closure {
         Some(closure)
     }
 
-    pub(super) fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
+    pub(super) fn over<'a>(
+        windows: &[&Window],
+        maintenance: impl FnOnce(&Window) -> Option<&'a Maintenance>,
+        site: &Site,
+        pages: &Pages,
+        key: Key,
+    ) -> Self {
         let mut windows = windows.to_vec();
         windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.from(), window.id));
         let first = windows[0];
-        let overrun = windows.iter().any(|window| window.state == State::Overrun);
-        let ends: Option<Vec<Wall>> = windows.iter().map(|window| window.promised_end).collect();
-        let until = ends.and_then(|ends| ends.into_iter().max()).filter(|_| !overrun);
-        let since = windows.iter().map(|window| window.from()).min().unwrap_or(first.from());
-        let overrun = if overrun { Overrun::Yes } else { Overrun::No };
+        let outlook = Outlook::of(&windows);
+        let overrun = if outlook.stage == Stage::Overrun { Overrun::Yes } else { Overrun::No };
         let drained = |window: &&Window| window.drain_deadline;
         let reads = windows.iter().filter(|window| window.mode != Mode::ReadOnly);
         let reads_drained = reads.map(drained).min();
@@ -245,25 +253,15 @@ impl Closure {
             most: one.most.min(other.most),
             longest: one.longest.min(other.longest),
         });
-        let notice = Notice {
-            window: first.id,
-            service: key.1.clone(),
-            operator: site.operator.clone(),
-            read_only: first.mode == Mode::ReadOnly,
-            since,
-            until,
-            overrun: overrun == Overrun::Yes,
-            reason: first.texts.reason.clone(),
-            message: first.texts.message.clone(),
-            contact: first.texts.contact.clone(),
-            alternative: first.texts.alternative.clone(),
-        };
+        let notice = notice::notice(first, maintenance(first), &outlook, site, &key.1);
+        let Outlook { since, until, .. } = outlook;
         Self {
             windows: windows.iter().map(|window| window.id).collect(),
             mode: first.mode,
             since,
             until,
             overrun,
+            course: Course::of(&windows),
             drained,
             reads_drained,
             allow,
@@ -315,13 +313,13 @@ impl Piles {
 }
 
 /// The regions that a window's scope covers.
-fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
+pub(super) fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
     let region = |name: &str| site.regions.named(name).map(|ix| usize::from(ix.0));
     indexes(&window.scope.regions, site.regions.len(), region)
 }
 
 /// The routes that a window's scope covers.
-fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
+pub(super) fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
     let route = |name: &str| site.route_named(name).map(|ix| ix.0 as usize);
     indexes(&window.scope.routes, site.rules.len(), route)
 }

@@ -92,6 +92,11 @@ impl NodeKey {
         Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
     }
 
+    /// A key for another purpose, which tells nothing of this one.
+    pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
+        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
+    }
+
     /// What keys the hashes of visitors that are counted, never kept.
     pub fn visitor_seed(&self) -> u64 {
         let seed = digest::derive(&self.0, b"", &[b"intermission/v1/visitors"]);

@@ -5,7 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 
-use intermission::digest;
+use intermission::clock::Clock;
+use intermission::grant::reply::Reply;
+use intermission::store::{self, Store as _};
+use intermission::{digest, limit};
 use serde_json::{Value, json};
 
 use super::node::{Node, TOKEN};
@@ -121,7 +124,7 @@ fn a_token_is_made_shown_once_and_revoked() {
 
     let (status, on) = told(&node.with(&secret, SWITCH, "", CLOSE));
     assert_eq!(status, 201, "{on}");
-    assert_eq!(node.operator("GET /api/v1/history", "").1["entries"][0]["by"], "bob");
+    assert_eq!(node.operator("GET /api/v1/history", "").1["items"][0]["by"], "bob");
     node.restart();
     assert_eq!(node.with(&secret, "GET /api/v1/status", "", "").status(), 200);
 
@@ -151,7 +154,7 @@ fn a_repeated_creation_is_answered_again_and_done_once() {
     assert_eq!(second.field("location"), first.field("location"));
     assert_eq!(second.field("etag"), first.field("etag"));
     let (_, windows) = node.operator("GET /api/v1/windows", "");
-    assert_eq!(windows["windows"].as_array().map(Vec::len), Some(1), "{windows}");
+    assert_eq!(windows["items"].as_array().map(Vec::len), Some(1), "{windows}");
 
     let other = r#"{"regions":["eu"],"routes":["claims"],"reason":"x"}"#;
     let answer = node.with(TOKEN, SWITCH, key, other);
@@ -226,7 +229,7 @@ fn what_needs_two_waits_for_the_second() {
     assert_eq!(node.visit("apac.localhost", "/quotes/1"), 503);
     assert_eq!(refused(&node.with(TOKEN, &approve, "", "")).0, 404, "once");
     let (_, history) = node.operator("GET /api/v1/history?limit=50", "");
-    let entries = history["entries"].as_array().expect("a list");
+    let entries = history["items"].as_array().expect("a list");
     let first = entries.last().expect("an entry");
     assert_eq!((&first["by"], &first["why"]), (&json!("im_ada"), &json!("x (approved by ops)")));
     let off = r#"{"regions":["apac"],"routes":["quotes"]}"#;
@@ -319,4 +322,35 @@ fn an_operator_is_known_by_the_certificate_they_show() {
             talk.try_ask(format!("{status} HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n"))
         });
     assert!(answer.is_err(), "without a certificate nobody is let in");
+}
+
+#[test]
+fn at_once_or_after_a_crash_a_key_is_carried_out_no_more_than_once() {
+    let key = |name: &str| digest::sha256(format!("ops\0{name}").as_bytes());
+    let node = Node::configured(Origin::replying("hello"), |text, folder| {
+        // What a process leaves that took the key and ended before it had the answer.
+        let store = store::open(&folder.join("store"), Clock::System).expect("a store");
+        let asked = digest::sha256(format!("POST\0/api/v1/switches\0{CLOSE}").as_bytes());
+        let at = Clock::System.now();
+        let not_after = at.plus(limit::REPLY_KEPT);
+        let begun = Reply { key: key("crashed"), asked, at, not_after, answer: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(store.keep_reply(begun)).expect("kept");
+        store.shutdown();
+        text
+    });
+    let with = |key: &str| node.with(TOKEN, SWITCH, &format!("Idempotency-Key: {key}\r\n"), CLOSE);
+    assert_eq!(refused(&with("crashed")), (409, "outcome_unknown".to_owned()));
+    assert_eq!(node.visit("apac.localhost", "/claims/1"), 200, "nothing was done");
+
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| with("at once"))).collect();
+        asking.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    for answer in &answers {
+        let is_told = answer.status() == 201 || refused(answer) == (409, "in_progress".to_owned());
+        assert!(is_told, "{}", answer.text());
+    }
+    let (_, windows) = node.operator("GET /api/v1/windows", "");
+    assert_eq!(windows.to_string().matches("\"version\"").count(), 1, "{windows}");
 }

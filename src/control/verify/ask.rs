@@ -41,7 +41,8 @@ static OURSELVES: LazyLock<Result<tls::Client, tls::Fault>> =
 impl Doors {
     /// These, with the ports that they have.
     pub fn new(listeners: Vec<(SocketAddr, Protocol)>) -> Self {
-        Self(listeners)
+        let visitors = |(_, protocol): &(_, Protocol)| *protocol != Protocol::Probe;
+        Self(listeners.into_iter().filter(visitors).collect())
     }
 
     /// The door for a place: `https` where the route wants it, else in the clear if that is there.
@@ -94,6 +95,8 @@ async fn connect(
         stream.write_all(&local).await.map_err(|error| error.to_string())?;
     }
     match protocol {
+        // Nobody is let in by a listener for balancers; `Doors` holds none.
+        Protocol::Probe => Err("this listener is for probes of load balancers alone".to_owned()),
         Protocol::Http | Protocol::H2c => Ok(Box::new(stream)),
         Protocol::Https => {
             let client = OURSELVES.as_ref().map_err(|fault| fault.to_string())?;
