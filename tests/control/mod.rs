@@ -9,6 +9,7 @@ mod beside;
 mod cli;
 mod cli_reach;
 mod clock;
+mod declared;
 pub(crate) mod desk;
 mod drain;
 pub(crate) mod faulty;
