@@ -39,6 +39,7 @@ keeps_the_contract! {
     tokens_and_bypasses_are_kept_and_changed,
     only_what_has_expired_makes_room_for_a_bypass,
     the_audit_is_numbered_and_read_in_pages,
+    what_was_revoked_makes_room_too,
     a_key_belongs_to_one_creation_until_its_time_is_over,
     tallies_are_kept,
     a_window_s_forms_are_counted,
