@@ -25,22 +25,30 @@ impl Events {
         let client = Client::new(&self.reach)?;
         let mut left = self.count.unwrap_or(u64::MAX);
         let zone = TimeZone::system();
-        client.follow("/api/v1/events", self.after.as_deref(), |event| {
-            let line = match self.reach.json {
-                true => {
-                    json!({ "event": event.kind, "id": event.id, "data": event.data }).to_string()
+        let mut last = self.after;
+        // A stream ends after some minutes; the next one goes on where it was.
+        while left > 0 {
+            let mut reached = last.clone();
+            client.follow("/api/v1/events", last.as_deref(), |event| {
+                anstream::println!("{}", told(&event, self.reach.json, &zone));
+                if !event.id.is_empty() {
+                    reached = Some(event.id);
                 }
-                false => told(&event, &zone),
-            };
-            anstream::println!("{line}");
-            left = left.saturating_sub(1);
-            left > 0
-        })
+                left = left.saturating_sub(1);
+                left > 0
+            })?;
+            last = reached;
+        }
+        Ok(())
     }
 }
 
 /// `15:02:11 window closed 06gz… ops: database upgrade`
-fn told(event: &Event, zone: &TimeZone) -> String {
+fn told(event: &Event, as_json: bool, zone: &TimeZone) -> String {
+    if as_json {
+        let Event { kind, id, data } = event;
+        return json!({ "event": kind, "id": id, "data": data }).to_string();
+    }
     let text = |name: &str| event.data.get(name).and_then(Value::as_str).unwrap_or_default();
     let at = Wall::parse(text("at")).ok();
     let at = at.map(|at| at.timestamp().to_zoned(zone.clone()).strftime("%H:%M:%S").to_string());

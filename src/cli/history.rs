@@ -1,12 +1,11 @@
 //! `intermission history`: who changed what, newest first.
 
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::client::{self, Client};
-use super::{Fault, Reach, text};
+use super::{Fault, Reach, table, text};
 use crate::clock::{Clock, Wall};
 
 #[derive(Args)]
@@ -46,39 +45,38 @@ impl Entry {
 impl History {
     pub(super) fn run(self) -> Result<(), Fault> {
         let client = Client::new(&self.reach)?;
-        let (path, member) = match &self.window {
-            Some(window) => (format!("/api/v1/windows/{}", text::segment(window)?), "history"),
-            None => (format!("/api/v1/history?limit={}", self.limit), "items"),
+        let path = match &self.window {
+            Some(window) => format!("/api/v1/windows/{}", text::segment(window)?),
+            None => format!("/api/v1/history?limit={}", self.limit),
         };
         let answer = client.get(&path)?;
         if self.reach.json {
             anstream::println!("{answer:#}");
             return Ok(());
         }
-        let mut entries: Vec<Entry> = client::read(answer[member].clone())?;
-        if self.window.is_some() {
+        let entries = answer.get("history").cloned();
+        let is_oldest_first = entries.is_some();
+        let entries = entries.unwrap_or_else(|| table::items(&answer, "entries"));
+        let mut entries: Vec<Entry> = client::read(entries)?;
+        if is_oldest_first {
             entries.reverse();
         }
         entries.truncate(self.limit as usize);
-        anstream::println!("{}", render(&entries, Clock::System.now(), &TimeZone::system()));
+        anstream::print!("{}", render(&entries, Clock::System.now(), &TimeZone::system()));
         Ok(())
     }
 }
 
 fn render(entries: &[Entry], now: Wall, zone: &TimeZone) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["when", "who", "what", "back", "why", "window"]);
-    for entry in entries {
-        table.add_row([
+    let rows = entries.iter().map(|entry| {
+        [
             text::instant(entry.at, now, zone),
             entry.by.clone(),
             entry.what(),
             entry.promised_end.map(|end| text::instant(end, now, zone)).unwrap_or_default(),
             entry.why.clone(),
             entry.window.clone(),
-        ]);
-    }
-    table.to_string()
+        ]
+    });
+    table::of(["when", "who", "what", "back", "why", "window"], rows, "nothing was closed yet")
 }

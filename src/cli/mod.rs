@@ -68,8 +68,6 @@ enum Command {
     Extend(extend::Extend),
     /// Tell what is closed, since when, until when, by whom and why.
     Status(status::StatusCommand),
-    /// Show when a maintenance in a file would be.
-    Preview(preview::Preview),
     /// Plan maintenances, tell of them, and lead them through their phases.
     Maintenance(maintenance::Maintenance),
     /// Start, extend, end or cancel one window.
@@ -86,6 +84,8 @@ enum Command {
     Submissions(submissions::Submissions),
     /// Tell which servers there are; say which of them take requests.
     Upstream(upstream::Upstream),
+    /// Tell who changed what, newest first.
+    History(history::History),
     /// Tell every change that operators made or were refused, newest first.
     Audit(audit::Audit),
     /// Tell changes as they happen.
@@ -116,8 +116,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Off(command) => command.run(),
         Command::Extend(command) => command.run(),
         Command::Status(command) => command.run(),
-        Command::Preview(command) => return command.run(),
-        Command::Maintenance(command) => command.run(),
+        Command::Maintenance(command) => match command.run() {
+            Ok(code) => return code,
+            Err(fault) => Err(fault),
+        },
         Command::Window(command) => command.run(),
         Command::State(command) => command.run(),
         Command::InFlight(command) => command.run(),
@@ -125,6 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Approve(command) => command.run(),
         Command::Submissions(command) => command.run(),
         Command::Upstream(command) => command.run(),
+        Command::History(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Token(command) => command.run(),

@@ -13,6 +13,7 @@ mod covers;
 pub mod edge;
 mod grants;
 mod health;
+mod notice;
 mod ramp;
 mod roster;
 mod site;

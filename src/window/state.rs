@@ -275,10 +275,10 @@ impl Window {
                 Reopen::Manual => Ok(self.move_to(S::Overrun, author, now)),
                 Reopen::Auto => Ok(self.leave(Checks::Planned, author, now)),
             },
-            (S::Verifying, E::Tick(_)) if self.verify_deadline() <= Some(now) => {
+            (S::Verifying, E::Tick(_)) if self.verify_deadline() <= now => {
                 Ok(self.move_to(S::Overrun, author, now))
             }
-            (S::Reopening, E::Tick(_)) if self.ramp_end() <= Some(now) => {
+            (S::Reopening, E::Tick(_)) if self.ramp_end() <= now => {
                 Ok(self.ending(now).move_to(S::Ended, author, now))
             }
             (S::Draining | S::Closed | S::Overrun, E::Amend(order)) => {
@@ -327,12 +327,12 @@ impl Window {
     fn wait(self, gate: Gate, author: &Author, now: Wall) -> Option<Step> {
         let due = self.plan.starts <= now;
         match gate {
-            Gate::Failed => self.move_to(State::Stalled, author, now),
+            Gate::Failed if self.since <= now => self.move_to(State::Stalled, author, now),
             Gate::Open | Gate::Waiting if due && self.too_late_from() <= now => {
                 self.move_to(State::Stalled, author, now)
             }
             Gate::Open if due => self.beginning(now).move_to(State::Draining, author, now),
-            Gate::Open | Gate::Waiting => None,
+            Gate::Open | Gate::Waiting | Gate::Failed => None,
         }
     }
 

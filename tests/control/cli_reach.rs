@@ -86,7 +86,7 @@ fn a_socket_of_the_machine_is_asked_like_an_address() {
     let (code, told) = said(binary().args(["window", "list", "--server", &server]));
     assert!(code == 0 && told.contains("no windows"), "{told}");
     let head = answering.join().expect("an answer").to_ascii_lowercase();
-    assert!(head.starts_with("get /api/v1/windows http/1.1") && head.contains("host: localhost"));
+    assert!(head.starts_with("get /api/v1/windows?state=live") && head.contains("host: localhost"));
     let gone = format!("unix:{}", folder.path().join("gone").display());
     let (code, told) = said(binary().args(["window", "list", "--server", &gone]));
     assert!(code == 69 && told.contains("cannot be reached"), "{told}");

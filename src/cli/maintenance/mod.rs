@@ -1,16 +1,18 @@
 //! `intermission maintenance`: plans, tells of, and leads maintenances through their phases.
 
 mod acts;
-mod document;
 mod interview;
 mod list;
 mod plan;
 mod show;
 
+use std::process::ExitCode;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::client::{self, Answer, Client};
+use super::preview::Preview;
 use super::shown::{MaintenanceShown, WindowShown};
 use super::window::{End, Extend, Start};
 use super::{Fault, Reach, table, text};
@@ -27,6 +29,8 @@ enum Command {
     Plan(plan::Plan),
     /// Tell what a plan would change, whom it hits, and what it conflicts with.
     Diff(plan::Diff),
+    /// Show when a plan would be, and tell everything that is wrong with it; nobody is asked.
+    Preview(Preview),
     /// Tell which maintenances are planned and under way.
     List(list::List),
     /// Tell one, with its phases and updates.
@@ -77,33 +81,45 @@ struct Loaded {
 }
 
 impl Maintenance {
-    pub(super) fn run(self) -> Result<(), Fault> {
-        match self.command {
-            Command::Plan(command) => command.run(),
-            Command::Diff(command) => command.run(),
-            Command::List(command) => command.run(),
-            Command::Show(command) => command.run(),
-            Command::Start(act) => {
+    pub(super) fn run(self) -> Result<ExitCode, Fault> {
+        let command = match self.command {
+            // It says by its code whether a plan is well.
+            Command::Preview(command) => return Ok(command.run()),
+            command => command,
+        };
+        command.run().map(|()| ExitCode::SUCCESS)
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), Fault> {
+        match self {
+            Self::Preview(_) => Ok(()),
+            Self::Plan(command) => command.run(),
+            Self::Diff(command) => command.run(),
+            Self::List(command) => command.run(),
+            Self::Show(command) => command.run(),
+            Self::Start(act) => {
                 let client = Client::new(&act.reach)?;
                 let window = act.window(&client, "has not begun", |window| {
                     !window.in_force() && !window.is_over()
                 })?;
                 act.what.run(&client, &window, act.reach.json)
             }
-            Command::Extend(act) => {
+            Self::Extend(act) => {
                 let client = Client::new(&act.reach)?;
                 let window = act.window(&client, "is in force", WindowShown::in_force)?;
                 act.what.run(&client, &window, act.reach.json)
             }
-            Command::End(act) => {
+            Self::End(act) => {
                 let client = Client::new(&act.reach)?;
                 let window = act.window(&client, "is in force", WindowShown::in_force)?;
                 act.what.run(&client, &window, act.reach.json)
             }
-            Command::Cancel(command) => command.run(),
-            Command::Update(command) => command.run(),
-            Command::Aftermath(command) => command.run(),
-            Command::Report(command) => command.run(),
+            Self::Cancel(command) => command.run(),
+            Self::Update(command) => command.run(),
+            Self::Aftermath(command) => command.run(),
+            Self::Report(command) => command.run(),
         }
     }
 }

@@ -1,23 +1,23 @@
 //! `intermission maintenance plan` and `diff`.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Which, document, interview};
+use super::{Which, interview};
 use crate::cli::client::{self, Client};
 use crate::cli::confirm::{Consent, agreed};
 use crate::cli::shown::{MaintenanceShown, WindowShown};
 use crate::cli::{Fault, Reach, table, window};
+use crate::config::{Color, maintenances};
 
 const ALL: &str = "/api/v1/maintenances";
 
 #[derive(Args)]
 pub(super) struct Plan {
-    /// The plan: TOML, YAML (.yaml) or JSON (.json); `-` is TOML on the standard input. Without
-    /// it, questions are asked.
+    /// The plan, in TOML, YAML or JSON as its name ends. Without it, questions are asked.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Put the plan in the place of this maintenance: its id, the beginning of it, or its title.
@@ -48,7 +48,7 @@ impl Plan {
     pub(super) fn run(self) -> Result<(), Fault> {
         let asked = self.file.is_none();
         let plan = match &self.file {
-            Some(file) => document::read(file)?,
+            Some(file) => read(file)?,
             None if std::io::stdin().is_terminal() => interview::plan()?,
             None => return Err(Fault::Usage("say which plan: --file FILE".to_owned())),
         };
@@ -88,7 +88,7 @@ impl Plan {
 
 impl Diff {
     pub(super) fn run(self) -> Result<(), Fault> {
-        let plan = document::read(&self.file)?;
+        let plan = read(&self.file)?;
         let client = Client::new(&self.reach)?;
         let against = match &self.against {
             Some(which) => Some(which.clone()),
@@ -96,6 +96,16 @@ impl Diff {
         };
         rehearse(&client, against.as_deref(), &plan, self.reach.json)
     }
+}
+
+/// Reads a plan. What is wrong in its form is told with line and column; what is wrong in its
+/// sense, by the API.
+fn read(file: &Path) -> Result<Value, Fault> {
+    let written = maintenances::Written::read(file);
+    let written = written.map_err(|problems| {
+        Fault::Usage(format!("it is no plan:\n{}", problems.render(Color::Plain).trim_end()))
+    })?;
+    Ok(written.value)
 }
 
 /// The maintenance that is not over and is called as the plan is.

@@ -16,7 +16,7 @@ use super::asked::{self, Asked};
 use super::problem::Problem;
 use crate::control::command::Refused;
 use crate::id::Id;
-use crate::pages::{Lang, Notice};
+use crate::pages::{Lang, Notice, Stage, Words, sample};
 
 type Answer = Result<Response, Problem>;
 
@@ -136,7 +136,7 @@ pub(super) async fn preview(
 async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
     let now = admin.clock.now();
     let site = Arc::clone(&admin.live.snapshot().site);
-    let mut notice = Notice::sample();
+    let mut notice = sample::notices().remove(0);
     notice.operator.clone_from(&site.operator);
     (notice.since, notice.until) = (now, Some(now.plus(Duration::from_secs(7_080))));
     if let Some(id) = &wanted.window {
@@ -149,10 +149,16 @@ async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
         notice.window = window.id;
         notice.since = window.began.unwrap_or(window.plan.starts);
         notice.until = window.promised_end;
-        notice.reason = window.texts.reason;
-        notice.message = window.texts.message;
-        notice.contact = window.texts.contact;
-        notice.alternative = window.texts.alternative;
+        let texts = window.texts;
+        notice.words = Words {
+            title: texts.title,
+            reason: texts.reason,
+            message: texts.message,
+            impact: texts.impact,
+            benefit: texts.benefit,
+            contact: texts.contact,
+            alternative: texts.alternative,
+        };
     }
     if let Some(name) = &wanted.route {
         let detail = format!("there is no route \"{name}\"");
@@ -161,9 +167,11 @@ async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
     }
     match wanted.state {
         Shown::Closed => {}
-        Shown::Overrun => (notice.overrun, notice.until) = (true, None),
-        // Visitors read the same until they are let in.
-        Shown::Verifying | Shown::Reopening => {}
+        Shown::Overrun => {
+            (notice.overrun, notice.until, notice.stage) = (true, None, Stage::Overrun);
+        }
+        Shown::Verifying => notice.stage = Stage::Verifying,
+        Shown::Reopening => notice.stage = Stage::Reopening,
         Shown::ReadOnly => notice.read_only = true,
         Shown::OpenEnded => notice.until = None,
     }

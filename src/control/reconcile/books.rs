@@ -93,7 +93,7 @@ impl Books {
             let Some(before) = self.window(*id) else { return Gate::Waiting };
             match before.state {
                 State::Ended => return Gate::Open,
-                State::Cancelled if before.ended <= Some(window.since) => {}
+                State::Cancelled if before.ended < Some(window.since) => {}
                 State::Cancelled => return Gate::Failed,
                 State::Planned
                 | State::Stalled
@@ -105,6 +105,11 @@ impl Books {
             }
         }
         Gate::Open
+    }
+
+    /// The maintenances, for what visitors are told of their windows.
+    pub(super) fn told_of(&self) -> Vec<&Maintenance> {
+        self.maintenances.values().map(AsRef::as_ref).collect()
     }
 
     /// Takes what the store has; tells whether that differs from what was known.

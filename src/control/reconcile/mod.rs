@@ -108,7 +108,6 @@ impl Reconciler {
         let (publisher, live) = snapshot::seam_with(site, cells, Arc::clone(&roster), pages);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
-        let counted = parts.clock.tick();
         let reader = live.clone();
         let last = Last::Done;
         let draining = BTreeSet::new();
@@ -124,7 +123,7 @@ impl Reconciler {
             last,
             steady: Steady::from(now, tick),
             now,
-            counted,
+            counted: tick,
             draining,
         };
         reconciler.tick().await;
@@ -228,7 +227,8 @@ impl Reconciler {
         let windows: Vec<Window> = self.books.windows.values().map(|w| (**w).clone()).collect();
         let mut lost = config::uncovered(&site, &windows);
         let windows: Vec<&Window> = windows.iter().collect();
-        let cells = Cells::compute(&site, &windows, &pages, None);
+        let maintenances = self.books.told_of();
+        let cells = Cells::compute_with(&site, &windows, &maintenances, &pages, None);
         lost.extend(config::opened(&self.live.snapshot(), &site, &cells));
         if !lost.is_empty() {
             return Err(Refused::Uncovered(lost));
@@ -242,7 +242,7 @@ impl Reconciler {
 
 fn compute(parts: &Parts, books: &Books, before: Option<&Cells>) -> Cells {
     let windows: Vec<&Window> = books.windows.values().map(AsRef::as_ref).collect();
-    Cells::compute(&parts.site, &windows, &parts.pages, before)
+    Cells::compute_with(&parts.site, &windows, &books.told_of(), &parts.pages, before)
 }
 
 /// Something panicked; the hook has told of it.
