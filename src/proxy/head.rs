@@ -188,8 +188,8 @@ pub(super) fn judge<B>(
     let (region, passed) = origin_of(&snapshot.site, request, fields, from);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
     let now = lane.link.worker.moment();
-    let closed = place.filter(|_| !passed);
-    let closed = closed.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
+    let open = place.filter(|_| !passed);
+    let closed = open.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
     let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);

@@ -278,10 +278,7 @@ impl ControlPlane {
         tasks.spawn(named("gauges", gauges.run()));
         let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
         tasks.spawn(named("vault sweep", sweep));
-        let hour = Arc::new(Hour::default());
-        let counts = Arc::clone(&traffic) as Arc<dyn Traffic>;
-        let look = hour::watch(Arc::clone(&hour), counts, self.phase.clone());
-        tasks.spawn(named("hour", look));
+        let hour = look_back(&mut tasks, &traffic, &self.phase);
         let (listeners, door) = admin_door(self.listener, &process, &store).await?;
         let admin = Admin {
             rules: process.admin,
@@ -335,6 +332,19 @@ fn renewals(
         let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
         tasks.spawn(named("acme", renewals));
     }
+}
+
+/// Counts who comes, for operators who want to know whom a window would hit.
+fn look_back(
+    tasks: &mut JoinSet<&'static str>,
+    traffic: &Arc<Metrics>,
+    phase: &watch::Receiver<Phase>,
+) -> Arc<Hour> {
+    let hour = Arc::new(Hour::default());
+    let counts = Arc::clone(traffic) as Arc<dyn Traffic>;
+    let look = hour::watch(Arc::clone(&hour), counts, phase.clone());
+    tasks.spawn(named("hour", look));
+    hour
 }
 
 /// What goes on beside windows: verifications, looks at ramps, tallies.

@@ -5,6 +5,7 @@ mod admin_events;
 mod admin_openapi;
 mod admin_plans;
 pub(crate) mod bench;
+mod beside;
 mod cli;
 mod cli_reach;
 mod clock;

@@ -95,6 +95,20 @@ async fn before(admin: &Admin, path: &str) -> Option<Value> {
             let server = pool.servers.iter().find(|known| &*known.name == *server)?;
             Some(json!({ "state": server.duty(), "decision": server.posting }))
         }
+        ["maintenances", id, ..] => {
+            let id: Id = id.parse().ok()?;
+            match standing.maintenances.iter().find(|maintenance| maintenance.id == id) {
+                Some(maintenance) => Some(json!(**maintenance)),
+                None => admin.store.maintenance(id).await.ok()?.map(|known| json!(known)),
+            }
+        }
+        ["bypasses", id] => {
+            let id: Id = id.parse().ok()?;
+            let bypass = standing.bypasses.iter().find(|bypass| bypass.id == id)?;
+            let mut shown = json!(**bypass);
+            shown.as_object_mut()?.remove("hash");
+            Some(shown)
+        }
         ["tokens", id] => tokens::shown(admin, id),
         ["switches", "off"] => {
             let ids = standing.windows.iter().map(|window| window.id);

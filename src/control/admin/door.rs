@@ -82,7 +82,8 @@ impl UnderWay {
     /// Takes a key; none if somebody has it. Bounded by the connections there may be.
     pub(super) fn enter(&self, key: Hash) -> Option<Held<'_>> {
         let is_new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
-        is_new.then_some(Held { all: self, key })
+        // Lazily: one that is made gives the key back when it is dropped.
+        is_new.then(|| Held { all: self, key })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::control::command::Standing;
 use crate::control::roster::Servers;
 use crate::grant::Bypass;
 use crate::id::Id;
+use crate::snapshot::{Announced, Beside, Grants, Site, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::window::maintenance::Maintenance;
 use crate::window::state::{Gate, State, Window};
@@ -57,6 +58,23 @@ impl Books {
         maintenance: &'a Maintenance,
     ) -> impl DoubleEndedIterator<Item = &'a Arc<Window>> {
         maintenance.windows.iter().filter_map(|id| self.window(*id))
+    }
+
+    /// What lies beside the cells: who is let through, what is announced. A switch that changes
+    /// neither takes over what there is.
+    pub(super) fn beside(&self, site: &Arc<Site>, before: Option<&Snapshot>) -> Beside {
+        let windows = || self.windows.values().map(AsRef::as_ref);
+        let maintenances: Vec<_> = self.maintenances.values().cloned().collect();
+        let same_site = before.filter(|before| Arc::ptr_eq(&before.site, site));
+        let announced = same_site.map(|before| &before.beside.announced);
+        let announced = announced.filter(|known| known.is_of(windows(), &maintenances));
+        let announced = announced
+            .cloned()
+            .unwrap_or_else(|| Arc::new(Announced::compute(site, windows(), &maintenances)));
+        let first = Grants::default();
+        let grants = before.map_or(&first, |before| &before.beside.grants);
+        let grants = Arc::new(Grants::of(self.bypasses.values(), grants));
+        Beside { grants, announced }
     }
 
     /// The same for everybody else.

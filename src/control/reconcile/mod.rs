@@ -105,7 +105,9 @@ impl Reconciler {
         let closed = cells.closed_count();
         let standing = Arc::new(books.standing(1, Arc::clone(&servers), closed, now));
         let (site, pages) = (Arc::clone(&parts.site), Arc::clone(&parts.pages));
-        let (publisher, live) = snapshot::seam_with(site, cells, Arc::clone(&roster), pages);
+        let beside = books.beside(&site, None);
+        let first = Arc::clone(&roster);
+        let (publisher, live) = snapshot::seam_beside(site, cells, first, pages, beside);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
         let reader = live.clone();
@@ -217,6 +219,8 @@ impl Reconciler {
         let closed_cells = cells.closed_count();
         let (site, pages) = (Arc::clone(&self.parts.site), Arc::clone(&self.parts.pages));
         let (roster, servers) = (Arc::clone(&self.roster), Arc::clone(&self.servers));
+        let beside = self.books.beside(&site, Some(&self.live.snapshot()));
+        self.publisher.lay_beside(beside);
         let generation = self.publisher.publish_with(site, cells, roster, pages);
         let standing = self.books.standing(generation, servers, closed_cells, self.now);
         self.standing.send_replace(Arc::new(standing));

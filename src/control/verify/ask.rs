@@ -39,11 +39,10 @@ static OURSELVES: LazyLock<Result<tls::Client, tls::Fault>> =
     LazyLock::new(|| tls::Client::new(&tls::Verify::Nothing, None, None));
 
 impl Doors {
-    /// These, with the ports that they have. Where only probes of load balancers are answered, no
-    /// route can be asked for.
-    pub fn new(mut listeners: Vec<(SocketAddr, Protocol)>) -> Self {
-        listeners.retain(|(_, protocol)| *protocol != Protocol::Probe);
-        Self(listeners)
+    /// These, with the ports that they have.
+    pub fn new(listeners: Vec<(SocketAddr, Protocol)>) -> Self {
+        let visitors = |(_, protocol): &(_, Protocol)| *protocol != Protocol::Probe;
+        Self(listeners.into_iter().filter(visitors).collect())
     }
 
     /// The door for a place: `https` where the route wants it, else in the clear if that is there.
@@ -96,7 +95,9 @@ async fn connect(
         stream.write_all(&local).await.map_err(|error| error.to_string())?;
     }
     match protocol {
-        Protocol::Http | Protocol::H2c | Protocol::Probe => Ok(Box::new(stream)),
+        // Nobody is let in by a listener for balancers; `Doors` holds none.
+        Protocol::Probe => Err("this listener is for probes of load balancers alone".to_owned()),
+        Protocol::Http | Protocol::H2c => Ok(Box::new(stream)),
         Protocol::Https => {
             let client = OURSELVES.as_ref().map_err(|fault| fault.to_string())?;
             let named = format!("{}:443", host_alone(&place.host));
