@@ -121,15 +121,15 @@ fn switch(criterion: &mut Criterion, routes: u32) {
     let (site, pages) = (Arc::new(site(routes)), Arc::new(Pages::builtin()));
     for closed in [1, routes] {
         let named = (0..closed).map(|route| format!("route{route}"));
-        let window = began(0, Mode::Page, Scope { routes: Selection::of(named), ..Scope::default() });
+        let window =
+            began(0, Mode::Page, Scope { routes: Selection::of(named), ..Scope::default() });
         let open = Cells::open(&site);
         let (mut publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
         let mut published = live.snapshot().generation;
         group.bench_function(BenchmarkId::from_parameter(closed), |bench| {
             bench.iter(|| {
                 let cells = Cells::compute(&site, &[&window], &pages, None);
-                let generation =
-                    publisher.publish(Arc::clone(&site), cells, Arc::clone(&pages));
+                let generation = publisher.publish(Arc::clone(&site), cells, Arc::clone(&pages));
                 assert_eq!(generation, published + 1, "a switch is more than one publish");
                 published = generation;
             });
@@ -356,6 +356,7 @@ fn site(routes: u32) -> Site {
         probes: Vec::new(),
         via: None,
         begin_traces: None,
+        announce_header: true,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),

@@ -1,11 +1,12 @@
 //! What operators say of a server: whether it takes requests, since when, by whom and why.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Wall;
 
 /// What operators say of a server.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Duty {
     /// It takes requests.
@@ -32,7 +33,7 @@ impl Duty {
 }
 
 /// One decision of an operator about one server. The newest is in force; all are kept.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Posting {
     /// The upstream's name.
     pub upstream: String,

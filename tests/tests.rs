@@ -26,6 +26,8 @@ mod roster;
 mod rules;
 /// What is planned: documents, recurrence, blackouts, conflicts, files that declare it.
 mod schedule;
+/// Operators, clocks, disks and crashes at random, over the one writer.
+mod simulation;
 /// The contract that every store engine keeps.
 mod store;
 /// Switches as fast as they go, under visitors.

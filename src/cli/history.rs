@@ -48,7 +48,7 @@ impl History {
         let client = Client::new(&self.reach)?;
         let (path, member) = match &self.window {
             Some(window) => (format!("/api/v1/windows/{}", text::segment(window)?), "history"),
-            None => (format!("/api/v1/history?limit={}", self.limit), "entries"),
+            None => (format!("/api/v1/history?limit={}", self.limit), "items"),
         };
         let answer = client.get(&path)?;
         if self.reach.json {

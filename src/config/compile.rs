@@ -101,6 +101,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         probes: node.probes,
         via: node.via,
         begin_traces: node.begin_traces,
+        announce_header: node.announce_header,
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,

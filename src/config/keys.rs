@@ -55,6 +55,7 @@ pub const FILE: Keys = once(
         key("store", "{ directory = \"/var/lib/intermission\" }"),
         key("log", "{ access = \"stdout\" }"),
         key("trace", "{ begin = true }"),
+        key("announce", "{ header = false }"),
         key("limits", "{ connections = 10000 }"),
         key("timeouts", "{ head = \"10s\" }"),
         key("window", "{ drain = \"30s\" }"),
@@ -80,6 +81,7 @@ pub const LISTEN: Keys = once(
         key("http", "[\"0.0.0.0:8080\"]"),
         key("h2c", "[\"127.0.0.1:8081\"]"),
         key("https", "[\"0.0.0.0:8443\"]"),
+        key("probe", "[\"0.0.0.0:8082\"]"),
         key("trusted", "[\"10.0.0.0/8\"]"),
         key("forwarded", "\"x-forwarded-for\""),
         key("proxy_protocol", "[\"10.0.0.0/8\"]"),
@@ -162,6 +164,9 @@ pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "
 
 /// `[trace]`.
 pub const TRACE: Keys = once("trace", &[key("begin", "true"), key("sample", "10")]);
+
+/// `[announce]`.
+pub const ANNOUNCE: Keys = once("announce", &[key("header", "false")]);
 
 /// `[limits]`.
 pub const LIMITS: Keys = once(
@@ -397,6 +402,7 @@ pub const ALL: &[&Keys] = &[
     &STORE,
     &LOG,
     &TRACE,
+    &ANNOUNCE,
     &LIMITS,
     &TIMEOUTS,
     &WINDOW,

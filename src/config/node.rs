@@ -30,6 +30,7 @@ pub(super) struct Node {
     pub(super) proxy_protocol: Networks,
     pub(super) via: Option<Via>,
     pub(super) begin_traces: Option<u8>,
+    pub(super) announce_header: bool,
     pub(super) admin: super::admin::Read,
     pub(super) store_dir: PathBuf,
     pub(super) acme: Option<Arc<Acme>>,
@@ -73,6 +74,7 @@ impl Node {
             proxy_protocol: Networks::new(unspanned(networks(&listen, "proxy_protocol", found))),
             via: via(&listen, found),
             begin_traces: traces(file, found),
+            announce_header: announces(file, found),
             tls: super::tls::server(file, base, &listeners, &acme, found),
             admin: super::admin::read(file, base, &listeners, found),
             listeners: unspanned(listeners),
@@ -122,12 +124,17 @@ fn workers(node: &Section<'_>, found: &mut Found) -> usize {
 }
 
 fn listeners(listen: &Section<'_>, found: &mut Found) -> Vec<Spanned<Listener>> {
-    let kinds = [("http", Protocol::Http), ("h2c", Protocol::H2c), ("https", Protocol::Https)];
-    if kinds.iter().all(|(key, _)| !listen.has(key)) {
-        let at = SocketAddr::from(([0, 0, 0, 0], 8080));
-        return vec![Spanned::new(listen.span(), Listener { at, protocol: Protocol::Http })];
-    }
+    let kinds = [
+        ("http", Protocol::Http),
+        ("h2c", Protocol::H2c),
+        ("https", Protocol::Https),
+        ("probe", Protocol::Probe),
+    ];
     let mut listeners: Vec<Spanned<Listener>> = Vec::new();
+    if kinds.iter().all(|(key, protocol)| *protocol == Protocol::Probe || !listen.has(key)) {
+        let at = SocketAddr::from(([0, 0, 0, 0], 8080));
+        listeners.push(Spanned::new(listen.span(), Listener { at, protocol: Protocol::Http }));
+    }
     for (key, protocol) in kinds {
         let Some(typed) = listen.texts(key, found) else { continue };
         if typed.is_empty() {
@@ -201,6 +208,12 @@ fn traces(file: &Section<'_>, found: &mut Found) -> Option<u8> {
     let sample = trace.whole("sample", 0..=100, found).and_then(|share| u8::try_from(share).ok());
     let begins = trace.flag("begin", found).unwrap_or(false);
     begins.then(|| sample.unwrap_or(100))
+}
+
+/// Whether answers tell of planned windows.
+fn announces(file: &Section<'_>, found: &mut Found) -> bool {
+    let announce = file.section("announce", &keys::ANNOUNCE, found);
+    announce.flag("header", found).unwrap_or(true)
 }
 
 /// What `Via` tells: requests must have it (RFC 9110 §7.6.3), answers have it where it is named.

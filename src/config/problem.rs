@@ -7,13 +7,15 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
 /// One thing that is wrong.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ConfigProblem)]
 pub struct Problem {
     /// The line it begins on, from 1. 0 if the file could not be read at all.
     pub line: usize,
     /// The character of that line it begins at, from 1. 0 if the file could not be read at all.
     pub column: usize,
     /// The bytes of the file that are meant.
+    #[schema(value_type = Object)]
     pub span: Range<usize>,
     /// What is wrong.
     pub what: String,

@@ -15,6 +15,7 @@ mod figures;
 pub mod gauges;
 mod handle;
 pub mod health;
+pub mod hour;
 pub mod names;
 pub mod phase;
 pub mod reconcile;

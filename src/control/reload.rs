@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
+use utoipa::ToSchema;
 
 use super::command::{Handle, Refused};
 use crate::clock::{Clock, Wall};
@@ -13,7 +14,7 @@ use crate::config::{self, Loaded, Problem, Process};
 use crate::snapshot::Cells;
 
 /// Who wants the config to be read again.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "trigger", content = "by")]
 pub enum Trigger {
     /// SIGHUP.
@@ -27,7 +28,7 @@ pub enum Trigger {
 }
 
 /// How a reload went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Outcome {
     /// When.
     pub at: Wall,
@@ -49,7 +50,7 @@ pub struct Outcome {
 }
 
 /// Whether a config was taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is in force, or would be.

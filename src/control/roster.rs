@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::addr::ServerAddr;
 use crate::clock::{Tick, Wall};
@@ -54,7 +55,7 @@ pub struct Place {
 }
 
 /// How a server is at one address.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(tag = "health", rename_all = "snake_case")]
 pub enum Health {
     /// The config asks for no checks.

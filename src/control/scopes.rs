@@ -4,7 +4,7 @@ use crate::snapshot::Site;
 use crate::window::scope::{Scope, Selection};
 
 /// A name in a scope that the config does not have.
-#[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 pub struct Unknown {
     /// `region` or `route`.
     pub kind: &'static str,
@@ -66,7 +66,9 @@ pub(super) fn lies_in(part: &Scope, whole: &Scope) -> bool {
         (Selection::All, Selection::Named(_)) => false,
         (Selection::Named(part), Selection::Named(whole)) => part.is_subset(whole),
     };
-    within(&part.regions, &whole.regions) && within(&part.routes, &whole.routes)
+    within(&part.regions, &whole.regions)
+        && within(&part.routes, &whole.routes)
+        && within(&part.methods, &whole.methods)
 }
 
 /// Whether anything is in both.
@@ -75,7 +77,7 @@ pub(super) fn meet(a: &Scope, b: &Scope) -> bool {
         (Selection::All, _) | (_, Selection::All) => true,
         (Selection::Named(a), Selection::Named(b)) => !a.is_disjoint(b),
     };
-    common(&a.regions, &b.regions) && common(&a.routes, &b.routes)
+    common(&a.regions, &b.regions) && common(&a.routes, &b.routes) && common(&a.methods, &b.methods)
 }
 
 #[cfg(test)]

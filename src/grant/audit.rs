@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::clock::Wall;
 
 /// One mutation, as it was asked for and as it went.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct Audit {
     /// Counts the entries of this store from 1; the store gives it, whatever it was before.
     #[serde(default)]

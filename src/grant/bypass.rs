@@ -4,9 +4,21 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
-use crate::digest::Hash;
+use crate::digest::{self, Hash};
 use crate::id::Id;
 use crate::window::scope::Scope;
+
+/// The field of a request that shows a secret. It is never passed on.
+pub const FIELD: &str = "intermission-bypass";
+/// What every secret begins with, so that scanners of code and logs know one when they see it.
+const MARK: &str = "imb_";
+
+/// A new secret, which is shown once, and what is kept of it.
+pub fn new_secret() -> (String, Hash) {
+    let secret = format!("{MARK}{}", digest::base64url(&digest::random::<32>()));
+    let hash = digest::sha256(secret.as_bytes());
+    (secret, hash)
+}
 
 /// Lets people through. It is scoped, expires, can be revoked, and each use is in the access log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

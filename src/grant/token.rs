@@ -1,6 +1,7 @@
 //! A token of the admin API.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Wall;
 use crate::digest::Hash;
@@ -12,7 +13,18 @@ pub const LOCAL_USER: &str = "unix:";
 
 /// What a token may do. Each role may do what the ones before it may.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default, Serialize, Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Debug,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {

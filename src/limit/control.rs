@@ -70,6 +70,31 @@ pub const REPLIES_KEPT_MAX: u32 = 10_000;
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of an `Idempotency-Key`. Over it: 422.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Who listens to the admin API's events at once. Over it: 503.
+pub const EVENT_SUBSCRIBERS_MAX: usize = 64;
+/// Events that wait for a subscriber to take them. Full: the feed waits.
+pub const EVENTS_AHEAD_MAX: usize = 64;
+/// How long it waits. Over it: the subscriber is cut, and may come back with the last id.
+pub const EVENTS_TAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Entries of the history that are read at once for a subscriber.
+pub const EVENTS_AT_ONCE: u32 = 200;
+/// From one sign of life to the next while nothing happens.
+pub const EVENTS_BEAT_EVERY: Duration = Duration::from_secs(15);
+/// How long a subscriber that was cut off is asked to wait before coming back.
+pub const SUBSCRIBER_RETRY: Duration = Duration::from_secs(2);
+/// Minutes of traffic that a rehearsal looks back on.
+pub const HOUR_MINUTES: usize = 60;
+/// From one look at what came to the next.
+pub const HOUR_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Places whose requests are kept one by one for each of those minutes. Over it: the quietest
+/// count in the total only.
+pub const HOUR_PLACES_MAX: usize = 10_000;
+/// The share of the last hour's requests above which people are asked whether they mean it.
+pub const CONFIRM_SHARE: f64 = 0.5;
+/// The longest life of a bypass. Over it: 422.
+pub const BYPASS_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Client networks of one bypass. Over it: 422.
+pub const BYPASS_NETWORKS_MAX: usize = 100;
 /// The longest drain that can be ordered. Over it: 422.
 pub const WINDOW_DRAIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the store's census is taken for metrics.
@@ -100,6 +125,28 @@ pub const WINDOW_DRAIN: Duration = Duration::from_secs(30);
 pub const WINDOW_START_WITHIN: Duration = Duration::from_secs(3600);
 /// A window that begins so much late keeps its length: its promised end moves with it.
 pub const WINDOW_LATE: Duration = Duration::from_secs(60);
+/// Secrets of one request that are tried. Over it: the others are not looked at.
+pub const BYPASSES_TRIED_MAX: usize = 4;
+/// How long an admission is good for after the ramp should have ended: it may be late.
+pub const ADMISSION_OUTLASTS: Duration = Duration::from_secs(3600);
+/// Ramps by number that are counted at once. Over it: the count of the oldest begins anew.
+pub const RAMPS_AT_ONCE_MAX: usize = 16;
+/// Client addresses that one ramp by number remembers. Over it: who is let in stays in by its
+/// cookie alone.
+pub const ADMITTED_ADDRESSES_MAX: usize = 65_536;
+/// When who is not let in by number is told to try again, at the earliest.
+pub const RAMP_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// Over which time more those tries are spread.
+pub const RAMP_AGAIN_SPREAD: Duration = Duration::from_secs(50);
+/// Event streams of visitors on one worker (`/.intermission/v1/events`). Over it: 503.
+pub const EVENT_STREAMS_MAX: usize = 1_000;
+/// How long such a stream lasts; its client comes back by itself.
+pub const EVENT_STREAM_AGE: Duration = Duration::from_secs(600);
+/// How long nothing is said on it. Over it: a comment, so that who is between does not give up.
+pub const EVENTS_HEARTBEAT: Duration = Duration::from_secs(15);
+/// Planned windows that one cell announces at a time, the earliest first. Over it: the others are
+/// announced when those before them have begun.
+pub const ANNOUNCED_PER_CELL_MAX: usize = 8;
 /// From the start of one round of a verification to that of the next (`every`).
 pub const VERIFY_EVERY: Duration = Duration::from_secs(5);
 /// How long a verification may take (`within`). Over it: failed, `overrun`.

@@ -31,6 +31,13 @@ pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// Bytes of one trailer section. Over it: 400, connection closed.
 pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
+// ---- probes of load balancers (`listen.probe`) ----------------------------------------------
+
+/// Probes under way at once on one worker. Over it: closed without an answer.
+pub const PROBES_AT_ONCE_MAX: usize = 64;
+/// Bytes of a probe's head. Over it: closed without an answer.
+pub const PROBE_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 // ---- time on a connection ------------------------------------------------------------------
 
 /// From a head's first byte to its last (`timeouts.head`). Over it: 408, connection closed.

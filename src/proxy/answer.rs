@@ -22,6 +22,7 @@ use super::inbound::Inbound;
 use super::lane::Lane;
 use super::request::Acting;
 use super::rewrite;
+use crate::clock::Wall;
 use crate::decide::retry_after::retry_after;
 use crate::decide::{NotKept, Refusal, Wants};
 use crate::limit;
@@ -233,7 +234,7 @@ pub(super) fn closed(
         Wants::Html => ("text/html; charset=utf-8", page.html.clone()),
         Wants::Problem => ("application/problem+json", page.problem.clone()),
         Wants::Grpc => {
-            let back = seconds_to_return(lane, closure);
+            let back = seconds_to_return(lane, closure, judged.turn);
             return grpc::unavailable(&page.grpc_message, back).with(STATE, CLOSED);
         }
         Wants::WebSocket | Wants::EventStream | Wants::Text => {
@@ -249,7 +250,7 @@ pub(super) fn closed(
     if wants == Wants::Html {
         reply = reply.with(CONTENT_SECURITY_POLICY, page.csp.clone());
     }
-    with_return(reply, lane, closure)
+    with_return(reply, lane, closure, judged.turn)
 }
 
 /// The page after a form that was not kept, which says so and why.
@@ -264,7 +265,7 @@ pub(super) fn not_kept(
     let reply = Reply::page(StatusCode::SERVICE_UNAVAILABLE, page)
         .with(STATE, HeaderValue::from_static(state_of(Some(why))));
     let reply = if why == NotKept::Store { reply.ending(End::ProxyCaptureStore) } else { reply };
-    with_return(reply, lane, closure)
+    with_return(reply, lane, closure, judged.turn)
 }
 
 const fn state_of(not_kept: Option<NotKept>) -> &'static str {
@@ -281,17 +282,26 @@ const fn state_of(not_kept: Option<NotKept>) -> &'static str {
     }
 }
 
-/// With when to come back, if anybody knows.
-pub(super) fn with_return(reply: Reply, lane: &Lane, closure: &Closure) -> Reply {
-    match seconds_to_return(lane, closure) {
+/// With when to come back, if anybody knows; `turn` is when who asks is let in.
+pub(super) fn with_return(
+    reply: Reply,
+    lane: &Lane,
+    closure: &Closure,
+    turn: Option<Wall>,
+) -> Reply {
+    match seconds_to_return(lane, closure, turn) {
         Some(secs) => reply.with(RETRY_AFTER, HeaderValue::from(secs)),
         None => reply,
     }
 }
 
-fn seconds_to_return(lane: &Lane, closure: &Closure) -> Option<u64> {
-    closure.until?;
+fn seconds_to_return(lane: &Lane, closure: &Closure, turn: Option<Wall>) -> Option<u64> {
     let worker = &lane.link.worker;
+    if let Some(turn) = turn {
+        // Turns are spread already: each visitor has another.
+        return retry_after(Some(turn), worker.clock.now(), 0);
+    }
+    closure.until?;
     retry_after(closure.until, worker.clock.now(), worker.jitter())
 }
 

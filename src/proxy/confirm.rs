@@ -130,10 +130,10 @@ fn route_of(
     let place = head::place_of(lane, judged, parts, path).ok_or(NoFresh::NoForm)?;
     let (cells, now) = (&judged.current.snapshot.cells, lane.link.worker.moment());
     match cells.closure_for(place.0, place.1, &Method::GET, now) {
-        Some(_) => Err(NoFresh::Closed),
+        Some(_) if judged.let_in.is_none() => Err(NoFresh::Closed),
         // A place that leads elsewhere has no server to ask.
-        None if judged.site().rules(place.0).redirects() => Err(NoFresh::NoForm),
-        None => Ok(place.0),
+        Some(_) | None if judged.site().rules(place.0).redirects() => Err(NoFresh::NoForm),
+        Some(_) | None => Ok(place.0),
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) async fn serve(
     }
     let (socket, proved) = match listener.protocol {
         Protocol::Http | Protocol::H2c => (Socket::Plain(stream), None),
+        // Answered before it comes to this.
+        Protocol::Probe => return,
         // Boxed for the same reason.
         Protocol::Https => match Box::pin(tls::shake_hands(&worker, stream)).await {
             Some(shaken) => shaken,

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::hold::Seats;
+use super::turnstile::Turnstile;
 use crate::limit;
 use crate::snapshot::Limits;
 
@@ -23,6 +24,8 @@ struct Counts {
     /// Files that this process may open.
     files: u64,
     seats: Seats,
+    turnstile: Turnstile,
+    leaving: AtomicBool,
 }
 
 /// A connection that came in. Dropping it lets another in.
@@ -46,8 +49,14 @@ impl Doors {
     /// Of an empty house that may open this many files.
     pub(super) fn new(files: u64) -> Self {
         let by_address = std::array::from_fn(|_| Mutex::default());
-        let seats = Seats::default();
-        Self(Arc::new(Counts { inside: AtomicUsize::new(0), by_address, files, seats }))
+        Self(Arc::new(Counts {
+            inside: AtomicUsize::new(0),
+            by_address,
+            files,
+            seats: Seats::default(),
+            turnstile: Turnstile::default(),
+            leaving: AtomicBool::new(false),
+        }))
     }
 
     /// For those who wait inside.
@@ -82,6 +91,21 @@ impl Doors {
             inside.address = Some(address);
         }
         Ok(inside)
+    }
+
+    /// Nobody should be sent here any more.
+    pub(super) fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody should be sent here any more.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Where visitors are let into a closed place by number.
+    pub(super) fn turnstile(&self) -> &Turnstile {
+        &self.0.turnstile
     }
 
     /// Whether a file of this number leaves those alone that connections must leave to others:

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, Uri, response};
 
+use super::admit;
 use super::deadline::Wait;
 use super::head::{Judged, Scheme};
 use super::lane::{self, Lane};
@@ -22,8 +23,8 @@ use crate::decide::{Refusal, Verdict};
 use crate::id::Id;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
-use crate::snapshot::Reads;
 use crate::snapshot::edge::{Coding, EdgeRules};
+use crate::snapshot::{Pass, Reads};
 use crate::telemetry::access::Record;
 use crate::telemetry::end::End;
 use crate::telemetry::shard::{Ended, InFlight};
@@ -51,6 +52,8 @@ pub(super) struct Story {
     uri: Uri,
     host: Option<HeaderValue>,
     visible: Option<Box<Visible>>,
+    /// The bypass by which it was let in.
+    pass: Option<Pass>,
     /// Whom the request is for.
     pub client: ClientAddr,
     /// What was decided.
@@ -114,6 +117,7 @@ impl Story {
             uri: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
             visible: None,
+            pass: None,
             client,
             verdict: Verdict::Refuse(Refusal::Unsupported),
             server: None,
@@ -136,6 +140,7 @@ impl Story {
         self.place = judged.place;
         self.window = judged.closure.as_ref().map(|closure| closure.windows[0]);
         self.verdict = judged.verdict;
+        self.pass = admit::pass(judged.let_in.as_ref());
         self.trace = judged.trace.id();
         let edge = judged.place.and_then(|(route, _)| judged.site().rules(route).edge.as_deref());
         self.visible = edge.map(|edge| Box::new(self.seen(judged, edge)));
@@ -188,7 +193,7 @@ impl Story {
         let (current, place) = (self.current.as_ref()?, self.place?);
         let worker = &self.lane.link.worker;
         let clockwork = self.lane.clockwork.clone();
-        let does = (&self.method, reads);
+        let does = (&self.method, reads, self.pass);
         Some(Lasting::begin(worker, &current.snapshot.site, place, does, clockwork))
     }
 
@@ -275,6 +280,13 @@ impl Drop for Story {
         let named = site
             .zip(self.place)
             .map(|(site, (route, region))| (&*site.rules(route).name, site.regions.name(region)));
+        let bypass = self.pass.map(|pass| match pass {
+            Pass::Bypass(id) => id.to_string(),
+            Pass::Verification => "verification".to_owned(),
+        });
+        if bypass.is_some() {
+            self.lane.link.worker.shard.bypassed();
+        }
         let record = Record {
             at: self.lane.link.worker.wall(self.began),
             client: self.client,
@@ -289,6 +301,7 @@ impl Drop for Story {
             route: named.map(|(route, _)| route),
             region: named.map(|(_, region)| region),
             verdict: self.verdict.name(),
+            bypass: bypass.as_deref(),
             generation: self.generation(),
             total,
             upstream: self.server,

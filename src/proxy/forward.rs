@@ -5,9 +5,12 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, request,
+};
 use hyper::body::{Body as _, Incoming};
 
+use super::admit;
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
 use super::compress;
@@ -28,6 +31,9 @@ use super::wire::Fault;
 use crate::limit;
 use crate::pages::PlainKind;
 use crate::telemetry::end::End;
+
+/// When the place closes next.
+const NEXT: HeaderName = HeaderName::from_static("intermission-next");
 
 /// Forwards a request that was judged open. Where a connection is at hand, the request is on its
 /// way when this returns; else the way there is boxed.
@@ -159,6 +165,10 @@ pub(super) fn answered(
         parts.headers.remove(CONTENT_LENGTH);
     }
     let doing = rewrite::down(&mut parts, judged.rules(), &story);
+    if let Some(let_in) = &judged.let_in {
+        admit::mark(let_in, &mut parts.headers);
+    }
+    announce(lane, judged, &mut parts.headers);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return upgrade::accept(lane, story, parts, lease);
     }
@@ -176,6 +186,18 @@ pub(super) fn answered(
     };
     let body = compress::body(answer, doing, story.is_head());
     Response::from_parts(parts, body.ending(story))
+}
+
+/// Tells of the next window over the place, where one is announced.
+fn announce(lane: &Lane, judged: &Judged, headers: &mut HeaderMap) {
+    let announced = &judged.current.snapshot.beside.announced;
+    if announced.is_empty() || !judged.site().announce_header {
+        return;
+    }
+    let Some((route, region)) = judged.place else { return };
+    if let Some(note) = announced.note(route, region, lane.link.worker.clock.now()) {
+        headers.insert(NEXT, note.header.clone());
+    }
 }
 
 /// What the client is told when there is no answer.

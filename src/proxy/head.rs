@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Method, Request, StatusCode, Version, request};
 
+use super::admit::{self, Door, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
@@ -51,6 +52,22 @@ impl Scheme {
             Self::Https => "__Host-intermission",
         }
     }
+
+    /// The name of the cookie of who was let in while a place reopens.
+    pub(super) const fn admission_cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission-admitted",
+            Self::Https => "__Host-intermission-admitted",
+        }
+    }
+
+    /// The name of the cookie that shows a bypass.
+    pub(super) const fn bypass_cookie(self) -> &'static str {
+        match self {
+            Self::Http => "intermission-bypass",
+            Self::Https => "__Host-intermission-bypass",
+        }
+    }
 }
 
 /// A request that was judged.
@@ -61,6 +78,10 @@ pub(super) struct Judged {
     pub region: RegionIx,
     /// What closes the place, if anything.
     pub closure: Option<Arc<Closure>>,
+    /// How it came into a closed place; that is judged as if it were open.
+    pub let_in: Option<LetIn>,
+    /// When it will be let in, if that is known.
+    pub turn: Option<Wall>,
     pub verdict: Verdict,
     /// The verdict if it may be a ticket and turns out to be none.
     pub otherwise: Verdict,
@@ -167,11 +188,12 @@ pub(super) fn judge<B>(
     let (region, passed) = origin_of(&snapshot.site, request, fields, from);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
     let now = lane.link.worker.moment();
-    let closure = place.filter(|_| !passed);
-    let closure = closure.and_then(|place| governing(snapshot, place, request, now));
+    let closed = place.filter(|_| !passed);
+    let closed = closed.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
+    let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
-    let ground = Ground {
+    let mut ground = Ground {
         closed: closure.map(|closure| closure.mode),
         allow: closure.map_or(&[], |closure| &closure.allow),
         holds: closure.is_some_and(|closure| closure.holds()),
@@ -188,7 +210,20 @@ pub(super) fn judge<B>(
         query: request.uri().query(),
         headers: request.headers(),
     };
-    let verdict = decide(&ground, &ask);
+    let mut verdict = decide(&ground, &ask);
+    let who = Knocking { client, scheme, method: ask.method.as_str(), headers: ask.headers };
+    let door = closed
+        .filter(|_| admit::matters(verdict))
+        .map_or(Door::Shut, |(at, closure)| admit::look(lane, snapshot, at, closure, &who));
+    let (let_in, turn) = match door {
+        Door::In(let_in) => (Some(let_in), None),
+        Door::Later(turn) => (None, Some(turn)),
+        Door::Shut => (None, None),
+    };
+    if let_in.is_some() {
+        ground.closed = None;
+        verdict = decide(&ground, &ask);
+    }
     let otherwise = match verdict {
         Verdict::Resume => decide_no_ticket(&ground, &ask),
         Verdict::Own
@@ -212,7 +247,7 @@ pub(super) fn judge<B>(
         | Verdict::Redirect(_) => otherwise,
     };
     let verdict = placed(verdict, rules, path.encoded_slashes);
-    let closure = closure.cloned();
+    let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
     let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
@@ -221,6 +256,8 @@ pub(super) fn judge<B>(
         place,
         region,
         closure,
+        let_in,
+        turn,
         verdict,
         otherwise,
         unheld,
@@ -381,13 +418,24 @@ pub(super) fn place_of(
     parts: &request::Parts,
     path: &str,
 ) -> Option<(RouteIx, RegionIx)> {
+    place_in(lane, judged.site(), judged.region, parts, path)
+}
+
+/// The place of a path on the host that a request asked, by this config.
+pub(super) fn place_in(
+    lane: &Lane,
+    site: &Site,
+    region: RegionIx,
+    parts: &request::Parts,
+    path: &str,
+) -> Option<(RouteIx, RegionIx)> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))?;
     let mut scratch = lane.link.worker.scratch.borrow_mut();
     let Scratch { host: host_scratch, path: path_scratch } = &mut *scratch;
     let host = canonical_host(host, host_scratch).ok()?;
     let path = path::canonical(path, path_scratch).ok()?;
-    judged.site().routes.find(host, path.path).map(|route| (route, judged.region))
+    site.routes.find(host, path.path).map(|route| (route, region))
 }
 
 /// The host that the visitor's browser sees, where a trusted peer asks under another.

@@ -175,7 +175,7 @@ fn take_our_cookie(headers: &mut HeaderMap) {
     let Entry::Occupied(mut cookies) = headers.entry(COOKIE) else { return };
     if !cookies
         .iter()
-        .any(|value| memchr::memmem::find(value.as_bytes(), b"intermission=").is_some())
+        .any(|value| memchr::memmem::find(value.as_bytes(), b"intermission").is_some())
     {
         return;
     }
@@ -196,7 +196,13 @@ fn take_our_cookie(headers: &mut HeaderMap) {
 }
 
 fn is_our_cookie(pair: &[u8]) -> bool {
-    pair.starts_with(b"intermission=") || pair.starts_with(b"__Host-intermission=")
+    pair.split(|byte| *byte == b'=').next().is_some_and(is_our_name)
+}
+
+/// A visitor's key, a bypass, an admission.
+fn is_our_name(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"__Host-").unwrap_or(name);
+    matches!(name, b"intermission" | b"intermission-bypass" | b"intermission-admitted")
 }
 
 fn take_our_cookie_back(headers: &mut HeaderMap) {
@@ -216,7 +222,7 @@ fn sets_our_cookie(cookie: &[u8]) -> bool {
     let pair = cookie.split(|byte| *byte == b';').next().unwrap_or_default();
     let mut parts = pair.split(|byte| *byte == b'=').map(<[u8]>::trim_ascii);
     let name = parts.find(|part| !part.is_empty()).unwrap_or_default();
-    name == b"intermission" || name == b"__Host-intermission"
+    is_our_name(name)
 }
 
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239). What a stranger says of itself

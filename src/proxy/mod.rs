@@ -4,8 +4,11 @@
 //! own upstream connections, its own view of the snapshot and its own counters. A forwarded
 //! request takes no lock, and no other thread is woken for it.
 
+mod accept;
+mod admit;
 mod answer;
 mod body;
+mod bypass;
 mod caller;
 mod capture;
 mod compress;
@@ -35,6 +38,7 @@ mod lane;
 mod lasting;
 mod listen;
 mod own;
+mod probe;
 mod proof;
 mod proxy_protocol;
 mod request;
@@ -46,6 +50,7 @@ mod tempo;
 mod tls;
 mod trace;
 mod trailers;
+mod turnstile;
 mod unanswered;
 mod upgrade;
 mod upstream;
@@ -127,6 +132,7 @@ pub struct Workers {
     threads: Vec<JoinHandle<std::io::Result<usize>>>,
     addresses: Vec<SocketAddr>,
     phase: watch::Sender<Phase>,
+    doors: Doors,
 }
 
 impl Workers {
@@ -148,7 +154,7 @@ impl Workers {
                 runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
             })?);
         }
-        Ok(Self { threads, addresses, phase })
+        Ok(Self { threads, addresses, phase, doors })
     }
 
     /// Where requests are taken.
@@ -161,6 +167,11 @@ impl Workers {
     pub fn stop(self, deadline: Duration) -> usize {
         self.drain(Queue::Ours, deadline);
         self.join(deadline, || {})
+    }
+
+    /// Balancers that ask are told to send nobody any more; who comes is still served.
+    pub fn leave(&self) {
+        self.doors.leave();
     }
 
     /// From now on no connection is taken. Answers say that their connection ends; what lasts has

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::accept::accept;
 use super::date::DateLine;
 use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
@@ -19,10 +20,11 @@ use super::hold::{Queue as HoldQueue, Seats};
 use super::lasting::Register;
 use super::socket::Socket;
 use super::tls::Handshakes;
+use super::turnstile::Turnstile;
 use super::upstream::{Pool, Way};
-use super::{Drain, Parts, Phase, Queue, answer, conn, h1};
+use super::{Drain, Parts, Phase, answer, conn, h1, probe};
 use crate::clock::{Clock, Tick, Wall};
-use crate::digest;
+use crate::digest::{self, Hash};
 use crate::limit;
 use crate::snapshot::{Limits, Listener, Protocol, Snapshot, UpstreamIx, View};
 use crate::telemetry::access::Lines;
@@ -51,10 +53,18 @@ pub(super) struct Worker {
     date: DateLine,
     phase: Cell<Phase>,
     doors: Doors,
+    /// What proves that a browser was let in, and gives each address its place in line.
+    pub(super) admission_key: Hash,
     workers: usize,
     requests: Cell<usize>,
     farewells: Cell<usize>,
     captures: Cell<usize>,
+    /// Visitors who are told of changes as they come.
+    pub(super) event_streams: Cell<usize>,
+    /// Balancers' probes under way at a listener of their own.
+    pub(super) probes: Cell<usize>,
+    /// Counts sweeps, so that those can be told.
+    swept: watch::Sender<u64>,
     tasks: RefCell<JoinSet<()>>,
     /// What does not end by itself.
     pub(super) lasting: Register,
@@ -108,6 +118,7 @@ impl Worker {
         Rc::new(Self {
             view: RefCell::new(view),
             doors,
+            admission_key: parts.vault.key_for("admission"),
             workers,
             requests: Cell::new(0),
             farewells: Cell::new(0),
@@ -129,6 +140,9 @@ impl Worker {
             trace_prefix: u64::from_be_bytes(digest::random()),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
+            event_streams: Cell::new(0),
+            probes: Cell::new(0),
+            swept: watch::Sender::new(0),
             tasks: RefCell::default(),
             lasting: Register::default(),
             held: HoldQueue::default(),
@@ -170,6 +184,11 @@ impl Worker {
     /// What speaks HTTP/1.1.
     pub(super) fn http(&self) -> Ref<'_, http1::Builder> {
         self.http.borrow()
+    }
+
+    /// Where visitors are let into a closed place by number.
+    pub(super) fn turnstile(&self) -> &Turnstile {
+        self.doors.turnstile()
     }
 
     /// A request has begun.
@@ -224,6 +243,11 @@ impl Worker {
         self.phase.get() != Phase::Serving
     }
 
+    /// Whether balancers should send nobody here any more.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.stopping() || self.doors.is_leaving()
+    }
+
     /// How it stops, if it does and is not done with waiting.
     pub(super) fn drain(&self) -> Option<Drain> {
         match self.phase.get() {
@@ -256,6 +280,16 @@ impl Worker {
         outcome.await.ok()
     }
 
+    /// Tells of each sweep of this worker: what changes meanwhile is seen by then.
+    pub(super) fn sweeps(&self) -> watch::Receiver<u64> {
+        self.swept.subscribe()
+    }
+
+    /// Does this until it is done or the worker ends.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        self.tasks.borrow_mut().spawn_local(work);
+    }
+
     /// Begins to capture a form, unless too many are under way.
     pub(super) fn begin_capture(self: &Rc<Self>) -> Option<UnderWay> {
         let count = self.captures.get();
@@ -281,7 +315,7 @@ impl Worker {
     /// Tells a connection that there is no room, as far as that costs nothing to speak of.
     fn turn_away(self: &Rc<Self>, stream: TcpStream, listener: Listener) {
         let clear = match listener.protocol {
-            Protocol::Http | Protocol::H2c => true,
+            Protocol::Http | Protocol::H2c | Protocol::Probe => true,
             Protocol::Https => false,
         };
         let told = self.farewells.get();
@@ -308,6 +342,9 @@ impl Worker {
         let current = self.current();
         for way in &*current.ways {
             way.serve_waiting(self.sweep.now());
+        }
+        if self.event_streams.get() > 0 {
+            self.swept.send_modify(|count| *count += 1);
         }
         self.lasting.call(self, &current.snapshot, self.sweep.spread());
         self.held.call(&current.snapshot, self.moment());
@@ -357,6 +394,10 @@ pub(super) async fn run(
         // CANCEL: each branch is a queue or a timer; what is not taken now is taken next time.
         tokio::select! {
             Some((stream, peer, listener)) = accepted.recv() => {
+                if listener.protocol == Protocol::Probe {
+                    probe::take(&worker, stream);
+                    continue;
+                }
                 let Some(inside) = worker.admit(&stream, peer) else {
                     worker.turn_away(stream, listener);
                     continue;
@@ -385,50 +426,4 @@ pub(super) async fn run(
     let _ = tokio::time::timeout(limit::LINGER, rest).await;
     worker.lines.flush();
     Ok(cut)
-}
-
-type Accepted = (TcpStream, SocketAddr, Listener);
-
-async fn accept(
-    socket: TcpListener,
-    listener: Listener,
-    give: tokio::sync::mpsc::Sender<Accepted>,
-    mut phase: watch::Receiver<Phase>,
-) {
-    loop {
-        // CANCEL: a lost accept leaves the connection in the system's queue.
-        let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                if give.send((stream, peer, listener)).await.is_err() {
-                    return;
-                }
-            }
-            // Out of file descriptors, or a client that left: look again when others have gone.
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(limit::ACCEPT_AGAIN_AFTER).await;
-            }
-        }
-    }
-    let ours = match *phase.borrow() {
-        Phase::Draining(drain) => drain.queue == Queue::Ours,
-        Phase::Serving | Phase::Cutting => false,
-    };
-    if !ours {
-        return;
-    }
-    // Who is in the queue was told that there is somebody: closing the socket would be a reset.
-    // The system is asked itself, since the runtime tells only of what it has heard of already.
-    let Ok(socket) = socket.into_std() else { return };
-    while let Ok((stream, peer)) = socket.accept() {
-        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-        let Ok(stream) = stream else { continue };
-        if give.send((stream, peer, listener)).await.is_err() {
-            return;
-        }
-    }
 }

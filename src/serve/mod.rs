@@ -26,6 +26,7 @@ use crate::control::admin::{self, Admin};
 use crate::control::chores;
 use crate::control::gauges::{Gauges, Latency};
 use crate::control::health::Checks;
+use crate::control::hour::{self, Hour};
 use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
 use crate::control::reload::Reloader;
@@ -277,6 +278,10 @@ impl ControlPlane {
         tasks.spawn(named("gauges", gauges.run()));
         let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
         tasks.spawn(named("vault sweep", sweep));
+        let hour = Arc::new(Hour::default());
+        let counts = Arc::clone(&traffic) as Arc<dyn Traffic>;
+        let look = hour::watch(Arc::clone(&hour), counts, self.phase.clone());
+        tasks.spawn(named("hour", look));
         let (listeners, door) = admin_door(self.listener, &process, &store).await?;
         let admin = Admin {
             rules: process.admin,
@@ -290,6 +295,7 @@ impl ControlPlane {
             began: self.clock.now(),
             clock: self.clock,
             drain: process.drain,
+            hour,
             door,
             verifications,
             reports,

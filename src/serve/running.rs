@@ -142,6 +142,7 @@ impl Running {
     pub fn stop(self) -> Stopped {
         let StopRules { lame_duck, deadline } = self.again.process.stop;
         self.phase.send_replace(Phase::Draining);
+        self.workers.leave();
         if !lame_duck.is_zero() {
             tracing::info!(?lame_duck, "stopping: balancers are told, visitors are still taken");
             std::thread::sleep(lame_duck);

@@ -10,6 +10,7 @@ use http::Method;
 
 use super::covers::{Cover, Mint};
 use super::notice::{self, Outlook};
+use super::ramp::Course;
 use super::site::Site;
 use crate::clock::Wall;
 use crate::id::Id;
@@ -44,6 +45,8 @@ pub struct Closure {
     pub until: Option<Wall>,
     /// Whether a promised end has passed.
     pub overrun: Overrun,
+    /// How far the windows are.
+    pub course: Course,
     /// When the first of the windows no longer waits for what they all close.
     drained: Wall,
     /// The same, of those windows that close what only reads too; none if no window does.
@@ -214,7 +217,8 @@ impl Closure {
 
     /// Whether somebody may wait for it to end who would not pass it.
     pub fn holds(&self) -> bool {
-        self.hold.is_some() && self.mode != Mode::Page
+        // Where visitors are let in little by little, each has a turn to come back at.
+        self.hold.is_some() && self.mode != Mode::Page && self.course.ramp.is_none()
     }
 
     /// What is in force of a closure at this moment.
@@ -257,6 +261,7 @@ impl Closure {
             since,
             until,
             overrun,
+            course: Course::of(&windows),
             drained,
             reads_drained,
             allow,
@@ -308,13 +313,13 @@ impl Piles {
 }
 
 /// The regions that a window's scope covers.
-fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
+pub(super) fn columns_of(site: &Site, window: &Window) -> Vec<usize> {
     let region = |name: &str| site.regions.named(name).map(|ix| usize::from(ix.0));
     indexes(&window.scope.regions, site.regions.len(), region)
 }
 
 /// The routes that a window's scope covers.
-fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
+pub(super) fn rows_of(site: &Site, window: &Window) -> Vec<usize> {
     let route = |name: &str| site.route_named(name).map(|ix| ix.0 as usize);
     indexes(&window.scope.routes, site.rules.len(), route)
 }

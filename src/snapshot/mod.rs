@@ -5,13 +5,16 @@
 //! second writer cannot be written.
 
 mod acme;
+mod announced;
 mod bounds;
 mod care;
 mod cells;
 mod covers;
 pub mod edge;
+mod grants;
 mod health;
 mod notice;
+mod ramp;
 mod roster;
 mod site;
 
@@ -20,10 +23,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use acme::{Acme, Proof};
+pub use announced::{Announced, Note};
 pub use bounds::{Limits, Pace};
 pub use care::{Balance, Care, Ejection, HashBy, Speaks};
 pub use cells::{Cells, Closure, Overrun, Reads};
+pub use grants::{Grants, Knock, Pass};
 pub use health::{HealthCheck, Question};
+pub use notice::told_of;
+pub use ramp::{Course, Ramp};
 pub use roster::{Member, Roster};
 pub use site::{
     FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
@@ -46,12 +53,24 @@ pub struct Snapshot {
     pub roster: Arc<Roster>,
     /// The templates, for pages that are made for one visitor.
     pub pages: Arc<Pages>,
+    /// What lies beside the cells.
+    pub beside: Beside,
+}
+
+/// What lies beside the cells: looked at only where something is closed, or announced.
+#[derive(Clone, Default)]
+pub struct Beside {
+    /// Who is let through what is closed.
+    pub grants: Arc<Grants>,
+    /// What is announced. INVARIANT: computed of the site that it is published with.
+    pub announced: Arc<Announced>,
 }
 
 /// The writing end. There is one.
 pub struct Publisher {
     live: Arc<ArcSwap<Snapshot>>,
     generation: u64,
+    beside: Beside,
 }
 
 /// The reading end, one per worker.
@@ -78,12 +97,28 @@ pub fn seam_with(
     roster: Arc<Roster>,
     pages: Arc<Pages>,
 ) -> (Publisher, Live) {
-    let first = Snapshot { generation: 1, site, cells, roster, pages };
+    seam_beside(site, cells, roster, pages, Beside::default())
+}
+
+/// A publisher and its readers, beginning with generation 1 and all of this.
+pub fn seam_beside(
+    site: Arc<Site>,
+    cells: Cells,
+    roster: Arc<Roster>,
+    pages: Arc<Pages>,
+    beside: Beside,
+) -> (Publisher, Live) {
+    let first = Snapshot { generation: 1, site, cells, roster, pages, beside: beside.clone() };
     let live = Arc::new(ArcSwap::from_pointee(first));
-    (Publisher { live: Arc::clone(&live), generation: 1 }, Live { live })
+    (Publisher { live: Arc::clone(&live), generation: 1, beside }, Live { live })
 }
 
 impl Publisher {
+    /// What lies beside the cells from the next publish on.
+    pub fn lay_beside(&mut self, beside: Beside) {
+        self.beside = beside;
+    }
+
     /// Makes everyone see this from their next decision on; tells the new generation.
     ///
     /// A config that stays keeps its roster; another begins with one of its own.
@@ -103,7 +138,8 @@ impl Publisher {
         pages: Arc<Pages>,
     ) -> u64 {
         self.generation += 1;
-        let next = Snapshot { generation: self.generation, site, cells, roster, pages };
+        let (generation, beside) = (self.generation, self.beside.clone());
+        let next = Snapshot { generation, site, cells, roster, pages, beside };
         self.live.store(Arc::new(next));
         self.generation
     }

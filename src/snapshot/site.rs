@@ -63,6 +63,8 @@ pub enum Protocol {
     H2c,
     /// HTTP/1.1 or HTTP/2 under TLS, agreed on by ALPN.
     Https,
+    /// Whatever is asked in HTTP/1, whether this node takes visitors: for load balancers.
+    Probe,
 }
 
 /// The compiled config.
@@ -103,6 +105,8 @@ pub struct Site {
     pub via: Option<Via>,
     /// How many of a hundred traces that begin here are sampled; none begins none.
     pub begin_traces: Option<u8>,
+    /// Whether answers of a place tell of the windows that are announced there.
+    pub announce_header: bool,
     /// How much a client may send, and how many there may be.
     pub limits: Limits,
     /// How long is waited for a client.

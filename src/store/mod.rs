@@ -92,6 +92,28 @@ pub struct Census {
     pub bytes: u64,
 }
 
+/// Submissions of one route in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heap {
+    /// The route's name.
+    pub route: String,
+    /// The name of the state.
+    pub state: String,
+    /// How many.
+    pub count: u64,
+    /// Their sealed bytes.
+    pub bytes: u64,
+}
+
+/// Which maintenances a page of them is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that are over.
+    Over,
+    /// All.
+    Every,
+}
+
 /// The durable side of the proxy.
 pub trait Store: Send + Sync {
     /// Windows that are not over: planned, stalled or in force.
@@ -104,6 +126,19 @@ pub trait Store: Send + Sync {
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>>;
     /// The newest entries of all windows, newest first.
     fn history(&self, count: u32) -> Pending<Vec<Entry>>;
+    /// Windows that ended or were cancelled, newest first, after the one of this id.
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>>;
+    /// Maintenances, newest first, after the one of this id.
+    fn maintenance_page(
+        &self,
+        reach: Reach,
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Maintenance>>;
+    /// Entries of all windows with their number, newest first: those with a number below `before`.
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>>;
+    /// Entries of all windows with their number, oldest first: those with a number above `after`.
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>>;
     /// Stores steps of windows with their entries, and maintenances, all or nothing;
     /// [`StoreError::Conflict`] unless the stored version of each is the one before.
     fn commit(&self, commit: Commit) -> Pending<()>;
@@ -178,6 +213,10 @@ pub trait Store: Send + Sync {
     fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>>;
     /// Forgets a tombstone; an error if the submission has content, nothing if it is gone.
     fn bury(&self, id: Id) -> Pending<()>;
+    /// Submissions by route and state.
+    fn heaps(&self) -> Pending<Vec<Heap>>;
+    /// Submissions whose id ends so; more than a few are cut off.
+    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>>;
     /// Counts for operators.
     fn census(&self) -> Pending<Census>;
 }

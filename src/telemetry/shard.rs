@@ -209,6 +209,11 @@ impl Shard {
         bump(&self.worker.ejections, 1);
     }
 
+    /// A request was let through a closed place by a bypass.
+    pub fn bypassed(&self) {
+        bump(&self.worker.bypassed, 1);
+    }
+
     /// A request waits for a window to end.
     pub fn held_began(&self) {
         bump(&self.worker.held_began, 1);
@@ -239,7 +244,9 @@ pub struct Table {
 impl Table {
     /// Counts a request in flight until the guard is dropped.
     pub fn begin(self: &Rc<Self>, route: usize, region: usize) -> InFlight {
-        bump(&self.cells.row(route).in_flight[region], 1);
+        let row = self.cells.row(route);
+        bump(&row.in_flight[region], 1);
+        bump(&row.begun[region], 1);
         InFlight { table: Rc::clone(self), route, region }
     }
 
@@ -292,6 +299,7 @@ pub(super) struct WorkerCells {
     pub(super) retries: AtomicU64,
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
+    pub(super) bypassed: AtomicU64,
     pub(super) held_began: AtomicU64,
     pub(super) held: [AtomicU64; Held::NAMES.len()],
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],
@@ -333,14 +341,16 @@ pub(super) struct Row {
     pub(super) in_flight: Box<[AtomicU64]>,
     /// By region: what was forwarded, and failed.
     pub(super) forwarded: Box<[[AtomicU64; 2]]>,
+    /// What was ever in flight.
+    pub(super) begun: Box<[AtomicU64]>,
     pub(super) counts: Counts,
 }
 
 impl Row {
     fn new(regions: usize) -> Self {
-        let in_flight = (0..regions).map(|_| AtomicU64::new(0)).collect();
+        let zeros = || (0..regions).map(|_| AtomicU64::new(0)).collect();
         let forwarded = (0..regions).map(|_| Default::default()).collect();
-        Self { in_flight, forwarded, counts: Counts::default() }
+        Self { in_flight: zeros(), begun: zeros(), forwarded, counts: Counts::default() }
     }
 }
 

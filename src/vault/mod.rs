@@ -36,6 +36,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock::{Clock, Wall};
+use crate::digest::Hash;
 use crate::id::{Id, NodeTag};
 use crate::limit;
 use crate::store::{Quota, Store};
@@ -154,6 +155,11 @@ impl Vault {
     /// A browser that has no cookie yet.
     pub fn new_owner(&self) -> Owner {
         Owner::generate()
+    }
+
+    /// A key of this node's for another purpose than sealing. It stays over restarts.
+    pub fn key_for(&self, purpose: &'static str) -> Hash {
+        self.parts.key.key_for(purpose)
     }
 
     fn now(&self) -> Wall {

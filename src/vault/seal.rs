@@ -98,6 +98,11 @@ impl NodeKey {
         seed.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
     }
 
+    /// A key for another purpose, which tells nothing of this one.
+    pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
+        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
+    }
+
     fn read(file: File, path: &Path) -> Result<Self, NodeKeyError> {
         let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;

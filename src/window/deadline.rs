@@ -18,8 +18,8 @@ impl Window {
                 self.auto_end().map_or(self.drain_deadline, |end| end.min(self.drain_deadline)),
             ),
             State::Closed => self.promised_end,
-            State::Verifying => self.verify_deadline(),
-            State::Reopening => self.ramp_end(),
+            State::Verifying => Some(self.verify_deadline()),
+            State::Reopening => Some(self.ramp_end()),
             State::Stalled | State::Overrun | State::Ended | State::Cancelled => None,
         };
         let limit = self.hard_limit().filter(|_| self.state.in_force());
@@ -34,7 +34,7 @@ impl Window {
     /// From when on visitors are let in and until when it takes to let in everybody.
     pub fn ramp(&self) -> Option<(Wall, Wall)> {
         (self.state == State::Reopening).then_some(())?;
-        Some((self.since, self.ramp_end()?))
+        Some((self.since, self.ramp_end()))
     }
 
     /// From when on it does not begin by itself any more.
@@ -50,8 +50,9 @@ impl Window {
         self.hard_limit().is_some_and(|limit| limit <= now)
     }
 
-    pub(super) fn verify_deadline(&self) -> Option<Wall> {
-        Some(self.since.plus(self.plan.verification.as_ref()?.within))
+    /// One without a verification, which cannot be, has failed it.
+    pub(super) fn verify_deadline(&self) -> Wall {
+        self.plan.verification.as_ref().map_or(self.since, |plan| self.since.plus(plan.within))
     }
 
     /// When it is left without an order.
@@ -59,8 +60,8 @@ impl Window {
         self.promised_end.filter(|_| self.plan.reopen == Reopen::Auto)
     }
 
-    pub(super) fn ramp_end(&self) -> Option<Wall> {
-        Some(self.since.plus(self.plan.ramp?.over))
+    pub(super) fn ramp_end(&self) -> Wall {
+        self.plan.ramp.map_or(self.since, |ramp| self.since.plus(ramp.over))
     }
 
     pub(super) fn promise_is_broken(&self, now: Wall) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::plan::Plan;
 use super::scope::Scope;
@@ -10,7 +11,7 @@ use super::state::Mode;
 use crate::clock::Wall;
 
 /// What visitors are told, in the operator's words. Empty fields fall back to the pages' own.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Texts {
     /// What it is about, in a few words.
@@ -28,6 +29,7 @@ pub struct Texts {
     /// What to do instead meanwhile.
     pub alternative: String,
     /// The same in other languages, by tag (`fr`, `pt-BR`); an empty field falls back to the above.
+    #[schema(no_recursion)]
     pub languages: BTreeMap<String, Texts>,
 }
 

@@ -1,13 +1,14 @@
 //! Who moved a window, when and why: one entry per change, kept with the change.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::state::State;
 use crate::clock::Wall;
 use crate::id::Id;
 
 /// One change of one window.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
     /// The window that changed.
     pub window: Id,

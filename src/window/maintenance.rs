@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::draft::Draft;
 use super::state::{State, Texts, Window};
@@ -10,7 +11,7 @@ use crate::clock::Wall;
 use crate::id::Id;
 
 /// A maintenance. Its windows live on their own; this holds what they have in common.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Maintenance {
     /// Its name for ever.
     pub id: Id,
@@ -57,7 +58,7 @@ pub struct Maintenance {
 }
 
 /// Which part of which maintenance a window is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Phase {
     /// The maintenance.
     pub maintenance: Id,
@@ -69,7 +70,7 @@ pub struct Phase {
 }
 
 /// Whether a maintenance was planned.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Announced ahead.
@@ -81,7 +82,18 @@ pub enum Kind {
 
 /// How much a maintenance hurts.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default, Serialize, Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Debug,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -95,14 +107,15 @@ pub enum Severity {
 }
 
 /// A time ahead of the first window.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String, example = "24h")]
 pub struct Announce(
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")] pub Duration,
 );
 
 /// When a maintenance comes again (RFC 5545 §3.3.10, the subset that `schedule` reads).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recurrence {
     /// `FREQ=WEEKLY;BYDAY=SU` and the like.
@@ -118,7 +131,7 @@ pub struct Recurrence {
 }
 
 /// Who declares a maintenance.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// An operator, by API or CLI.
@@ -129,7 +142,7 @@ pub enum Source {
 }
 
 /// What an operator told while it went on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Update {
     /// When.
     pub at: Wall,
@@ -140,7 +153,7 @@ pub struct Update {
 }
 
 /// What is said afterwards.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Aftermath {
     /// What happened.
@@ -150,7 +163,7 @@ pub struct Aftermath {
 }
 
 /// Where a maintenance stands, seen from its windows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// Nothing has begun.

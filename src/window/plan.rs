@@ -4,25 +4,29 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Wall;
 use crate::limit;
 
 /// The course of a window. Every switch has one too: it starts now and is left by an order.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Plan {
     /// When it is to begin.
     pub starts: Wall,
     /// How late it may still begin by itself. Over it: `stalled`, until an operator decides.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub start_within: Duration,
     /// How long visitors are expected to be without the application, if that is less than the
     /// whole window: "up to 15 minutes within these two hours".
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schema(value_type = Option<String>, example = "15m")]
     pub disruption: Option<Duration>,
     /// How long requests in flight may take to finish.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub drain: Duration,
     /// What happens at the promised end.
     pub reopen: Reopen,
@@ -33,6 +37,7 @@ pub struct Plan {
     /// From its beginning on, after which it ends whatever else holds: against the switch that
     /// everybody forgot. None unless an operator asks for one.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schema(value_type = Option<String>, example = "15m")]
     pub hard_limit: Option<Duration>,
     /// The bounds of mode `hold`.
     pub hold: Hold,
@@ -42,7 +47,7 @@ pub struct Plan {
 }
 
 /// What happens at the promised end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reopen {
     /// It is a promise, not an order: the window becomes `overrun` until an operator ends it.
@@ -53,7 +58,7 @@ pub enum Reopen {
 }
 
 /// What must be seen, through the proxy's own path, before visitors are let in.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Verification {
     /// What is asked, in each round.
@@ -64,14 +69,16 @@ pub struct Verification {
     pub successes: u32,
     /// From the start of a round to that of the next.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub every: Duration,
     /// How long the whole may take. Over it: failed.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub within: Duration,
 }
 
 /// One request of a verification, and what its answer must be.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Probe {
     /// The host that is asked for; that of the route if it is empty.
@@ -86,14 +93,16 @@ pub struct Probe {
     pub contains: String,
     /// From the request to the last byte of the answer.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub within: Duration,
 }
 
 /// How visitors are let in again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Ramp {
     /// From nobody to everybody.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub over: Duration,
     /// What grows in that time.
     #[serde(default)]
@@ -101,7 +110,7 @@ pub struct Ramp {
 }
 
 /// What a ramp counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RampBy {
     /// The share of visitors that is let in, evenly from none to all.
@@ -112,13 +121,14 @@ pub enum RampBy {
 }
 
 /// How many requests may wait for a short window to end, and how long.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Hold {
     /// Requests that wait at once, on the whole node. Over it: the page.
     pub most: u32,
     /// How long each waits. Over it: the page.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schema(value_type = String, example = "15m")]
     pub longest: Duration,
 }
 

@@ -13,6 +13,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use super::event::{Author, Checks, Event, Gate, Order, Texts};
 use super::history::Entry;
@@ -24,7 +25,7 @@ use crate::id::Id;
 use crate::limit;
 
 /// One scope over one time range.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Window {
     /// Its name for ever.
     pub id: Id,
@@ -64,7 +65,9 @@ fn long_ago() -> Wall {
 }
 
 /// Where in its life a window is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It is to begin, at its time and after the phase before it.
@@ -143,7 +146,18 @@ impl State {
 
 /// What a window in force does to a request. The stricter mode is the greater one.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -261,10 +275,10 @@ impl Window {
                 Reopen::Manual => Ok(self.move_to(S::Overrun, author, now)),
                 Reopen::Auto => Ok(self.leave(Checks::Planned, author, now)),
             },
-            (S::Verifying, E::Tick(_)) if self.verify_deadline() <= Some(now) => {
+            (S::Verifying, E::Tick(_)) if self.verify_deadline() <= now => {
                 Ok(self.move_to(S::Overrun, author, now))
             }
-            (S::Reopening, E::Tick(_)) if self.ramp_end() <= Some(now) => {
+            (S::Reopening, E::Tick(_)) if self.ramp_end() <= now => {
                 Ok(self.ending(now).move_to(S::Ended, author, now))
             }
             (S::Draining | S::Closed | S::Overrun, E::Amend(order)) => {
@@ -313,12 +327,12 @@ impl Window {
     fn wait(self, gate: Gate, author: &Author, now: Wall) -> Option<Step> {
         let due = self.plan.starts <= now;
         match gate {
-            Gate::Failed => self.move_to(State::Stalled, author, now),
+            Gate::Failed if self.since <= now => self.move_to(State::Stalled, author, now),
             Gate::Open | Gate::Waiting if due && self.too_late_from() <= now => {
                 self.move_to(State::Stalled, author, now)
             }
             Gate::Open if due => self.beginning(now).move_to(State::Draining, author, now),
-            Gate::Open | Gate::Waiting => None,
+            Gate::Open | Gate::Waiting | Gate::Failed => None,
         }
     }
 

@@ -207,7 +207,7 @@ upstream = "django"
 
     def reopen_all(self):
         """Ends every window in force."""
-        for window in self.asks("/api/v1/windows")["windows"]:
+        for window in self.asks("/api/v1/windows")["items"]:
             self.asks(f"/api/v1/windows/{window['id']}/end", {"reason": "the scenario is over"})
 
     def close(self, route, back_in="15m", reason="database upgrade"):

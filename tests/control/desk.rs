@@ -22,35 +22,39 @@ use super::faulty::Faulty;
 use crate::support::PATIENCE;
 
 /// A reconciler at work, and everything around it that a test can turn.
-pub(super) struct Desk {
-    pub(super) live: Live,
-    pub(super) handle: Handle,
-    pub(super) engine: Arc<Embedded>,
-    pub(super) store: Arc<Faulty>,
-    pub(super) clock: Clock,
-    pub(super) traffic: Arc<Count>,
+pub(crate) struct Desk {
+    pub(crate) live: Live,
+    pub(crate) handle: Handle,
+    pub(crate) engine: Arc<Embedded>,
+    pub(crate) store: Arc<Faulty>,
+    pub(crate) clock: Clock,
+    pub(crate) traffic: Arc<Count>,
     work: tokio::task::JoinHandle<()>,
 }
 
 /// As many requests as the test says, all on claims in apac.
 #[derive(Default)]
-pub(super) struct Count(pub(super) AtomicU64);
+pub(crate) struct Count(pub(crate) AtomicU64);
+
+/// So many requests that who counts them panics.
+pub(crate) const PANIC: u64 = u64::MAX;
 
 impl Traffic for Count {
     fn in_flight(&self) -> Vec<InFlight> {
         let count = self.0.load(Ordering::SeqCst);
+        assert_ne!(count, PANIC, "as the test wishes");
         vec![InFlight { route: "claims".into(), region: "apac".into(), count }]
     }
 }
 
-pub(super) fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let patient = async { tokio::time::timeout(PATIENCE * 2, test).await };
     runtime.block_on(patient).expect("the test ends in time");
 }
 
-pub(super) fn loaded(routes: &[&str]) -> Loaded {
+pub(crate) fn loaded(routes: &[&str]) -> Loaded {
     let mut text = "\
 [admin]\nlisten = \"127.0.0.1:0\"\n[node]\nname = \"n\"\nregion = \"eu\"\n\
 [store]\ndirectory = \"store\"\n[listen]\nhttp = [\"127.0.0.1:0\"]\n\
@@ -65,15 +69,15 @@ pub(super) fn loaded(routes: &[&str]) -> Loaded {
     config::load_text("test.toml", &text, Path::new(".")).expect("a config without problems")
 }
 
-pub(super) const ROUTES: [&str; 3] = ["claims", "quotes", "news"];
-pub(super) const START: Wall = Wall::from_millis(1_795_262_400_000);
+pub(crate) const ROUTES: [&str; 3] = ["claims", "quotes", "news"];
+pub(crate) const START: Wall = Wall::from_millis(1_795_262_400_000);
 
 impl Desk {
-    pub(super) async fn over(folder: &TempDir, clock: Clock) -> Self {
+    pub(crate) async fn over(folder: &TempDir, clock: Clock) -> Self {
         Self::boot(folder, clock, &ROUTES).await.expect("it boots")
     }
 
-    pub(super) async fn boot(
+    pub(crate) async fn boot(
         folder: &TempDir,
         clock: Clock,
         routes: &[&str],
@@ -96,25 +100,25 @@ impl Desk {
     }
 
     /// Ends as a process that is told to stop does.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         drop(self.handle);
         self.work.await.expect("the reconciler ends when nobody asks any more");
         self.engine.shutdown();
     }
 
     /// Waits until what is in force is as wanted.
-    pub(super) async fn until(&self, wanted: impl FnMut(&Arc<Standing>) -> bool) -> Arc<Standing> {
+    pub(crate) async fn until(&self, wanted: impl FnMut(&Arc<Standing>) -> bool) -> Arc<Standing> {
         let mut standing = self.handle.watch();
         Arc::clone(&*standing.wait_for(wanted).await.expect("the reconciler lives"))
     }
 }
 
-pub(super) fn scope(regions: &[&str], routes: &[&str]) -> Scope {
+pub(crate) fn scope(regions: &[&str], routes: &[&str]) -> Scope {
     let of = |names: &[&str]| Selection::of(names.iter().map(|name| (*name).to_owned()));
     Scope { regions: of(regions), routes: of(routes), ..Scope::default() }
 }
 
-pub(super) fn order(regions: &[&str], routes: &[&str]) -> Order {
+pub(crate) fn order(regions: &[&str], routes: &[&str]) -> Order {
     let texts = Texts { reason: "database upgrade".to_owned(), ..Texts::default() };
     let drain = Duration::from_secs(30);
     Order {
@@ -126,11 +130,11 @@ pub(super) fn order(regions: &[&str], routes: &[&str]) -> Order {
     }
 }
 
-pub(super) fn ops() -> Author {
+pub(crate) fn ops() -> Author {
     Author { by: "ops".to_owned(), why: "database upgrade".to_owned() }
 }
 
-pub(super) fn is_closed(snapshot: &Snapshot, route: &str, region: &str) -> bool {
+pub(crate) fn is_closed(snapshot: &Snapshot, route: &str, region: &str) -> bool {
     let route = snapshot.site.route_named(route).expect("a route");
     let region = snapshot.site.regions.named(region).expect("a region");
     snapshot.cells.closure(route, region).is_some()

@@ -57,7 +57,7 @@ fn waiting_ends_when_the_last_request_does() {
         let waiting = scope.spawn(|| run(&node, &[&ON[..], &["--wait-drained"]].concat()));
         eventually("the scope is closed", || {
             let (_, windows) = node.operator("GET /api/v1/windows", "");
-            (windows["windows"][0]["state"] == "draining").then_some(())
+            (windows["items"][0]["state"] == "draining").then_some(())
         });
         assert!(!waiting.is_finished(), "a request is under way");
         node.origin.release();

@@ -1,45 +1,102 @@
-//! A store whose commits fail when they are told to.
+//! A store whose commits fail, whose process ends, or that lies, when it is told to.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
 
 use intermission::clock::Wall;
 use intermission::digest::Hash;
 use intermission::duty::Posting;
 use intermission::grant::{Audit, Bypass, Reply, Token};
 use intermission::id::Id;
-use intermission::store::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
+use intermission::store::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
 use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
 use intermission::window::maintenance::Maintenance;
 use intermission::window::state::Window;
 use intermission::window::tally::Tally;
 
-pub(super) struct Faulty {
+pub(crate) struct Faulty {
     store: Arc<dyn Store>,
-    full: AtomicBool,
+    fault: Mutex<Fault>,
+    end: Arc<End>,
+}
+
+/// What befalls the next commits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// Nothing.
+    None,
+    /// They are refused.
+    Full,
+    /// The process ends before they are stored.
+    EndsBefore,
+    /// The process ends after they were stored, before anybody is told.
+    EndsAfter,
+    /// They are acknowledged and not stored: for the tests of tests.
+    Lies,
+}
+
+/// The end of the process, once no commit is under way that was begun.
+#[derive(Default)]
+struct End {
+    under_way: AtomicUsize,
+    here: Notify,
 }
 
 impl Faulty {
-    pub(super) fn over(store: Arc<dyn Store>) -> Self {
-        Self { store, full: AtomicBool::new(false) }
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        Self { store, fault: Mutex::new(Fault::None), end: Arc::default() }
     }
 
-    pub(super) fn fill(&self) {
-        self.full.store(true, Ordering::SeqCst);
+    pub(crate) fn fill(&self) {
+        self.set(Fault::Full);
     }
 
-    pub(super) fn free(&self) {
-        self.full.store(false, Ordering::SeqCst);
+    pub(crate) fn free(&self) {
+        self.set(Fault::None);
+    }
+
+    pub(crate) fn set(&self, fault: Fault) {
+        *self.fault.lock().expect("no panic") = fault;
+    }
+
+    fn is_full(&self) -> bool {
+        *self.fault.lock().expect("no panic") == Fault::Full
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn crashed(&self) {
+        self.end.here.notified().await;
     }
 }
 
 impl Store for Faulty {
     fn commit(&self, commit: Commit) -> Pending<()> {
-        if self.full.load(Ordering::SeqCst) {
-            return Box::pin(async { Err(StoreError::Full) });
+        let end = Arc::clone(&self.end);
+        let fault = *self.fault.lock().expect("no panic");
+        match fault {
+            Fault::None => self.store.commit(commit),
+            Fault::Full => Box::pin(async { Err(StoreError::Full) }),
+            Fault::Lies => Box::pin(async { Ok(()) }),
+            Fault::EndsBefore => Box::pin(async move {
+                end.here.notify_one();
+                std::future::pending().await
+            }),
+            Fault::EndsAfter => {
+                end.under_way.fetch_add(1, Ordering::SeqCst);
+                let stored = self.store.commit(commit);
+                Box::pin(async move {
+                    let _ = stored.await;
+                    if end.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
+                        end.here.notify_one();
+                    }
+                    std::future::pending().await
+                })
+            }
         }
-        self.store.commit(commit)
     }
 
     fn maintenances(&self) -> Pending<Vec<Maintenance>> {
@@ -66,6 +123,35 @@ impl Store for Faulty {
         self.store.window(id)
     }
 
+    fn maintenance_page(
+        &self,
+        reach: Reach,
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Maintenance>> {
+        self.store.maintenance_page(reach, after, count)
+    }
+
+    fn heaps(&self) -> Pending<Vec<Heap>> {
+        self.store.heaps()
+    }
+
+    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
+        self.store.items_ending(tail)
+    }
+
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {
+        self.store.ended_windows_after(after, count)
+    }
+
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_before(before, count)
+    }
+
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.store.history_after(after, count)
+    }
+
     fn history_of(&self, window: Id) -> Pending<Vec<Entry>> {
         self.store.history_of(window)
     }
@@ -83,7 +169,7 @@ impl Store for Faulty {
     }
 
     fn post(&self, posting: Posting) -> Pending<()> {
-        if self.full.load(Ordering::SeqCst) {
+        if self.is_full() {
             return Box::pin(async { Err(StoreError::Full) });
         }
         self.store.post(posting)
@@ -102,7 +188,7 @@ impl Store for Faulty {
     }
 
     fn keep_bypass(&self, bypass: Bypass) -> Pending<()> {
-        if self.full.load(Ordering::SeqCst) {
+        if self.is_full() {
             return Box::pin(async { Err(StoreError::Full) });
         }
         self.store.keep_bypass(bypass)

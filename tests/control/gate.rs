@@ -121,7 +121,7 @@ fn a_token_is_made_shown_once_and_revoked() {
 
     let (status, on) = told(&node.with(&secret, SWITCH, "", CLOSE));
     assert_eq!(status, 201, "{on}");
-    assert_eq!(node.operator("GET /api/v1/history", "").1["entries"][0]["by"], "bob");
+    assert_eq!(node.operator("GET /api/v1/history", "").1["items"][0]["by"], "bob");
     node.restart();
     assert_eq!(node.with(&secret, "GET /api/v1/status", "", "").status(), 200);
 
@@ -151,7 +151,7 @@ fn a_repeated_creation_is_answered_again_and_done_once() {
     assert_eq!(second.field("location"), first.field("location"));
     assert_eq!(second.field("etag"), first.field("etag"));
     let (_, windows) = node.operator("GET /api/v1/windows", "");
-    assert_eq!(windows["windows"].as_array().map(Vec::len), Some(1), "{windows}");
+    assert_eq!(windows["items"].as_array().map(Vec::len), Some(1), "{windows}");
 
     let other = r#"{"regions":["eu"],"routes":["claims"],"reason":"x"}"#;
     let answer = node.with(TOKEN, SWITCH, key, other);
@@ -226,7 +226,7 @@ fn what_needs_two_waits_for_the_second() {
     assert_eq!(node.visit("apac.localhost", "/quotes/1"), 503);
     assert_eq!(refused(&node.with(TOKEN, &approve, "", "")).0, 404, "once");
     let (_, history) = node.operator("GET /api/v1/history?limit=50", "");
-    let entries = history["entries"].as_array().expect("a list");
+    let entries = history["items"].as_array().expect("a list");
     let first = entries.last().expect("an entry");
     assert_eq!((&first["by"], &first["why"]), (&json!("im_ada"), &json!("x (approved by ops)")));
     let off = r#"{"regions":["apac"],"routes":["quotes"]}"#;

@@ -1,16 +1,25 @@
 //! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
 mod admin;
+mod admin_events;
+mod admin_openapi;
+mod admin_plans;
+pub(crate) mod bench;
 mod cli;
 mod cli_reach;
-mod desk;
+mod clock;
+pub(crate) mod desk;
 mod drain;
-mod faulty;
+pub(crate) mod faulty;
 mod gate;
+mod life;
 mod node;
+mod panics;
 mod reconcile;
 mod reload;
 mod report;
+mod revise;
+mod rows;
 mod stage;
 mod storm;
 mod upstreams;

@@ -130,6 +130,11 @@ impl Node {
         raw::exchange(self.admin(), format!("{head}{fields}\r\n{body}"))
     }
 
+    /// The header lines of an operator who sends JSON.
+    pub(super) fn bearer(&self) -> String {
+        format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n")
+    }
+
     /// As [`Node::ask`] with this token and a JSON body (or none), and these further fields.
     pub(super) fn with(&self, token: &str, line: &str, fields: &str, body: &str) -> Message {
         let bearer = format!("Authorization: Bearer {token}\r\n");
@@ -139,8 +144,7 @@ impl Node {
 
     /// What the operator with the token gets for a JSON body (or none).
     pub(super) fn operator(&self, line: &str, body: &str) -> (u16, Value) {
-        let fields = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n");
-        let answer = self.ask(line, &fields, body);
+        let answer = self.ask(line, &self.bearer(), body);
         (answer.status(), serde_json::from_slice(&answer.body).expect("JSON"))
     }
 }

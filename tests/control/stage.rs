@@ -101,7 +101,7 @@ impl Stage {
         let clock = Clock::System;
         let engine = Arc::new(store::open(&folder.join("store"), clock.clone()).expect("a store"));
         let metrics = Metrics::default();
-        let Loaded { site, pages, process } = loaded;
+        let Loaded { site, pages, process, .. } = loaded;
         let node_tag = site.node_tag;
         let parts = Parts {
             store: Arc::clone(&engine) as Arc<dyn Store>,

@@ -1,5 +1,9 @@
 //! Requests over the wire: forwarding, refusing, faults, end codes.
 
+/// What is told of a place, ahead and at any time.
+mod announced;
+/// Who is let through what is closed.
+mod bypass;
 /// Answers while a place is closed, for each who asks.
 mod closed;
 /// Every end code, and what leads to it.
@@ -20,6 +24,8 @@ mod lasting;
 mod limits;
 /// A node's data plane in front of an origin.
 pub(crate) mod node;
+/// Letting visitors in little by little.
+mod ramp;
 /// Stopping: what finishes, what closes at once, what is cut.
 mod stop;
 /// What a handshake may take.

@@ -14,7 +14,7 @@ use intermission::id::Id;
 use intermission::pages::Pages;
 use intermission::proxy::{Bound, Pace, Parts, Workers};
 use intermission::snapshot::{
-    self, AccessFormat, Cells, LogTarget, Member, Publisher, Roster, Site, UpstreamIx,
+    self, AccessFormat, Beside, Cells, LogTarget, Member, Publisher, Roster, Site, UpstreamIx,
 };
 use intermission::store::embedded::Embedded;
 use intermission::store::{self, Store};
@@ -175,9 +175,20 @@ impl Node {
         self.publish(Cells::open(&self.site));
     }
 
+    /// Shows these windows, and lays this beside them from now on.
+    pub(crate) fn show(&self, windows: &[&Window], beside: impl FnOnce(&Site) -> Beside) {
+        self.publisher.borrow_mut().lay_beside(beside(&self.site));
+        self.publish(Cells::compute(&self.site, windows, &self.pages, None));
+    }
+
     fn publish(&self, cells: Cells) {
         let (site, pages) = (Arc::clone(&self.site), Arc::clone(&self.pages));
         self.publisher.borrow_mut().publish(site, cells, pages);
+    }
+
+    /// Has balancers told that it is about to stop.
+    pub(crate) fn leave(&self) {
+        self.workers.borrow().as_ref().expect("it serves").leave();
     }
 
     /// Begins to stop the workers; the thread tells how many connections were cut.

@@ -52,6 +52,7 @@ pub(super) fn site() -> Site {
         probes: Vec::new(),
         via: None,
         begin_traces: None,
+        announce_header: true,
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),

@@ -26,6 +26,7 @@ fn record<'a>() -> Record<'a> {
         route: Some("claims"),
         region: Some("apac"),
         verdict: "capture",
+        bypass: Some("01jd8m2x"),
         generation: 7,
         total: Duration::from_micros(1_234_567),
         upstream: Some(ServerAddr(([10, 0, 0, 1], 9000).into())),
@@ -62,7 +63,7 @@ fn a_json_line_tells_all_but_the_query() {
             r#"{"at":"2026-11-21T12:00:00.042Z","request":"000000000000feed","#,
             r#""client":"203.0.113.9","protocol":"h1","method":"POST","host":"claims.example","#,
             r#""path":"/claims/new","status":303,"route":"claims","region":"apac","#,
-            r#""verdict":"capture","generation":7,"total_us":1234567,"#,
+            r#""verdict":"capture","bypass":"01jd8m2x","generation":7,"total_us":1234567,"#,
             r#""upstream":"10.0.0.1:9000","connect_us":85,"bytes_in":2048,"bytes_out":0,"#,
             r#""trace":"4bf92f3577b34da6a3ce929d0e0e4736","#,
             r#""end":"done"}"#,
@@ -90,7 +91,7 @@ fn a_logfmt_line_quotes_what_needs_it_and_leaves_out_what_is_not_there() {
         line(AccessFormat::Logfmt, &shown),
         concat!(
             "at=2026-11-21T12:00:00.042Z request=000000000000feed client=2001:db8::1 protocol=h1 ",
-            r#"method=POST host="" path="/a b=\"c\"\u000a" status=0 verdict=capture "#,
+            r#"method=POST host="" path="/a b=\"c\"\u000a" status=0 verdict=capture bypass=01jd8m2x "#,
             "generation=7 total_us=1234567 bytes_in=2048 bytes_out=0 end=client/head/malformed\n"
         )
     );

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -14,8 +14,10 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::asked::{Asked, Key};
 use super::gate::{self, Operator};
 use super::problem::{Code, Problem};
+use super::rehearsal::Nothing;
 use super::{Admin, body};
 use crate::clock::Wall;
 use crate::grant::Role;
@@ -167,20 +169,27 @@ fn wanted(response: &Response) -> Option<Scope> {
 #[derive(Clone, Debug)]
 pub(super) struct Guarded(pub(super) Scope);
 
-/// `GET /api/v1/approvals`: what waits, oldest first.
-pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
+/// What waits for a second operator, oldest first.
+#[utoipa::path(get, path = "/api/v1/approvals", tag = "approvals",
+    responses((status = 200, description = "All of it", body = Object)))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(_): Asked<Nothing>) -> Response {
     let now = admin.clock.now();
     let items =
         admin.door.waiting.with(now, |all| all.iter().map(Pending::view).collect::<Vec<_>>());
     axum::Json(json!({ "items": items, "next": null })).into_response()
 }
 
-/// `POST /api/v1/approvals/{id}`: carries it out, and answers what it answers.
+/// Carries out what waits, and answers what that answers.
+#[utoipa::path(post, path = "/api/v1/approvals/{id}", tag = "approvals",
+    params(("id" = Id, Path, description = "Of what waits")),
+    responses((status = 200, description = "What it answers", body = Object),
+        (status = 201, description = "What it answers", body = Object)))]
 pub(super) async fn approve(
     State(admin): State<Arc<Admin>>,
     Extension(second): Extension<Operator>,
     Extension(inner): Extension<Inner>,
-    Path(id): Path<String>,
+    Key(id): Key<String>,
+    Asked(_): Asked<Nothing>,
 ) -> Answer {
     let now = admin.clock.now();
     let pending = admin.door.waiting.find(&id, now)?;
@@ -202,11 +211,15 @@ pub(super) async fn approve(
     Ok(response)
 }
 
-/// `DELETE /api/v1/approvals/{id}`: it is not carried out.
+/// Drops what waits: it is not carried out.
+#[utoipa::path(delete, path = "/api/v1/approvals/{id}", tag = "approvals",
+    params(("id" = Id, Path, description = "Of what waits")),
+    responses((status = 200, description = "What was asked for", body = Object)))]
 pub(super) async fn drop(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
-    Path(id): Path<String>,
+    Key(id): Key<String>,
+    Asked(_): Asked<Nothing>,
 ) -> Answer {
     let now = admin.clock.now();
     let pending = admin.door.waiting.find(&id, now)?;

@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{MatchedPath, Query, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::{self, Asked, Items, Paging};
 use super::gate::{self, Operator};
 use super::operator::role_for;
 use super::problem::{Code, Problem};
 use super::replay::{whole, without_secrets};
-use super::{Admin, tokens, windows};
+use super::{Admin, tokens};
 use crate::grant::Audit;
 use crate::id::Id;
 use crate::limit;
@@ -113,23 +112,16 @@ fn bounded(value: Value) -> Value {
     if size <= limit::AUDIT_VALUE_BYTES_MAX { value } else { json!({ "bytes": size }) }
 }
 
-/// Which entries.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    limit: Option<u32>,
-    after: Option<u64>,
-}
-
-/// `GET /api/v1/audit?limit=100&after=…`: what was asked for, newest first.
+/// What operators asked for, done or refused, newest first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "records", params(Paging),
+    responses((status = 200, description = "One page", body = Items<Audit>)))]
 pub(super) async fn list(
     State(admin): State<Arc<Admin>>,
-    page: Result<Query<Page>, QueryRejection>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Response, Problem> {
-    let page = windows::query(page)?;
-    let count = windows::count(page.limit)?;
-    let items = admin.store.audit(page.after, count).await?;
-    let is_more = items.len() == count as usize;
-    let next = items.last().filter(|_| is_more).map(|last| last.seq.to_string());
-    Ok(axum::Json(json!({ "items": items, "next": next })).into_response())
+    let count = asked::count(paging.limit)?;
+    let before = asked::number(paging.after.as_deref())?;
+    let entries = admin.store.audit(before, count + 1).await?;
+    let page = Items::page(entries, count, |entry: &Audit| entry.seq.to_string());
+    Ok(axum::Json(page).into_response())
 }

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::clock::Wall;
@@ -82,8 +83,9 @@ fn broken(error: &serde_json::Error) -> Problem {
 }
 
 /// A duration as people write it: `15m`, `1h 30m`, `2d`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span(Duration);
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(value_type = String, example = "15m")]
+pub(super) struct Span(pub(super) Duration);
 
 impl Span {
     /// The duration.
@@ -112,23 +114,37 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
     T::deserialize(from).map(Some)
 }
 
-/// `POST /api/v1/switches`.
-#[derive(Deserialize, Debug)]
+/// What to close now.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct On {
+    /// Which regions; every one if routes are named alone.
     regions: Option<Selection>,
+    /// Which routes; every one if regions are named alone.
     routes: Option<Selection>,
+    /// What happens to requests.
     #[serde(default)]
     mode: Mode,
+    /// Why, for visitors and the history.
+    #[schema(min_length = 1, max_length = 2000, example = "database upgrade")]
     reason: String,
+    /// More for visitors.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     message: String,
+    /// Whom to ask.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     contact: String,
+    /// What to do instead.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     alternative: String,
+    /// When it will be back, from now on; this or `until`.
     back_in: Option<Span>,
+    /// When it will be back.
     until: Option<Wall>,
+    /// How long requests in flight may take to finish.
     drain: Option<Span>,
     /// Where two operators are needed, an admin may close alone.
     #[serde(default)]
@@ -165,13 +181,17 @@ impl On {
     }
 }
 
-/// `POST /api/v1/switches/off`.
-#[derive(Deserialize, Debug)]
+/// What to reopen.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Off {
+    /// Which regions; every one if routes are named alone.
     regions: Option<Selection>,
+    /// Which routes; every one if regions are named alone.
     routes: Option<Selection>,
+    /// Why, for the history.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: String,
 }
 
@@ -183,11 +203,13 @@ impl Off {
     }
 }
 
-/// `POST /api/v1/windows/{id}/end`, `POST /api/v1/config/reload`.
-#[derive(Deserialize, Debug)]
+/// Why, and nothing else.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Because {
+    /// Why, for the history.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: String,
 }
 
@@ -198,14 +220,19 @@ impl Because {
     }
 }
 
-/// `POST /api/v1/windows/{id}/extend`. `"until": null` says that nobody knows.
-#[derive(Deserialize, Debug)]
+/// Another promise. `"until": null` says that nobody knows.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Extend {
+    /// When it will be back, from now on; this or `until`.
     back_in: Option<Span>,
+    /// When it will be back; null if nobody knows.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Wall>)]
     until: Option<Option<Wall>>,
+    /// Why, for the history.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: String,
 }
 
@@ -259,6 +286,16 @@ pub(super) fn text(field: &'static str, given: &str) -> Result<String, Problem> 
         return Err(Problem::field(field, "it has a control character"));
     }
     Ok(given.trim().to_owned())
+}
+
+/// Whoever replaces a whole must say which one they have read, or `*` that they do not care:
+/// otherwise what somebody else wrote meanwhile would be lost unseen (RFC 6585 §3).
+pub(super) fn wants_if_match(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(IF_MATCH) {
+        return Ok(());
+    }
+    let detail = "say If-Match with the ETag that you have read, or * if any will do";
+    Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "if_match_wanted", detail))
 }
 
 /// `If-Match: "3"`: act only if what is changed is still at the version that was read.

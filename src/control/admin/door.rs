@@ -4,12 +4,15 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::Semaphore;
+
 use super::approvals::Waiting;
 use super::refusals::Refusals;
 use crate::clock::Wall;
 use crate::config::AdminRules;
 use crate::digest::{self, Hash};
 use crate::grant::Token;
+use crate::limit;
 use crate::store::{Store, StoreError};
 use crate::window::scope::Scope;
 
@@ -19,6 +22,8 @@ pub struct Door {
     pub(super) tokens: Tokens,
     pub(super) waiting: Waiting,
     pub(super) under_way: UnderWay,
+    /// How many more may listen to events.
+    pub(super) subscribers: Arc<Semaphore>,
     /// Where nobody closes anything alone.
     pub(super) approvals: Arc<[Scope]>,
 }
@@ -32,6 +37,7 @@ impl Door {
             tokens,
             waiting: Waiting::default(),
             under_way: UnderWay::default(),
+            subscribers: Arc::new(Semaphore::new(limit::EVENT_SUBSCRIBERS_MAX)),
             approvals: Arc::from(rules.approvals.clone()),
         })
     }

@@ -1,16 +1,29 @@
 //! The admin API: JSON over HTTP/1.1 on a listener of its own, loopback unless told otherwise.
 
+mod accept;
+mod actions;
 mod approvals;
+mod asked;
 mod audit;
 mod body;
 mod door;
+mod events;
 mod gate;
 mod listen;
+mod maintenances;
+mod matrix;
+mod openapi;
 mod operator;
+mod preview;
 mod problem;
+mod records;
 mod refusals;
+mod rehearsal;
 mod replay;
+mod routes;
+mod schema;
 mod status;
+mod switches;
 mod tokens;
 mod upstreams;
 mod windows;
@@ -18,16 +31,14 @@ mod windows;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
-use http::{StatusCode, Uri};
+use axum::Extension;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::sync::watch;
 
 use self::approvals::Inner;
 use self::listen::Routes;
-use self::problem::Problem;
 use super::command::Handle;
+use super::hour::Hour;
 use super::phase::Phase;
 use super::reload::Reloads;
 use super::report::Reports;
@@ -61,6 +72,8 @@ pub struct Admin {
     pub clock: Clock,
     /// When the process began.
     pub began: Wall,
+    /// Who came in the last hour.
+    pub hour: Arc<Hour>,
     /// How long requests in flight may take to finish, unless an order says otherwise.
     pub drain: Duration,
     /// What is remembered of who came and was let in.
@@ -84,50 +97,16 @@ pub async fn serve(listeners: Listeners, admin: Admin) {
 /// From the outside in: the gate asks who it is, a repeated creation is answered again, what needs
 /// a second operator waits, the audit asks for the role and notes what came of it.
 fn router(admin: Arc<Admin>) -> Routes {
-    let audited = routes()
+    let (routes, document) = routes::all();
+    let audited = routes
+        .layer(Extension(openapi::Text::of(&document)))
         .layer(from_fn_with_state(Arc::clone(&admin), audit::watch))
         .with_state(Arc::clone(&admin));
     let all = audited
         .clone()
         .layer(from_fn_with_state(Arc::clone(&admin), approvals::hold))
         .layer(from_fn_with_state(Arc::clone(&admin), replay::once))
+        .layer(from_fn(accept::negotiate))
         .layer(from_fn_with_state(admin, gate::pass));
     Routes { all, inner: Inner(audited) }
-}
-
-fn routes() -> Router<Arc<Admin>> {
-    Router::new()
-        .route("/health", get(status::health))
-        .route("/ready", get(status::ready))
-        .route("/metrics", get(status::metrics))
-        .route("/api/v1/status", get(status::status))
-        .route("/api/v1/switches", post(windows::on))
-        .route("/api/v1/switches/off", post(windows::off))
-        .route("/api/v1/windows", get(windows::list))
-        .route("/api/v1/windows/{id}", get(windows::show))
-        .route("/api/v1/windows/{id}/end", post(windows::end))
-        .route("/api/v1/windows/{id}/extend", post(windows::extend))
-        .route("/api/v1/history", get(windows::history))
-        .route("/api/v1/upstreams", get(upstreams::list))
-        .route("/api/v1/upstreams/{upstream}", get(upstreams::show))
-        .route("/api/v1/upstreams/{upstream}/servers/{server}/state", post(upstreams::post))
-        .route("/api/v1/tokens", get(tokens::list).post(tokens::make))
-        .route("/api/v1/tokens/{id}", delete(tokens::revoke))
-        .route("/api/v1/approvals", get(approvals::list))
-        .route("/api/v1/approvals/{id}", post(approvals::approve).delete(approvals::drop))
-        .route("/api/v1/audit", get(audit::list))
-        .route("/api/v1/config/reload", post(status::reload))
-        .route("/api/v1/config/check", post(status::check))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-}
-
-async fn nothing_here(uri: Uri) -> Problem {
-    let detail = format!("there is nothing at {}", uri.path());
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
-}
-
-async fn wrong_method(method: http::Method, uri: Uri) -> Problem {
-    let detail = format!("{method} is not possible at {}", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)
 }

@@ -3,11 +3,14 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::approvals::Guarded;
 use crate::control::Refused;
 use crate::store::StoreError;
+use crate::window::draft::Fault;
 use crate::window::scope::Scope;
 
 /// One refusal.
@@ -16,6 +19,8 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    field: Option<String>,
+    problems: Vec<Fault>,
     more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     guarded: Option<Box<Guarded>>,
@@ -28,6 +33,8 @@ impl Problem {
             status,
             code,
             detail: detail.into(),
+            field: None,
+            problems: Vec::new(),
             more: Map::new(),
             headers: Vec::new(),
             guarded: None,
@@ -36,7 +43,23 @@ impl Problem {
 
     /// A field of the request's body that cannot be taken.
     pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).with("field", field)
+        let (field, what): (_, String) = (field.to_owned(), detail.into());
+        Self::faults(vec![Fault::new(field, what, String::new())])
+    }
+
+    /// Everything that is wrong with the request's body; there is at least one thing.
+    pub(super) fn faults(faults: Vec<Fault>) -> Self {
+        let first = faults.first();
+        let detail = match (first, faults.len()) {
+            (Some(first), 1) => first.what.clone(),
+            (Some(first), count) => {
+                format!("{count} problems; the first, at {}: {}", first.field, first.what)
+            }
+            (None, _) => String::new(),
+        };
+        let field = first.map(|first| first.field.clone());
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail);
+        Self { field, problems: faults, ..problem }
     }
 
     /// Adds a member.
@@ -75,16 +98,47 @@ impl Problem {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Code(pub(super) &'static str);
 
+/// A refusal as it is written (RFC 9457 §3). Some have further members, such as `unknown`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody {
+    /// `urn:intermission:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// For programs.
+    code: &'static str,
+    /// For people: what, where, and how to mend it.
+    detail: String,
+    /// The field of the body or of the query that is meant, such as `phases[1].ends`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// Everything that is wrong, where there may be more than one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Fault>,
+    /// What else there is to say.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = Map::new();
-        body.insert("type".to_owned(), json!(format!("urn:intermission:problem:{}", self.code)));
-        body.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Refused")));
-        body.insert("status".to_owned(), json!(self.status.as_u16()));
-        body.insert("code".to_owned(), json!(self.code));
-        body.insert("detail".to_owned(), json!(self.detail));
-        body.extend(self.more);
-        let mut response = (self.status, Value::Object(body).to_string()).into_response();
+        let body = ProblemBody {
+            kind: format!("urn:intermission:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Refused"),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            field: self.field,
+            problems: self.problems,
+            more: self.more,
+        };
+        let text = serde_json::to_string(&body).unwrap_or_default();
+        let mut response = (self.status, text).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response.headers_mut().extend(self.headers);

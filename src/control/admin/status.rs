@@ -8,96 +8,185 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Admin;
+use super::asked::Asked;
 use super::body::{Because, Json};
 use super::gate::Operator;
 use super::problem::Problem;
+use super::rehearsal::Nothing;
 use super::windows::{PlaceView, WindowView};
+use crate::clock::Wall;
 use crate::control::phase::Phase;
 use crate::control::reload::{Outcome, Trigger, Verdict, Way};
 
-/// `GET /api/v1/status`
+/// How the node is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status {
+    /// Its name.
+    node: String,
+    /// Of the program.
+    version: &'static str,
+    /// `starting`, `serving`, `draining` or `stopped`.
+    phase: &'static str,
+    now: Wall,
+    /// When the process began.
+    began: Wall,
+    uptime_secs: u64,
+    /// What requests are judged by, counted from 1 since the start.
+    generation: u64,
+    config: ConfigStatus,
+    certificates: Vec<Certificate>,
+    /// Windows in force.
+    windows: Vec<WindowView>,
+    /// How many route × region places are closed.
+    closed_cells: usize,
+    /// Requests under way, by place.
+    in_flight: Vec<PlaceView>,
+    /// Client connections open now.
+    connections: u64,
+    store: StoreStatus,
+}
+
+/// The config in force.
+#[derive(Serialize, ToSchema)]
+struct ConfigStatus {
+    fingerprint: String,
+    /// How the last reload went; null if there was none.
+    last_reload: Option<Outcome>,
+}
+
+/// A certificate that is shown.
+#[derive(Serialize, ToSchema)]
+struct Certificate {
+    name: String,
+    not_after: Wall,
+}
+
+/// What the store holds, or why it cannot say.
+#[derive(Serialize, ToSchema, Default)]
+struct StoreStatus {
+    /// Submissions by state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submissions: Option<BTreeMap<&'static str, u64>>,
+    /// Sealed bytes held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// One word.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Word {
+    status: &'static str,
+}
+
+/// How the node is, what is closed, and what is under way.
+#[utoipa::path(get, path = "/api/v1/status", tag = "node",
+    responses((status = 200, description = "As of now", body = Status)))]
 pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
     let standing = admin.handle.standing();
     let site = Arc::clone(&admin.live.snapshot().site);
     let traffic = admin.traffic.in_flight();
-    let windows: Vec<_> = standing.in_force().map(|w| WindowView::of(w, &traffic)).collect();
-    let in_flight: Vec<_> = traffic.iter().map(PlaceView::of).collect();
+    let in_force = standing.in_force();
     // The store may hang or fail; what is in force must be told all the same.
-    let census = match admin.store.census().await {
-        Ok(census) => {
-            let by_state: BTreeMap<_, _> =
-                census.submissions.iter().map(|(state, count)| (state.name(), *count)).collect();
-            json!({ "submissions": by_state, "bytes": census.bytes })
-        }
-        Err(error) => json!({ "error": error.to_string() }),
+    let store = match admin.store.census().await {
+        Ok(census) => StoreStatus {
+            submissions: Some(
+                census.submissions.iter().map(|(state, count)| (state.name(), *count)).collect(),
+            ),
+            bytes: Some(census.bytes),
+            error: None,
+        },
+        Err(error) => StoreStatus { error: Some(error.to_string()), ..StoreStatus::default() },
     };
     let shown = site.tls.iter().flat_map(|tls| tls.certificates());
-    let certificates: Vec<_> =
-        shown.map(|one| json!({ "name": one.name, "not_after": one.not_after })).collect();
-    let body = json!({
-        "node": site.node,
-        "version": env!("CARGO_PKG_VERSION"),
-        "phase": admin.phase.borrow().name(),
-        "now": admin.clock.now(),
-        "began": admin.began,
-        "uptime_secs": admin.clock.now().since(admin.began).as_secs(),
-        "generation": standing.generation,
-        "config": {
-            "fingerprint": site.fingerprint,
-            "last_reload": admin.reloads.as_ref().and_then(|reloads| reloads.last()).as_deref(),
+    let body = Status {
+        node: site.node.to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+        phase: admin.phase.borrow().name(),
+        now: admin.clock.now(),
+        began: admin.began,
+        uptime_secs: admin.clock.now().since(admin.began).as_secs(),
+        generation: standing.generation,
+        config: ConfigStatus {
+            fingerprint: site.fingerprint.to_string(),
+            last_reload: admin
+                .reloads
+                .as_ref()
+                .and_then(|reloads| reloads.last())
+                .map(|last| (*last).clone()),
         },
-        "certificates": certificates,
-        "windows": windows,
-        "closed_cells": standing.closed_cells,
-        "in_flight": in_flight,
-        "connections": admin.metrics.connections(),
-        "store": census,
-    });
+        certificates: shown
+            .map(|one| Certificate { name: one.name.to_string(), not_after: one.not_after })
+            .collect(),
+        windows: in_force.map(|window| WindowView::of(window, &traffic)).collect(),
+        closed_cells: standing.closed_cells,
+        in_flight: traffic.iter().map(PlaceView::of).collect(),
+        connections: admin.metrics.connections(),
+        store,
+    };
     axum::Json(body).into_response()
 }
 
-/// `GET /health`: the process and its control plane work.
+/// Whether the process and its control plane work.
+#[utoipa::path(get, path = "/health", tag = "probes",
+    responses((status = 200, description = "They do", body = Word),
+        (status = 503, description = "The control plane has stopped", body = Word)))]
 pub(super) async fn health(State(admin): State<Arc<Admin>>) -> Response {
     if admin.handle.is_heard() {
-        return axum::Json(json!({ "status": "ok" })).into_response();
+        return axum::Json(Word { status: "ok" }).into_response();
     }
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    (status, axum::Json(json!({ "status": "the reconciler has stopped" }))).into_response()
+    (status, axum::Json(Word { status: "the reconciler has stopped" })).into_response()
 }
 
-/// `GET /ready`: whether a load balancer should send visitors here.
+/// Whether a load balancer should send visitors here.
+#[utoipa::path(get, path = "/ready", tag = "probes",
+    responses((status = 200, description = "It should", body = Word),
+        (status = 503, description = "It should not", body = Word)))]
 pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     let phase = *admin.phase.borrow();
     let status = match phase {
         Phase::Serving => StatusCode::OK,
         Phase::Starting | Phase::Draining | Phase::Stopped => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (status, axum::Json(json!({ "status": phase.name() }))).into_response()
+    (status, axum::Json(Word { status: phase.name() })).into_response()
 }
 
-/// `GET /metrics`
+/// For a scraper, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "probes",
+    responses((status = 200, description = "All metrics", body = String,
+        content_type = "text/plain")))]
 pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, admin.metrics.render()).into_response()
 }
 
-/// `POST /api/v1/config/reload`
+/// Reads the config file again, all of it or nothing.
+#[utoipa::path(post, path = "/api/v1/config/reload", tag = "node", request_body = Because,
+    responses((status = 200, description = "It is in force", body = Outcome)))]
 pub(super) async fn reload(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
+    Asked(_): Asked<Nothing>,
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;
     read_config(&admin, operator.name, Way::Apply).await
 }
 
-/// `POST /api/v1/config/check`: says what a reload would say, and changes nothing.
+/// Says what a reload would say, and changes nothing.
+#[utoipa::path(post, path = "/api/v1/config/check", tag = "node", request_body = Because,
+    responses((status = 200, description = "It would be taken", body = Outcome)))]
 pub(super) async fn check(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
+    Asked(_): Asked<Nothing>,
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;

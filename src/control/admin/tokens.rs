@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Admin;
+use super::asked::{Asked, Key};
 use super::body::{self, Json, Span};
 use super::gate::Operator;
 use super::problem::Problem;
+use super::rehearsal::Nothing;
 use crate::clock::Wall;
 use crate::control::scopes;
 use crate::digest;
@@ -25,16 +28,21 @@ use crate::window::scope::{Scope, Selection};
 
 type Answer = Result<Response, Problem>;
 
-/// `POST /api/v1/tokens`
-#[derive(Deserialize, Debug)]
+/// Whose token it shall be, and what they may do.
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedToken)]
 pub(super) struct Wanted {
+    /// Who it stands for in the history.
+    #[schema(min_length = 1, max_length = 63)]
     name: String,
     role: Role,
+    /// Where: a change of anything outside it is refused.
     #[serde(default)]
     regions: Selection,
     #[serde(default)]
     routes: Selection,
+    /// For how long; this or `not_after`, or for ever.
     #[serde(rename = "for")]
     life: Option<Span>,
     not_after: Option<Wall>,
@@ -63,8 +71,10 @@ pub(super) fn shown(admin: &Admin, id: &str) -> Option<Value> {
     Some(view(token, admin.clock.now()))
 }
 
-/// `GET /api/v1/tokens`: those of the config, then those that were made, oldest first.
-pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
+/// Those of the config, then those that were made, oldest first.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
+    responses((status = 200, description = "All of them", body = Object)))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(_): Asked<Nothing>) -> Response {
     let now = admin.clock.now();
     let declared = admin.rules.tokens.iter().map(|token| {
         json!({
@@ -82,10 +92,14 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
     axum::Json(json!({ "items": items, "next": null })).into_response()
 }
 
-/// `POST /api/v1/tokens`: makes one. The secret is in this answer and nowhere else.
+/// Makes one. The secret is in this answer and nowhere else.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = Wanted,
+    responses((status = 201, description = "The token and its secret", body = Object,
+        headers(("Location" = String, description = "The token")))))]
 pub(super) async fn make(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
+    Asked(_): Asked<Nothing>,
     Json(asked): Json<Wanted>,
 ) -> Answer {
     let now = admin.clock.now();
@@ -150,11 +164,15 @@ fn new_name(admin: &Admin, name: &str, now: Wall) -> Result<String, Problem> {
     Ok(name)
 }
 
-/// `DELETE /api/v1/tokens/{id}`: it is worth nothing from this answer on.
+/// Revokes one: it is worth nothing from this answer on.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens",
+    params(("id" = Id, Path, description = "Of the token")),
+    responses((status = 200, description = "The token", body = Object)))]
 pub(super) async fn revoke(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
-    Path(id): Path<String>,
+    Key(id): Key<String>,
+    Asked(_): Asked<Nothing>,
 ) -> Answer {
     let now = admin.clock.now();
     let all = admin.door.tokens.all();

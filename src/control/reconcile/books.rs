@@ -93,7 +93,7 @@ impl Books {
             let Some(before) = self.window(*id) else { return Gate::Waiting };
             match before.state {
                 State::Ended => return Gate::Open,
-                State::Cancelled if before.ended <= Some(window.since) => {}
+                State::Cancelled if before.ended < Some(window.since) => {}
                 State::Cancelled => return Gate::Failed,
                 State::Planned
                 | State::Stalled

@@ -92,7 +92,7 @@ impl Reconciler {
 
     /// Tells draining windows when nothing is under way in their scope any more.
     pub(super) async fn count_traffic(&mut self) {
-        let now = self.parts.clock.tick();
+        let (_, now) = self.parts.clock.hands();
         if now.since(self.counted) < limit::DRAIN_COUNT_EVERY {
             return;
         }

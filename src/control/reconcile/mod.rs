@@ -108,7 +108,6 @@ impl Reconciler {
         let (publisher, live) = snapshot::seam_with(site, cells, Arc::clone(&roster), pages);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
-        let counted = parts.clock.tick();
         let reader = live.clone();
         let last = Last::Done;
         let draining = BTreeSet::new();
@@ -124,7 +123,7 @@ impl Reconciler {
             last,
             steady: Steady::from(now, tick),
             now,
-            counted,
+            counted: tick,
             draining,
         };
         reconciler.tick().await;

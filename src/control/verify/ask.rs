@@ -39,8 +39,10 @@ static OURSELVES: LazyLock<Result<tls::Client, tls::Fault>> =
     LazyLock::new(|| tls::Client::new(&tls::Verify::Nothing, None, None));
 
 impl Doors {
-    /// These, with the ports that they have.
-    pub fn new(listeners: Vec<(SocketAddr, Protocol)>) -> Self {
+    /// These, with the ports that they have. Where only probes of load balancers are answered, no
+    /// route can be asked for.
+    pub fn new(mut listeners: Vec<(SocketAddr, Protocol)>) -> Self {
+        listeners.retain(|(_, protocol)| *protocol != Protocol::Probe);
         Self(listeners)
     }
 
@@ -94,7 +96,7 @@ async fn connect(
         stream.write_all(&local).await.map_err(|error| error.to_string())?;
     }
     match protocol {
-        Protocol::Http | Protocol::H2c => Ok(Box::new(stream)),
+        Protocol::Http | Protocol::H2c | Protocol::Probe => Ok(Box::new(stream)),
         Protocol::Https => {
             let client = OURSELVES.as_ref().map_err(|fault| fault.to_string())?;
             let named = format!("{}:443", host_alone(&place.host));

@@ -27,7 +27,7 @@ use crate::decide::retry_after::retry_after;
 use crate::limit;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
-use crate::snapshot::{Closure, Reads, Site, Snapshot};
+use crate::snapshot::{Closure, Pass, Reads, Site, Snapshot};
 use crate::telemetry::end::End;
 
 /// All that lasts on one worker.
@@ -50,6 +50,8 @@ pub(super) struct Place {
     region: RegionIx,
     method: Method,
     reads: Reads,
+    /// The bypass by which it came into a closed place.
+    pass: Option<Pass>,
 }
 
 /// Why something that lasts ends.
@@ -94,7 +96,7 @@ impl Place {
         method: &Method,
     ) -> Self {
         let reads = Reads::Beyond;
-        Self { site: Arc::clone(site), route, region, method: method.clone(), reads }
+        Self { site: Arc::clone(site), route, region, method: method.clone(), reads, pass: None }
     }
 
     /// What closes it in `snapshot`. After a reload routes and regions are known by their names.
@@ -112,7 +114,12 @@ impl Place {
     }
 
     fn is_over(&self, snapshot: &Snapshot, now: Wall) -> bool {
-        let deadline = self.closure(snapshot, now).and_then(|by| by.drain_deadline(self.reads));
+        if self.pass.is_some_and(|pass| snapshot.beside.grants.holds(pass, now)) {
+            return false;
+        }
+        // Who is under way while a place reopens was let in.
+        let closure = self.closure(snapshot, now).filter(|by| by.course.ramp.is_none());
+        let deadline = closure.and_then(|by| by.drain_deadline(self.reads));
         deadline.is_some_and(|deadline| deadline <= now)
     }
 }
@@ -151,10 +158,10 @@ impl Lasting {
         worker: &Rc<Worker>,
         site: &Arc<Site>,
         (route, region): (RouteIx, RegionIx),
-        (method, reads): (&Method, Reads),
+        (method, reads, pass): (&Method, Reads, Option<Pass>),
         clockwork: Clockwork,
     ) -> Self {
-        let place = Place { reads, ..Place::of(site, (route, region), method) };
+        let place = Place { reads, pass, ..Place::of(site, (route, region), method) };
         let entry = Entry { place, clockwork: clockwork.clone(), called: false };
         let key = worker.lasting.entries.borrow_mut().insert(entry);
         Self { worker: Rc::clone(worker), clockwork, key }

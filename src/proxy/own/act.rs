@@ -1,6 +1,8 @@
 //! What a visitor does with a submission: send it, delete it, be content.
 
-use http::header::{LOCATION, RETRY_AFTER};
+use std::sync::Arc;
+
+use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::{Action, Asked, at};
@@ -8,7 +10,8 @@ use crate::id::Id;
 use crate::pages::PlainKind;
 use crate::proxy::answer::{self, Reply, STATE};
 use crate::proxy::body::Body;
-use crate::proxy::visitor;
+use crate::proxy::{admit, head, visitor};
+use crate::route::RouteIx;
 use crate::snapshot::{Closure, ResumeMode};
 use crate::vault::capture::Head;
 use crate::vault::item::Checked;
@@ -59,46 +62,70 @@ async fn resume(asked: &Asked<'_>, owner: &Owner, id: Id, form: &[u8], token: &s
     let Ok(target) = HeaderValue::from_str(&address(&record.head)) else {
         return asked.plain(PlainKind::BadRequest);
     };
+    let admission = admission(asked, &record.head);
     match vault.arm(owner, id, token, mode, checked).await {
-        Ok(_) => Reply::new(StatusCode::TEMPORARY_REDIRECT, Body::empty()).with(LOCATION, target),
+        Ok(_) => {
+            let there = Reply::new(StatusCode::TEMPORARY_REDIRECT, Body::empty());
+            let there = there.with(LOCATION, target);
+            match admission {
+                Some(cookie) => there.with(SET_COOKIE, cookie),
+                None => there,
+            }
+        }
         Err(denied) => asked.denied(id, &denied),
     }
 }
 
+/// What lets a holder in where visitors are let in little by little: they come first.
+fn admission(asked: &Asked<'_>, to: &Head) -> Option<HeaderValue> {
+    let worker = &asked.lane.link.worker;
+    let closure = closure(asked, to)?.1?;
+    let ramp = closure.course.ramp.as_ref()?;
+    Some(admit::admission(worker, ramp, asked.judged.scheme, worker.clock.now()))
+}
+
 /// Where a submission goes, so that no browser takes it for another host.
-fn address(head: &Head) -> String {
-    if head.target.starts_with("//") || head.target.starts_with("/\\") {
-        return format!("{}://{}{}", head.scheme, head.authority, head.target);
+fn address(to: &Head) -> String {
+    if to.target.starts_with("//") || to.target.starts_with("/\\") {
+        return format!("{}://{}{}", to.scheme, to.authority, to.target);
     }
-    head.target.clone()
+    to.target.clone()
 }
 
 /// How things stand at the place that a submission goes to.
 pub(super) enum Standing {
     /// It is closed.
-    Closed(std::sync::Arc<Closure>),
+    Closed(Arc<Closure>),
     /// It is open, and submissions are sent so.
     Open(ResumeMode),
     /// No route goes there any more.
     Nowhere,
 }
 
-pub(super) fn standing(asked: &Asked<'_>, head: &Head) -> Standing {
-    let path = head.target.split('?').next().unwrap_or_default();
-    let place = crate::proxy::head::place_of(asked.lane, asked.judged, asked.parts, path);
-    let Some((route, region)) = place else { return Standing::Nowhere };
-    let snapshot = &asked.judged.current.snapshot;
-    let now = asked.lane.link.worker.moment();
-    match snapshot.cells.closure_for(route, region, &Method::POST, now) {
-        Some(closure) => Standing::Closed(closure.clone()),
-        None => Standing::Open(snapshot.site.rules(route).forms.resume),
+/// Only for a submission whose owner asks: its place is open to who is let in as a holder.
+pub(super) fn standing(asked: &Asked<'_>, to: &Head) -> Standing {
+    match closure(asked, to) {
+        None => Standing::Nowhere,
+        Some((_, Some(closure))) if closure.course.ramp.is_none() => {
+            Standing::Closed(Arc::clone(closure))
+        }
+        Some((route, _)) => Standing::Open(asked.judged.site().rules(route).forms.resume),
     }
+}
+
+/// The route that a submission goes to, and what closes it there.
+fn closure<'a>(asked: &'a Asked<'_>, to: &Head) -> Option<(RouteIx, Option<&'a Arc<Closure>>)> {
+    let path = to.target.split('?').next().unwrap_or_default();
+    let (route, region) = head::place_of(asked.lane, asked.judged, asked.parts, path)?;
+    let cells = &asked.judged.current.snapshot.cells;
+    let now = asked.lane.link.worker.moment();
+    Some((route, cells.closure_for(route, region, &Method::POST, now)))
 }
 
 fn still_closed(asked: &Asked<'_>, closure: &Closure) -> Reply {
     let reply = asked.plain(PlainKind::StillClosed).with(STATE, HeaderValue::from_static("closed"));
     let told = closure.until.is_some();
-    let reply = answer::with_return(reply, asked.lane, closure);
+    let reply = answer::with_return(reply, asked.lane, closure, None);
     // Without a promised end a minute is as good a guess as any.
     if told { reply } else { reply.with(RETRY_AFTER, HeaderValue::from(60)) }
 }

@@ -2,7 +2,9 @@
 //!
 //! | path below it | method | answer |
 //! |---|---|---|
+//! | `bypass?token={secret}&to={path}` | GET | 303 to that path, with the secret in a cookie |
 //! | `v1/state?p={path}` | GET | whether that path is open, as JSON |
+//! | `v1/events?p={path}` | GET | the same as an event stream: told when it changes |
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
@@ -13,6 +15,7 @@
 //! come from a page of this site and carry the token of the page that it was on.
 
 mod act;
+mod events;
 mod show;
 mod state;
 
@@ -27,7 +30,7 @@ use super::ending::Story;
 use super::head::{self, Judged};
 use super::inbound::Inbound;
 use super::lane::Lane;
-use super::{forward, visitor};
+use super::{bypass, forward, visitor};
 use crate::id::Id;
 use crate::pages::PlainKind;
 use crate::telemetry::end::End;
@@ -36,6 +39,8 @@ use crate::vault::receipt::Denied;
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Endpoint {
+    Bypass,
+    Events,
     State,
     List,
     Receipt(Id),
@@ -74,7 +79,11 @@ pub(super) async fn run(
     let posts = parts.method == Method::POST;
     let reply = match endpoint(parts.uri.path()) {
         None => asked.plain(PlainKind::UnknownRoute),
-        Some(Endpoint::State) if reads => state::state(&asked),
+        Some(Endpoint::Bypass) if reads => bypass(&asked),
+        Some(Endpoint::State) if reads => state::state(&asked, story.client).await,
+        Some(Endpoint::Events) if parts.method == Method::GET => {
+            events::events(&asked, story.client)
+        }
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
@@ -100,6 +109,19 @@ pub(super) async fn run(
     reply.finish_upload(&lane, story, upload).await
 }
 
+/// Turns the secret of a link into a cookie. A secret that is worth nothing is answered like an
+/// address that nobody knows.
+fn bypass(asked: &Asked<'_>) -> Reply {
+    let query = asked.parts.uri.query().unwrap_or_default().as_bytes();
+    let secret = visitor::field(query, "token").unwrap_or_default();
+    let to = visitor::field(query, "to").unwrap_or_default();
+    let now = asked.lane.link.worker.clock.now();
+    match asked.judged.current.snapshot.beside.grants.by_secret(&secret, now) {
+        Some(bypass) => bypass::lead(bypass, &secret, &to, asked.judged.scheme, now),
+        None => asked.plain(PlainKind::UnknownRoute),
+    }
+}
+
 /// The address of a receipt.
 fn at(id: Id) -> String {
     format!("/.intermission/s/{id}")
@@ -109,6 +131,8 @@ fn endpoint(path: &str) -> Option<Endpoint> {
     let rest = path.strip_prefix("/.intermission/")?;
     let mut steps = rest.strip_suffix('/').unwrap_or(rest).split('/');
     let endpoint = match (steps.next()?, steps.next(), steps.next()) {
+        ("bypass", None, _) => Endpoint::Bypass,
+        ("v1", Some("events"), None) => Endpoint::Events,
         ("v1", Some("state"), None) => Endpoint::State,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
@@ -135,9 +159,12 @@ impl Asked<'_> {
     fn wrong_method(&self, endpoint: Endpoint) -> Reply {
         let allowed = match endpoint {
             Endpoint::Act(..) => "POST",
-            Endpoint::State | Endpoint::List | Endpoint::Receipt(_) | Endpoint::Data(_) => {
-                "GET, HEAD"
-            }
+            Endpoint::Events => "GET",
+            Endpoint::Bypass
+            | Endpoint::State
+            | Endpoint::List
+            | Endpoint::Receipt(_)
+            | Endpoint::Data(_) => "GET, HEAD",
         };
         let reply = self.plain(PlainKind::Unsupported);
         reply.status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))

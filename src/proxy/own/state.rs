@@ -1,63 +1,190 @@
-//! Whether a path is open, for the script on our pages and for whoever polls.
+//! Whether a path is open to who asks, for the script on our pages and for whoever polls.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, SET_COOKIE};
+use http::{HeaderValue, Method, StatusCode, request};
 use serde::Serialize;
 
 use super::Asked;
+use crate::addr::ClientAddr;
 use crate::clock::Wall;
 use crate::pages::PlainKind;
+use crate::proxy::admit::{self, Door, Knocking, LetIn};
 use crate::proxy::answer::Reply;
 use crate::proxy::body::Body;
-use crate::proxy::{head, visitor};
-use crate::window::state::Mode;
+use crate::proxy::head::{self, Scheme};
+use crate::proxy::lane::Lane;
+use crate::proxy::visitor;
+use crate::proxy::worker::Worker;
+use crate::region::RegionIx;
+use crate::route::RouteIx;
+use crate::snapshot::{Closure, Note, Ramp, Snapshot};
+use crate::window::state::{self as window, Mode};
 
 const SOONEST: Duration = Duration::from_secs(5);
 const LATEST: Duration = Duration::from_secs(60);
 const USUAL: Duration = Duration::from_secs(30);
 
 /// What is told of a path.
-#[derive(Serialize)]
-struct State {
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(super) struct State {
     state: &'static str,
+    /// Since when it is closed.
+    starts_at: Option<Wall>,
+    /// When it opens to who asks, as far as anybody knows.
     ends_at: Option<Wall>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    title: String,
+    next: Option<Next>,
+}
+
+/// What is announced for it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+struct Next {
+    starts_at: Wall,
+    ends_at: Option<Wall>,
+    title: String,
+    mode: &'static str,
+    maintenance: String,
+}
+
+/// A state and when to ask again.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    state: &'a State,
     poll_after_ms: u64,
 }
 
-pub(super) fn state(asked: &Asked<'_>) -> Reply {
-    let query = asked.parts.uri.query().unwrap_or_default();
+/// Who is told.
+pub(super) struct Viewer<'a> {
+    pub lane: &'a Lane,
+    pub parts: &'a request::Parts,
+    pub scheme: Scheme,
+    pub client: ClientAddr,
+}
+
+impl State {
+    /// Of this place, for who is told; with the ramp if it is not their turn yet.
+    pub(super) fn of(
+        viewer: &Viewer<'_>,
+        snapshot: &Snapshot,
+        at: (RouteIx, RegionIx),
+    ) -> (Self, Option<Ramp>) {
+        let now = viewer.lane.link.worker.clock.now();
+        let note = snapshot.beside.announced.note(at.0, at.1, now);
+        let next = note.map(|note| Next::of(note.as_ref()));
+        // Whoever asks is on a page, or wants to be.
+        let closure = snapshot.cells.closure_for(at.0, at.1, &Method::GET, now);
+        let Some(closure) = closure else {
+            return (Self::open(next), None);
+        };
+        let Viewer { lane, parts, scheme, client } = *viewer;
+        let who = Knocking { client, scheme, method: "GET", headers: &parts.headers };
+        let (ends_at, ramp) = match admit::look(lane, snapshot, at, closure, &who) {
+            Door::In(LetIn::Pass(_) | LetIn::Ramp(_)) => return (Self::open(next), None),
+            Door::Later(turn) => (Some(turn), closure.course.ramp),
+            Door::Shut => (closure.until, None),
+        };
+        let state = name(closure);
+        let title = closure.course.title.clone();
+        (Self { state, starts_at: Some(closure.since), ends_at, title, next }, ramp)
+    }
+
+    fn open(next: Option<Next>) -> Self {
+        let state = if next.is_some() { "announced" } else { "open" };
+        Self { state, starts_at: None, ends_at: None, title: String::new(), next }
+    }
+
+    /// What tells it from another.
+    pub(super) fn tag(&self) -> String {
+        let millis = |at: Option<Wall>| at.map_or(0, Wall::millis);
+        let next = self.next.as_ref().map_or((0, 0), |n| (n.starts_at.millis(), millis(n.ends_at)));
+        format!("{}-{}-{}-{}", self.state, millis(self.ends_at), next.0, next.1)
+    }
+
+    /// As JSON, with the pause until the next look.
+    pub(super) fn json(&self, worker: &Worker) -> Vec<u8> {
+        let poll_after_ms = poll_after(self.ends_at, worker.clock.now(), worker.jitter());
+        let told = Told { state: self, poll_after_ms };
+        serde_json::to_vec(&told).expect("texts and numbers are JSON")
+    }
+}
+
+impl Next {
+    fn of(note: &Note) -> Self {
+        Self {
+            starts_at: note.starts,
+            ends_at: note.ends,
+            title: note.title.clone(),
+            mode: note.mode.name(),
+            maintenance: note.maintenance.to_string(),
+        }
+    }
+}
+
+/// What a closed place is called.
+fn name(closure: &Closure) -> &'static str {
+    use window::State as S;
+    match closure.course.state {
+        S::Overrun => "overrun",
+        S::Verifying => "verifying",
+        S::Reopening => "reopening",
+        S::Planned | S::Stalled | S::Draining | S::Closed | S::Ended | S::Cancelled => {
+            match closure.mode {
+                Mode::Page => "closed",
+                Mode::ReadOnly => "read_only",
+                Mode::Hold => "hold",
+            }
+        }
+    }
+}
+
+/// The path that is asked about.
+pub(super) fn path(parts: &request::Parts) -> String {
+    let query = parts.uri.query().unwrap_or_default();
     let path = visitor::field(query.as_bytes(), "p").unwrap_or("/".to_owned());
-    let path = path.split('?').next().unwrap_or_default();
-    let Some((route, region)) = head::place_of(asked.lane, asked.judged, asked.parts, path) else {
-        return asked.plain(PlainKind::UnknownRoute);
-    };
-    let cells = &asked.judged.current.snapshot.cells;
-    // Whoever asks is on a page, or wants to be.
-    let now = asked.lane.link.worker.moment();
-    let closure = cells.closure_for(route, region, &Method::GET, now);
-    let ends_at = closure.and_then(|closure| closure.until);
-    let name = match closure.map(|closure| closure.mode) {
-        None => "open",
-        Some(Mode::Page | Mode::Hold) => "closed",
-        Some(Mode::ReadOnly) => "read_only",
-    };
+    path.split('?').next().unwrap_or_default().to_owned()
+}
+
+pub(super) async fn state(asked: &Asked<'_>, client: ClientAddr) -> Reply {
+    let place = head::place_of(asked.lane, asked.judged, asked.parts, &path(asked.parts));
+    let Some(at) = place else { return asked.plain(PlainKind::UnknownRoute) };
     let worker = &asked.lane.link.worker;
-    let poll_after_ms = poll_after(ends_at, worker.clock.now(), worker.jitter());
-    // The tag leaves the pause out: it is new each time and says nothing.
-    let tag = format!("\"{name}-{}\"", ends_at.map_or(0, Wall::millis));
-    let tag = HeaderValue::from_str(&tag).expect("letters and digits");
+    let (lane, parts, scheme) = (asked.lane, asked.parts, asked.judged.scheme);
+    let viewer = Viewer { lane, parts, scheme, client };
+    let (mut state, ramp) = State::of(&viewer, &asked.judged.current.snapshot, at);
+    let mut cookie = None;
+    if let Some(ramp) = ramp
+        && holds_a_receipt(asked).await
+    {
+        cookie = Some(admit::admission(worker, &ramp, scheme, worker.clock.now()));
+        state = State::open(state.next);
+    }
+    let tag = HeaderValue::from_str(&format!("\"{}\"", state.tag())).expect("letters and digits");
     let json = HeaderValue::from_static("application/json");
     let reply = if asked.parts.headers.get(IF_NONE_MATCH) == Some(&tag) {
         Reply::new(StatusCode::NOT_MODIFIED, Body::empty())
     } else {
-        let state = State { state: name, ends_at, poll_after_ms };
-        let body = serde_json::to_vec(&state).expect("texts and numbers are JSON");
-        Reply::new(StatusCode::OK, Body::full(Bytes::from(body))).with(CONTENT_TYPE, json)
+        let body = Bytes::from(state.json(worker));
+        Reply::new(StatusCode::OK, Body::full(body)).with(CONTENT_TYPE, json)
     };
-    reply.with(ETAG, tag)
+    match cookie {
+        Some(cookie) => reply.with(SET_COOKIE, cookie),
+        None => reply,
+    }
+    .with(ETAG, tag)
+}
+
+/// Whether a submission of this browser waits to be sent on. The cookie alone would say nothing:
+/// anybody can make one up. So the store is asked, and only while a place reopens.
+async fn holds_a_receipt(asked: &Asked<'_>) -> bool {
+    let owner = visitor::owner(asked.lane, &asked.parts.headers, asked.judged.scheme);
+    let Some(owner) = owner else { return false };
+    let listed = asked.lane.link.worker.vault.list(&owner).await;
+    listed.is_ok_and(|opened| opened.iter().any(|opened| opened.record.is_some()))
 }
 
 /// When to ask again: sooner near the promised end, each at another time, so that everybody who

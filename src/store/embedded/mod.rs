@@ -15,6 +15,7 @@ mod files;
 mod gauges;
 mod grants;
 mod job;
+mod pages;
 mod reader;
 mod rows;
 mod schema;
@@ -38,7 +39,7 @@ use writer::Writer;
 
 pub use gauges::StoreGauges;
 
-use super::{Census, Commit, Kept, Pending, Quota, Store, StoreError};
+use super::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
@@ -174,6 +175,27 @@ impl Store for Embedded {
         self.read(move |conn| windows::history_of(conn, window))
     }
 
+    fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {
+        self.read(move |conn| pages::ended_after(conn, after, count))
+    }
+
+    fn maintenance_page(
+        &self,
+        reach: Reach,
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Maintenance>> {
+        self.read(move |conn| pages::maintenances(conn, reach, after, count))
+    }
+
+    fn history_before(&self, before: Option<u64>, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.read(move |conn| pages::history_before(conn, before, count))
+    }
+
+    fn history_after(&self, after: u64, count: u32) -> Pending<Vec<(u64, Entry)>> {
+        self.read(move |conn| pages::history_after(conn, after, count))
+    }
+
     fn history(&self, count: u32) -> Pending<Vec<Entry>> {
         self.read(move |conn| windows::history(conn, count))
     }
@@ -288,6 +310,14 @@ impl Store for Embedded {
 
     fn due(&self, now: Wall, count: u32) -> Pending<Vec<Item>> {
         self.read(move |conn| submissions::due(conn, now, count))
+    }
+
+    fn heaps(&self) -> Pending<Vec<Heap>> {
+        self.read(pages::heaps)
+    }
+
+    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
+        self.read(move |conn| submissions::ending(conn, tail))
     }
 
     fn bury(&self, id: Id) -> Pending<()> {

@@ -93,6 +93,10 @@ pub(super) fn in_state(conn: &Connection, state: State) -> Result<Vec<Item>, Fau
     some(conn, "state = ?1 ORDER BY seq", params![name_of(state)])
 }
 
+pub(super) fn ending(conn: &Connection, tail: [u8; 5]) -> Result<Vec<Item>, Fault> {
+    some(conn, "substr(id, 16, 5) = ?1 ORDER BY seq DESC LIMIT 9", params![tail])
+}
+
 pub(super) fn due(conn: &Connection, now: Wall, count: u32) -> Result<Vec<Item>, Fault> {
     some(conn, "due <= ?1 ORDER BY due LIMIT ?2", params![now.millis(), count])
 }

@@ -46,7 +46,7 @@ pub enum AccessFormat {
 }
 
 /// The fields of a line, in their order. A field without a value is left out.
-pub const FIELDS: [&str; 21] = [
+pub const FIELDS: [&str; 22] = [
     "at",
     "request",
     "client",
@@ -58,6 +58,7 @@ pub const FIELDS: [&str; 21] = [
     "route",
     "region",
     "verdict",
+    "bypass",
     "generation",
     "total_us",
     "upstream",
@@ -93,6 +94,8 @@ pub struct Record<'a> {
     pub region: Option<&'a str>,
     /// What was decided, by `Verdict::name`.
     pub verdict: &'static str,
+    /// The bypass by which it was let in: its id, or `verification`.
+    pub bypass: Option<&'a str>,
     /// The snapshot it was decided by.
     pub generation: u64,
     /// From the head's first byte to the end.
@@ -273,6 +276,7 @@ const STATUS: Key = key(r#","status":"#, " status=");
 const ROUTE: Key = key(r#","route":""#, " route=");
 const REGION: Key = key(r#","region":""#, " region=");
 const VERDICT: Key = key(r#","verdict":""#, " verdict=");
+const BYPASS: Key = key(r#","bypass":""#, " bypass=");
 const GENERATION: Key = key(r#","generation":"#, " generation=");
 const TOTAL: Key = key(r#","total_us":"#, " total_us=");
 const UPSTREAM: Key = key(r#","upstream":""#, " upstream=");
@@ -301,6 +305,7 @@ fn write_fields(line: &mut impl Line, record: &Record<'_>) {
     record.route.into_iter().for_each(|route| line.text(ROUTE, route));
     record.region.into_iter().for_each(|region| line.text(REGION, region));
     line.plain(VERDICT, |to| to.extend_from_slice(record.verdict.as_bytes()));
+    record.bypass.into_iter().for_each(|bypass| line.text(BYPASS, bypass));
     line.number(GENERATION, record.generation);
     line.number(TOTAL, micros(record.total));
     if let Some(ServerAddr(server)) = record.upstream {

@@ -143,6 +143,11 @@ const EJECTIONS: Named = counter(
     &[],
     "How often a worker began to pass a server over because it failed.",
 );
+const BYPASSED: Named = counter(
+    "intermission_bypassed_requests_total",
+    &[],
+    "Requests that were let into a closed place by a bypass.",
+);
 const QUEUED: Named = counter(
     "intermission_upstream_queued_total",
     &[],
@@ -202,6 +207,7 @@ pub const NAMES: &[Named] = &[
     RETRIES,
     EJECTIONS,
     QUEUED,
+    BYPASSED,
     SERVERS,
     CHECKS,
     STALE,
@@ -295,6 +301,7 @@ impl Metrics {
         page.add(RETRIES, [number(&[], sum(|worker| &worker.retries))]);
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
+        page.add(BYPASSED, [number(&[], sum(|worker| &worker.bypassed))]);
         held::expose(&workers, page);
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::access::AccessLog;
 use super::shard::{
-    BUCKETS_US, CLASSES, Counts, Histogram, Registry, Shard, TableCells, VERDICTS, lock,
+    BUCKETS_US, CLASSES, Counts, Histogram, Registry, Row, Shard, TableCells, VERDICTS, lock,
 };
 use crate::clock::Wall;
 
@@ -107,11 +107,21 @@ impl Metrics {
     /// A worker's count is seen a moment after it was made: zero means "none" only to somebody who
     /// sees it again after the workers have passed a decision.
     pub fn in_flight(&self) -> Vec<InFlightCount> {
+        self.by_place(|row| &row.in_flight)
+    }
+
+    /// Requests that have begun, by route and region, over all workers and those configs that
+    /// something still counts for.
+    pub fn begun(&self) -> Vec<InFlightCount> {
+        self.by_place(|row| &row.begun)
+    }
+
+    fn by_place(&self, cells: impl Fn(&Row) -> &[AtomicU64]) -> Vec<InFlightCount> {
         let tables = self.tables();
         let mut sums = BTreeMap::<(&Arc<str>, &Arc<str>), u64>::new();
         for table in &tables {
             for (route, row) in table.rows() {
-                for (region, cell) in table.regions.iter().zip(&row.in_flight) {
+                for (region, cell) in table.regions.iter().zip(cells(row)) {
                     let count = cell.load(Ordering::Relaxed);
                     if count > 0 {
                         *sums.entry((route, region)).or_default() += count;

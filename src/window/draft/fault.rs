@@ -1,11 +1,14 @@
 //! What is wrong with a document: which field, what, and how to mend it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One thing that is wrong, or worth a second look.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Fault {
-    /// The field: `phases[1].ends`, counted from 0 as in JSON.
+    /// The field: `phases[1].ends`, counted from 0 as in JSON. What is wrong with a config file has
+    /// a `line` and a `column` instead.
+    #[schema(required = false)]
     pub field: String,
     /// What is wrong with it.
     pub what: String,

@@ -16,6 +16,7 @@ mod when;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use check::Names;
 pub use compile::{Compiled, Given, Past};
@@ -29,7 +30,7 @@ use super::scope::Selection;
 use super::state::Mode;
 
 /// A maintenance as an operator writes it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Draft {
     /// In a few words.
@@ -60,7 +61,7 @@ pub struct Draft {
 }
 
 /// When a maintenance comes again.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DraftRecurrence {
     /// `FREQ=MONTHLY;BYDAY=1SU` and the like (RFC 5545 §3.3.10, the subset that `schedule` reads).
@@ -74,7 +75,7 @@ pub struct DraftRecurrence {
 }
 
 /// One phase.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DraftPhase {
     /// What operators call it: "production APAC".
@@ -131,7 +132,7 @@ pub struct DraftPhase {
 }
 
 /// What must be seen before visitors are let in again. What is left out is as in `plan`.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DraftVerification {
     /// What is asked, in each round.
@@ -152,7 +153,7 @@ pub struct DraftVerification {
 }
 
 /// One request of a verification.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DraftProbe {
     /// The host that is asked for; that of the route if it is empty.
@@ -175,7 +176,7 @@ pub struct DraftProbe {
 }
 
 /// How visitors are let in again.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DraftRamp {
     /// From nobody to everybody: `10m`.
@@ -185,7 +186,7 @@ pub struct DraftRamp {
 }
 
 /// The bounds of mode `hold`.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DraftHold {
     /// Requests that wait at once, on the whole node.

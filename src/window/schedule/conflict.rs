@@ -1,6 +1,7 @@
 //! What planned windows would meet: other windows over the same cells, and blackouts.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::blackout::Blackout;
 use crate::clock::Wall;
@@ -12,7 +13,7 @@ use crate::window::scope::Scope;
 use crate::window::state::{State, Window};
 
 /// A phase and what it meets.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Conflict {
     /// The phase: `phases[1]`, counted from 0.
     pub field: String,
@@ -27,7 +28,7 @@ pub struct Conflict {
 }
 
 /// What a phase meets.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum With {
     /// Another window.
@@ -65,7 +66,7 @@ impl Conflict {
 }
 
 /// What planned windows would meet.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
 pub struct Report {
     /// In the order of phases.
     pub conflicts: Vec<Conflict>,

@@ -1,6 +1,7 @@
 //! The next occurrences of a document, before it is saved.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::blackout::Blackout;
 use super::next::{blacked_out, moved, series_of};
@@ -10,7 +11,7 @@ use crate::limit;
 use crate::window::draft::{Compiled, Draft, Fault, Given, Past, read_zone};
 
 /// One occurrence.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Occurrence {
     /// Its phases, in their order.
     pub phases: Vec<PhaseTimes>,
@@ -20,7 +21,7 @@ pub struct Occurrence {
 }
 
 /// When one phase is to be.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct PhaseTimes {
     /// What operators call it.
     pub name: String,

@@ -1,0 +1,119 @@
+//! What callers ask for in the target of a request: names in the path, the query, pages of a list.
+
+use axum::extract::{FromRequestParts, Path, Query};
+use http::StatusCode;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::problem::Problem;
+use crate::id::Id;
+use crate::limit;
+
+/// The query; one with a member that nobody reads is refused.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(asked)| Self(asked))
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text()))
+    }
+}
+
+/// The names in the path.
+pub(super) struct Key<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Key<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(names)| Self(names))
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_path", error.body_text()))
+    }
+}
+
+/// The id in the path; what is none names nothing.
+pub(super) fn id(kind: &'static str, text: &str) -> Result<Id, Problem> {
+    text.parse().map_err(|error: crate::id::NotAnId| {
+        let code = match kind {
+            "window" => "no_such_window",
+            "maintenance" => "no_such_maintenance",
+            "bypass" => "no_such_bypass",
+            _ => "not_found",
+        };
+        Problem::new(StatusCode::NOT_FOUND, code, format!("\"{text}\" is {error}"))
+    })
+}
+
+/// Which part of a list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Paging {
+    /// How many rows at most; 100 if it is left out.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(super) limit: Option<u32>,
+    /// What `next` of the page before said; the first page if it is left out.
+    pub(super) after: Option<String>,
+}
+
+/// How many rows at most.
+pub(super) fn count(limit: Option<u32>) -> Result<u32, Problem> {
+    let most = limit::ADMIN_ROWS_MAX;
+    match limit {
+        None => Ok(100),
+        Some(count) if (1..=most).contains(&count) => Ok(count),
+        Some(_) => Err(Problem::field("limit", format!("from 1 to {most}"))),
+    }
+}
+
+/// One page of a list.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Items<T> {
+    items: Vec<T>,
+    /// For `after` of the next page; null on the last one.
+    next: Option<String>,
+}
+
+impl<T> Items<T> {
+    /// All there is.
+    pub(super) fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+
+    /// The same, of rows that are told by their place in the list.
+    pub(super) fn of(mut rows: Vec<(u64, T)>, count: u32) -> Self {
+        let count = count as usize;
+        let more = rows.len() > count;
+        rows.truncate(count);
+        let next = more.then(|| rows.last().map(|(at, _)| at.to_string())).flatten();
+        Self { items: rows.into_iter().map(|(_, row)| row).collect(), next }
+    }
+
+    /// The first `count` of `rows`, of which one more was read than is shown, if there is one;
+    /// `cursor` names a row.
+    pub(super) fn page(mut rows: Vec<T>, count: u32, cursor: impl Fn(&T) -> String) -> Self {
+        let count = count as usize;
+        let more = rows.len() > count;
+        rows.truncate(count);
+        let next = more.then(|| rows.last().map(cursor)).flatten();
+        Self { items: rows, next }
+    }
+}
+
+/// The cursor of a list by number.
+pub(super) fn number(after: Option<&str>) -> Result<Option<u64>, Problem> {
+    let wrong = |_| Problem::field("after", "give it as `next` of the page before said");
+    after.map(|after| after.parse().map_err(wrong)).transpose()
+}
+
+/// The cursor of a list by id.
+pub(super) fn cursor(after: Option<&str>) -> Result<Option<Id>, Problem> {
+    let wrong = |_| Problem::field("after", "give it as `next` of the page before said");
+    after.map(|after| after.parse().map_err(wrong)).transpose()
+}
