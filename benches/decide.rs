@@ -27,7 +27,7 @@ use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
 use intermission::route::path::canonical;
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    Cells, FormPolicy, ForwardedBy, Limits, Pace, ResumeMode, RouteRules, Site,
+    self, Cells, FormPolicy, ForwardedBy, Limits, Pace, ResumeMode, RouteRules, Site,
 };
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
@@ -86,6 +86,7 @@ fn main() {
     }
     group.finish();
     publish(&mut criterion, &worlds);
+    switch(&mut criterion, SIZES[SIZES.len() - 1]);
     for world in worlds.iter().filter(|world| STEPS.contains(&world.site.rules.len())) {
         steps(&mut criterion, world);
     }
@@ -101,6 +102,40 @@ fn publish(criterion: &mut Criterion, worlds: &[World]) {
         group.bench_function(BenchmarkId::from_parameter(world.site.rules.len()), |bench| {
             bench.iter(|| Cells::compute(&world.site, &in_force, &pages, Some(&world.cells)));
         });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("compile");
+    for world in worlds {
+        let in_force: Vec<&Window> = world.windows.iter().collect();
+        group.bench_function(BenchmarkId::from_parameter(world.site.rules.len()), |bench| {
+            bench.iter(|| Cells::compute(&world.site, &in_force, &pages, None));
+        });
+    }
+    group.finish();
+}
+
+/// A switch of one route and of all of them, from the windows in force to the snapshot that
+/// workers see: each is one publish.
+fn switch(criterion: &mut Criterion, routes: u32) {
+    let mut group = criterion.benchmark_group(format!("switch/{routes}"));
+    let (site, pages) = (Arc::new(site(routes)), Arc::new(Pages::builtin()));
+    for closed in [1, routes] {
+        let named = (0..closed).map(|route| format!("route{route}"));
+        let window =
+            began(0, Mode::Page, Scope { routes: Selection::of(named), ..Scope::default() });
+        let open = Cells::open(&site);
+        let (mut publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
+        let mut published = live.snapshot().generation;
+        group.bench_function(BenchmarkId::from_parameter(closed), |bench| {
+            bench.iter(|| {
+                let cells = Cells::compute(&site, &[&window], &pages, None);
+                let generation = publisher.publish(Arc::clone(&site), cells, Arc::clone(&pages));
+                assert_eq!(generation, published + 1, "a switch is more than one publish");
+                published = generation;
+            });
+        });
+        let closed_cells = live.snapshot().cells.closed_count();
+        println!("a switch of {closed} routes closed {closed_cells} cells by one publish");
     }
     group.finish();
 }
@@ -359,13 +394,17 @@ fn window(n: u32, routes: u32) -> Window {
     let share = (n..routes).step_by(windows as usize).filter(|route| (route / 3) % 2 == 0);
     let named = share.map(|route| format!("route{route}")).chain(["none".to_owned()]);
     let regions = (0..10).map(|at| format!("region{}", (n + 2 * at) % u32::from(REGIONS)));
+    // One of ten closes writing alone.
+    let writes = ["POST", "PUT", "PATCH", "DELETE"].map(str::to_owned);
+    let methods = if n % 10 == 7 { Selection::of(writes) } else { Selection::All };
+    let scope = Scope { regions: Selection::of(regions), routes: Selection::of(named), methods };
+    began(n, if n.is_multiple_of(3) { Mode::ReadOnly } else { Mode::Page }, scope)
+}
+
+fn began(n: u32, mode: Mode, scope: Scope) -> Window {
     let order = Order {
-        scope: Scope {
-            regions: Selection::of(regions),
-            routes: Selection::of(named),
-            ..Scope::default()
-        },
-        mode: if n.is_multiple_of(3) { Mode::ReadOnly } else { Mode::Page },
+        scope,
+        mode,
         texts: Texts::default(),
         promised_end: Some(Wall::from_millis(900_000)),
         plan: Plan::draining(Duration::from_secs(30)),

@@ -1,5 +1,6 @@
 // Two things, both of which the page does without: times in the visitor's zone, and watching for the
-// return. It never reloads by itself, so that nothing typed or read elsewhere on the page is lost.
+// return. It says what changes meanwhile, and never reloads by itself, so that nothing typed or read
+// elsewhere on the page is lost.
 (() => {
 'use strict';
 // The page's language, with the habits of the visitor's region: 16:00 for some, 4 pm for others.
@@ -23,7 +24,7 @@ card.querySelectorAll('[data-js]').forEach((note) => { note.hidden = false; });
 const url = '/.intermission/v1/state?p=' + encodeURIComponent(card.dataset.path || location.pathname);
 // Bounds in milliseconds and counts: a page that is left open must not weigh on the site.
 const SOONEST = 5e3, LATEST = 3e5, LOOKS = 2000;
-let every = 3e4, fails = 0, looks = 0, timer = 0, open = false;
+let every = 3e4, fails = 0, looks = 0, timer = 0, open = false, stage = card.dataset.stage;
 
 // Full jitter: browsers that read the page at the same moment do not come back at the same moment.
 const wait = () => {
@@ -40,7 +41,7 @@ const look = async () => {
     const now = await answer.json();
     fails = 0;
     if (now.poll_after_ms > 0) every = now.poll_after_ms;
-    if (now.state === 'open') reopened(); else moved(now.ends_at);
+    if (now.state === 'open' || now.state === 'announced') reopened(); else changed(now);
   } catch { fails += 1; }
   wait();
 };
@@ -48,20 +49,40 @@ const reopened = () => {
   open = true;
   status.textContent = card.dataset.watch;
   document.title = card.dataset.watch;
-  card.querySelectorAll('[data-js], [data-closed]').forEach((past) => { past.hidden = true; });
+  card.querySelectorAll('[data-js], [data-closed], [data-then]').forEach((past) => { past.hidden = true; });
   if (go) go.textContent = go.dataset.go;
 };
-const moved = (end) => {
+const changed = (now) => {
   const until = card.querySelector('[data-until]'), unknown = card.querySelector('[data-unknown]');
   const time = until && until.querySelector('time');
   if (!time || !unknown) return;
-  const was = until.hidden ? NaN : Date.parse(time.dateTime), is = Date.parse(end);
-  if (is === was || (isNaN(is) && isNaN(was))) return;
+  const was = until.hidden ? NaN : Date.parse(time.dateTime), is = Date.parse(now.ends_at);
+  const moved = !(is === was || (isNaN(is) && isNaN(was))), at = card.hasAttribute('data-' + now.state) ? now.state : 'closed';
+  const turned = stage && at !== stage;
+  if (!moved && !turned) return;
+  if (turned) stage = at;
   until.hidden = isNaN(is);
   unknown.hidden = true;
-  if (!until.hidden) { time.dateTime = end; spell(time); }
-  status.textContent = until.hidden ? unknown.textContent.trim() : card.dataset.moved;
+  if (turned) card.querySelectorAll('[data-then]').forEach((past) => { past.hidden = true; });
+  if (!until.hidden) { time.dateTime = now.ends_at; spell(time); }
+  remain();
+  // The status is read out when it changes: what it is about first, then when.
+  const known = card.dataset.moved, nobody = card.dataset.nobody || unknown.textContent.trim();
+  status.textContent = (turned && card.getAttribute('data-' + stage)) || (until.hidden ? nobody : known);
 };
+// How long it still takes, in the words of the visitor's language; never read out by itself.
+const remain = () => {
+  const until = card.querySelector('[data-until]'), left = card.querySelector('[data-left]');
+  if (!left || !until) return;
+  const time = until.querySelector('time');
+  const minutes = Math.ceil((Date.parse(time.dateTime) - Date.now()) / 6e4);
+  left.hidden = until.hidden || !(minutes > 0) || !Intl.RelativeTimeFormat;
+  if (left.hidden) return;
+  const [count, unit] = minutes < 100 ? [minutes, 'minute'] : minutes < 2880 ? [Math.round(minutes / 60), 'hour'] : [Math.round(minutes / 1440), 'day'];
+  left.textContent = new Intl.RelativeTimeFormat(locale).format(count, unit);
+};
+remain();
+setInterval(remain, 3e4);
 document.addEventListener('visibilitychange', wait);
 wait();
 })();

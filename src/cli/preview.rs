@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::clock::{Clock, Wall};
 use crate::config::{Color, Problem, maintenances};
-use crate::limit;
 
 /// Show when a maintenance in a file would be, and tell everything that is wrong with it. Nobody
 /// is asked and nothing is planned.
@@ -19,9 +18,9 @@ pub struct Preview {
     /// The document: .toml, .yaml or .json.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How many occurrences are shown.
-    #[arg(long, short = 'n', default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    count: u16,
+    /// How many occurrences are shown, up to 1000.
+    #[arg(long, short = 'n', default_value_t = 10)]
+    count: usize,
     /// From when on, instead of now.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Option<Wall>,
@@ -50,8 +49,7 @@ impl Preview {
     /// Reads, prints, and tells how it went.
     pub fn run(self) -> ExitCode {
         let now = self.from.unwrap_or_else(|| Clock::default().now());
-        let count = usize::from(self.count).min(limit::PREVIEW_OCCURRENCES_MAX);
-        match maintenances::preview(&self.file, self.config.as_deref(), count, now) {
+        match maintenances::preview(&self.file, self.config.as_deref(), self.count, now) {
             Ok((occurrences, warnings)) if self.json => {
                 print(&Told { ok: true, occurrences, warnings, problems: Vec::new() })
             }

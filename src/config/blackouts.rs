@@ -43,13 +43,14 @@ fn blackout(
     let to = instant(section, "to", &zone, found);
     let regions = section.texts("regions", found).unwrap_or_default();
     names::each_once(&regions, found);
+    let rule = section.text("rule", found);
     let (from, to) = (from?, to?);
     if to <= from {
         let what = format!("it ends at {to}, before it begins at {from}");
         found.add(section.place("to"), what, "name a later instant");
         return None;
     }
-    let series = series(section, zone_text, from, found);
+    let series = rule.and_then(|rule| series(&rule, zone_text, from, found));
     let selection = Selection::of(regions.iter().map(|region| region.get_ref().clone()));
     let blackout = Blackout { name: name?.into_inner(), from, to, regions: selection, series };
     Some((blackout, regions))
@@ -82,8 +83,7 @@ fn instant(
     None
 }
 
-fn series(section: &Section<'_>, zone: &str, from: Wall, found: &mut Found) -> Option<Series> {
-    let rule = section.text("rule", found)?;
+fn series(rule: &Text, zone: &str, from: Wall, found: &mut Found) -> Option<Series> {
     let typed = rule.get_ref().clone();
     let recurrence =
         Recurrence { rule: typed, zone: zone.to_owned(), except: Vec::new(), at: None };

@@ -32,6 +32,21 @@ pub(super) fn named(text: &str, base: &Path) -> BTreeSet<PathBuf> {
     files
 }
 
+/// The directory of declared maintenances, if the text names one.
+pub(super) fn maintenances(text: &str, base: &Path) -> Option<PathBuf> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let section = sections(table.get_ref(), "maintenances").next()?;
+    match section.get("directory")?.get_ref() {
+        DeValue::String(path) => Some(base.join(path.as_ref())),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
+    }
+}
+
 /// The tables below `name`, be it one or a list.
 fn sections<'a>(table: &'a DeTable<'a>, name: &str) -> impl Iterator<Item = &'a DeTable<'a>> {
     let value = table.get(name).map(|typed| typed.get_ref());

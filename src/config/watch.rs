@@ -1,5 +1,5 @@
-//! Tells when a config file, a file with a certificate that it names, or a template over the
-//! built-in ones has other content than before.
+//! Tells when a config file, a file with a certificate that it names, a maintenance that is
+//! declared beside it, or a template over the built-in ones has other content than before.
 //!
 //! Change events alone are not the truth. A ConfigMap is swapped by renaming a symlink beside the
 //! file, an editor replaces the file by another, and either way a watch on the file itself dies
@@ -25,8 +25,8 @@ use crate::limit;
 const WAKES_QUEUED_MAX: usize = 16;
 /// How often in a row a look is put off because changes go on.
 const QUIET_ROUNDS_MAX: u32 = 20;
-/// Files of a template directory that are looked at; there are about a dozen templates.
-const TEMPLATE_FILES_MAX: usize = 1_000;
+/// Files of a directory that are looked at: of about a dozen templates, or of maintenances.
+const TEMPLATE_FILES_MAX: usize = limit::DECLARED_FILES_MAX;
 /// Folders below a template directory that are looked into.
 const TEMPLATE_DEPTH_MAX: usize = 3;
 
@@ -86,8 +86,8 @@ pub fn watch_at(pace: Pace, path: &Path, tx: mpsc::Sender<()>) -> io::Result<Wat
         .ok();
     let file = std::path::absolute(path)?;
     let (pages, armed, seen) = (None, BTreeSet::new(), None);
-    let mut looking =
-        Looking { pace, file, pages, named: Default::default(), watcher, armed, seen };
+    let named = Named::default();
+    let mut looking = Looking { pace, file, pages, named, watcher, armed, seen };
     // Learns which files the config names, whose directories are watched too.
     let _ = looking.content();
     // ORDER: armed before the first look, so that no change falls between the two.
@@ -119,11 +119,21 @@ struct Looking {
     pace: Pace,
     file: PathBuf,
     pages: Option<PathBuf>,
-    /// The files with certificates that the config names, and the hash of that config.
-    named: (Hash, BTreeSet<PathBuf>),
+    named: Named,
     watcher: Option<RecommendedWatcher>,
     armed: BTreeSet<PathBuf>,
     seen: Option<Content>,
+}
+
+/// What a config names.
+#[derive(Default)]
+struct Named {
+    /// The hash of the config that does.
+    by: Hash,
+    /// Files with certificates.
+    files: BTreeSet<PathBuf>,
+    /// The directory of declared maintenances.
+    maintenances: Option<PathBuf>,
 }
 
 /// What was seen of the file, of those that it names, and of the templates.
@@ -131,6 +141,7 @@ struct Looking {
 struct Content {
     file: Hash,
     named: Hash,
+    maintenances: Option<Hash>,
     pages: Option<Hash>,
 }
 
@@ -201,7 +212,7 @@ impl Looking {
         self.arm();
         // A change of the file that was not yet looked at must not be lost: its hash stays.
         if let Some(seen) = &mut self.seen {
-            seen.pages = self.pages.as_deref().map(pages_hash);
+            seen.pages = self.pages.as_deref().map(folder_hash);
         }
         Next::Look
     }
@@ -209,9 +220,9 @@ impl Looking {
     /// Whether the content is another than when this was last asked.
     fn looks_other(&mut self, missing: Missing) -> bool {
         self.arm();
-        let known = self.named.0;
+        let known = self.named.by;
         let mut now = self.content();
-        if self.named.0 != known {
+        if self.named.by != known {
             // It names other files: what changes in them from now on is told.
             self.arm();
             now = self.content();
@@ -226,25 +237,29 @@ impl Looking {
     fn content(&mut self) -> Option<Content> {
         let bytes = super::read(&self.file).ok().filter(|bytes| !bytes.is_empty())?;
         let file = sha256(&bytes);
-        if self.named.0 != file {
+        if self.named.by != file {
             let base = self.file.parent().unwrap_or(Path::new("/"));
-            self.named = (file, files::named(&String::from_utf8_lossy(&bytes), base));
+            let text = String::from_utf8_lossy(&bytes);
+            let files = files::named(&text, base);
+            self.named = Named { by: file, files, maintenances: files::maintenances(&text, base) };
         }
-        let named = hash_of_all(&self.named.1);
-        Some(Content { file, named, pages: self.pages.as_deref().map(pages_hash) })
+        let named = hash_of_all(&self.named.files);
+        let maintenances = self.named.maintenances.as_deref().map(folder_hash);
+        Some(Content { file, named, maintenances, pages: self.pages.as_deref().map(folder_hash) })
     }
 
     /// Watches the directories as they are now: one that was deleted and made again is another.
     fn arm(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
         let mut wanted = BTreeSet::new();
-        for file in std::iter::once(&self.file).chain(&self.named.1) {
+        for file in std::iter::once(&self.file).chain(&self.named.files) {
             wanted.extend(file.parent().map(Path::to_owned));
             // Behind a symlink the content lives elsewhere.
             let real = file.canonicalize().ok();
             wanted.extend(real.as_deref().and_then(Path::parent).map(Path::to_owned));
         }
         wanted.extend(self.pages.clone());
+        wanted.extend(self.named.maintenances.clone());
         for gone in self.armed.difference(&wanted) {
             let _ = watcher.unwatch(gone);
         }
@@ -269,8 +284,8 @@ fn file_hash(path: &Path) -> Option<Hash> {
     super::read(path).ok().filter(|bytes| !bytes.is_empty()).map(|bytes| sha256(&bytes))
 }
 
-/// The hash of all templates, their names included.
-fn pages_hash(dir: &Path) -> Hash {
+/// The hash of all files of a folder, their names included.
+fn folder_hash(dir: &Path) -> Hash {
     let mut files = BTreeSet::new();
     files_below(dir, TEMPLATE_DEPTH_MAX, &mut files);
     hash_of_all(&files)

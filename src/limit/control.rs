@@ -212,6 +212,8 @@ pub const OPERATOR_TEXT_CHARS_MAX: usize = 2_000;
 
 /// Instructions of the template engine for one page. Over it: the built-in page is sent.
 pub const TEMPLATE_STEPS_MAX: u64 = 500_000;
+/// Updates of a maintenance that a closed page tells, the newest.
+pub const PAGE_UPDATES_MAX: usize = 3;
 /// Bytes of one of an operator's page files. Over it: `check` refuses it.
 pub const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
 

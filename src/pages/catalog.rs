@@ -147,6 +147,15 @@ impl Texts {
         self.fill("date.pattern", &values)
     }
 
+    /// A span of time: "1 h 15 min".
+    pub(super) fn span(&self, minutes: u64) -> String {
+        let part = |key: &str, count: u64| {
+            (count > 0).then(|| self.fill(key, &[("count", &count.to_string())]))
+        };
+        let parts = [part("common.hours", minutes / 60), part("common.minutes", minutes % 60)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     /// Every key.
     #[cfg(test)]
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
@@ -238,7 +247,13 @@ mod tests {
                 assert_eq!(sorted(theirs), sorted(ours), "{lang:?} {key}");
                 assert_eq!(check(key, ours, theirs), Ok(()), "{lang:?}");
                 let translated = lang == Lang::En || ours != theirs || key == "receipt.file";
-                let same_word = ["date.", "common.contact", "problem.returns"];
+                let same_word = [
+                    "date.",
+                    "common.contact",
+                    "problem.returns",
+                    "common.minutes",
+                    "common.hours",
+                ];
                 let may_be_same = same_word.iter().any(|prefix| key.starts_with(prefix));
                 assert!(translated || may_be_same, "{lang:?} {key} is still English");
             }

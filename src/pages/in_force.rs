@@ -26,6 +26,7 @@ impl InForce {
     /// The answers for a closure in one language.
     pub(super) fn closed(&self, lang: Lang, notice: &Notice) -> ClosedPage {
         let texts = self.texts(lang);
+        let notice = &*notice.spoken(lang);
         let minimal = || minimal::closed(lang, texts, notice);
         let page = self.page(Sheet::Closed, lang, &Value::from(Serde(notice)), minimal);
         ClosedPage {

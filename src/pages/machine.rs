@@ -5,8 +5,8 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
-use super::Notice;
 use super::catalog::Texts;
+use super::{Notice, PhaseNotice};
 use crate::clock::Wall;
 use crate::id::Id;
 
@@ -22,6 +22,13 @@ struct Problem<'a> {
     status: u16,
     detail: String,
     window: Id,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maintenance: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'a PhaseNotice>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    impact: &'a str,
+    state: &'static str,
     scope: Scope<'a>,
     mode: &'static str,
     started_at: String,
@@ -42,6 +49,10 @@ pub(super) fn problem(texts: &Texts, notice: &Notice) -> Bytes {
         status: 503,
         detail: with_end(texts, notice, "problem.detail", "problem.detail_unknown"),
         window: notice.window,
+        maintenance: notice.maintenance,
+        phase: notice.phase.as_ref(),
+        impact: &notice.words.impact,
+        state: notice.stage.name(),
         scope: Scope { service: &notice.service },
         mode: if notice.read_only { "read_only" } else { "page" },
         started_at: notice.since.rfc3339(),

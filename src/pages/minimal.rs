@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::catalog::Texts;
 use super::sheet::not_kept_key;
 use super::view::{PlainKind, ReceiptView};
-use super::{Lang, Notice};
+use super::{Lang, Notice, Words};
 use crate::clock::Wall;
 
 /// What a closed page must tell.
@@ -13,7 +13,11 @@ pub(super) fn closed(lang: Lang, texts: &Texts, notice: &Notice) -> String {
     let service = [("service", notice.service.as_str())];
     let title = if notice.read_only { "closed.title_read_only" } else { "closed.title" };
     let mut body = paragraph(&returns(texts, notice));
-    for words in [&notice.reason, &notice.message, &notice.alternative, &notice.contact] {
+    let Words { title: about, reason, message, impact, benefit, contact, alternative } =
+        &notice.words;
+    let news = notice.updates.first().map(|news| &news.text);
+    let words = [about, reason, message, impact, benefit, alternative, contact];
+    for words in news.into_iter().chain(words) {
         body.push_str(&paragraph(words));
     }
     body.push_str(&paragraph(&texts.fill("closed.answers_text", &service)));
@@ -31,7 +35,7 @@ pub(super) fn not_kept(lang: Lang, texts: &Texts, notice: &Notice, why: &str) ->
     }
     body.push_str(&paragraph(&texts.fill("not_kept.back", &service)));
     body.push_str(&paragraph(&returns(texts, notice)));
-    body.push_str(&paragraph(&notice.contact));
+    body.push_str(&paragraph(&notice.words.contact));
     page(lang, &texts.fill("not_kept.title", &service), &body)
 }
 
@@ -64,8 +68,7 @@ fn returns(texts: &Texts, notice: &Notice) -> String {
     let service = ("service", notice.service.as_str());
     match notice.until.map(|until: Wall| texts.when(until)) {
         Some(time) => texts.fill("problem.returns", &[service, ("time", &time)]),
-        None if notice.overrun => texts.fill("closed.overrun", &[service]),
-        None => texts.fill("common.unknown_end", &[service]),
+        None => texts.fill(notice.stage.key().unwrap_or("common.unknown_end"), &[service]),
     }
 }
 

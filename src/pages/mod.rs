@@ -10,6 +10,7 @@ mod in_force;
 mod machine;
 mod minimal;
 mod negotiate;
+mod notice;
 mod overrides;
 mod render;
 pub mod sample;
@@ -23,18 +24,16 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::HeaderValue;
 use minijinja::value::{Serde, Value};
-use serde::Serialize;
 
 use self::in_force::InForce;
 pub use self::negotiate::negotiate;
+pub use self::notice::{News, Notice, PhaseNotice, Stage, Words};
 pub use self::overrides::TemplateFault;
 use self::render::{Sheet, Templates};
 use self::sheet::{Plain, Receipt, Unkept, not_kept_key};
 pub use self::view::{
     Field, FieldKind, ListItem, ListView, Mode, PlainKind, ReceiptState, ReceiptView,
 };
-use crate::clock::Wall;
-use crate::id::Id;
 
 /// A language that pages are written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -79,40 +78,6 @@ impl Lang {
             Self::Ar => "rtl",
             Self::En | Self::De | Self::Fr | Self::Es | Self::Pt | Self::Ja => "ltr",
         }
-    }
-}
-
-/// What a closed page tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Notice {
-    /// The window that visitors are told of.
-    pub window: Id,
-    /// The route's title: "Claims".
-    pub service: String,
-    /// Who operates the site; may be empty.
-    pub operator: String,
-    /// Whether reading still works.
-    pub read_only: bool,
-    /// Since when it is closed.
-    pub since: Wall,
-    /// When it returns, if anybody knows.
-    pub until: Option<Wall>,
-    /// Whether the promised end has passed.
-    pub overrun: bool,
-    /// The operator's words; each may be empty.
-    pub reason: String,
-    /// A paragraph.
-    pub message: String,
-    /// Whom to ask.
-    pub contact: String,
-    /// What to do instead.
-    pub alternative: String,
-}
-
-impl Notice {
-    /// One that says something everywhere, to be looked at before anything is closed.
-    pub fn sample() -> Self {
-        sample::notices().remove(0)
     }
 }
 
@@ -212,8 +177,9 @@ impl Pages {
 
     /// The answer to a form that was not kept; `why` is the name of a `NotKept`.
     pub fn not_kept(&self, lang: Lang, notice: &Notice, why: &str) -> Page {
-        let shown = Value::from(Serde(Unkept { notice, why: not_kept_key(why) }));
-        let minimal = || minimal::not_kept(lang, self.in_force.texts(lang), notice, why);
+        let notice = notice.spoken(lang);
+        let shown = Value::from(Serde(Unkept { notice: &notice, why: not_kept_key(why) }));
+        let minimal = || minimal::not_kept(lang, self.in_force.texts(lang), &notice, why);
         self.in_force.page(Sheet::NotKept, lang, &shown, minimal)
     }
 
@@ -252,7 +218,7 @@ mod tests {
             let closed =
                 String::from_utf8(pages.closed(&notice).of(lang).html.to_vec()).expect("text");
             assert!(
-                closed.contains(&html_escape::encode_text(&notice.reason).into_owned()),
+                closed.contains(&html_escape::encode_text(&notice.words.reason).into_owned()),
                 "{closed}"
             );
             assert!(closed.contains(&texts.when(notice.until.expect("an end"))), "{closed}");

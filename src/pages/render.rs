@@ -3,7 +3,7 @@
 //! Templates see: `view` (what to show), `say(key, …)` (a text of the catalog as HTML, values
 //! escaped and isolated from the direction of the text around them), `text(key, …)` (the same as
 //! plain text, for titles and attributes), `when(instant)` (a `<time>`), `link(words)` (an
-//! operator's words, with addresses made into links), `size(bytes)`, `lang`, `dir`, `style` and
+//! operator's words, with addresses made into links), `size(bytes)`, `span(minutes)`, `lang`, `dir`, `style` and
 //! `script`.
 
 use std::sync::Arc;
@@ -75,6 +75,7 @@ struct Speech {
     say: Value,
     text: Value,
     when: Value,
+    span: Value,
 }
 
 impl Templates {
@@ -140,13 +141,14 @@ impl Templates {
             say => &speech.say,
             text => &speech.text,
             when => &speech.when,
+            span => &speech.span,
         })
     }
 }
 
 impl Speech {
     fn of(texts: &Arc<Texts>) -> Self {
-        let [for_say, for_text, for_when] = std::array::from_fn(|_| Arc::clone(texts));
+        let [for_say, for_text, for_when, for_span] = std::array::from_fn(|_| Arc::clone(texts));
         Self {
             say: Value::from_function(move |key: String, values: Kwargs| {
                 say(&for_say, &key, &values).map(Value::from_safe_string)
@@ -155,6 +157,7 @@ impl Speech {
                 plain(&for_text, &key, &values)
             }),
             when: Value::from_function(move |at: String| time(&for_when, &at)),
+            span: Value::from_function(move |minutes: u64| for_span.span(minutes)),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Notice;
 use super::view::{Field, FieldKind, ListItem, ListView, Mode, ReceiptState, ReceiptView};
+use super::{News, Notice, PhaseNotice, Stage, Words};
 use crate::clock::Wall;
 use crate::id::Id;
 
@@ -11,36 +11,58 @@ use crate::id::Id;
 const NOON: Wall = Wall::from_millis(1_795_269_720_000);
 const ID: Id = Id::from_bytes([7; 20]);
 
-/// Closures of each kind: with an end, without one, overdue, and only for writing. The first is
-/// complete.
+/// Closures of each kind: with an end, without one, overdue, only for writing, and after the work.
+/// The first is complete.
 pub fn notices() -> Vec<Notice> {
+    let news = |minutes: u64, text: &str| News {
+        at: NOON.plus(Duration::from_secs(minutes * 60)),
+        text: text.to_owned(),
+    };
     let first = Notice {
         window: ID,
+        maintenance: Some(ID),
+        phase: Some(PhaseNotice { number: 2, name: "Production APAC".to_owned() }),
         service: "Claims".to_owned(),
         operator: "Example Insurance".to_owned(),
         read_only: false,
+        stage: Stage::Closed,
         since: NOON,
         until: Some(NOON.plus(Duration::from_secs(7_080))),
         overrun: false,
-        reason: "We are moving claims to a faster database.".to_owned(),
-        message: "Claims that were filed before today are not affected.".to_owned(),
-        contact: "Call 0800 555 0100 or write to help@example.com.".to_owned(),
-        alternative: "For a roadside emergency, go to https://example.com/roadside".to_owned(),
+        disruption: Some(75),
+        updates: vec![
+            news(40, "All claims are copied. We are switching over now."),
+            news(5, "The copy has begun."),
+        ],
+        words: Words {
+            title: "Database upgrade".to_owned(),
+            reason: "We are moving claims to a faster database.".to_owned(),
+            message: "Claims that were filed before today are not affected.".to_owned(),
+            impact: "You cannot file a claim or look at one.".to_owned(),
+            benefit: "Searching your claims will take seconds instead of minutes.".to_owned(),
+            contact: "Call 0800 555 0100 or write to help@example.com.".to_owned(),
+            alternative: "For a roadside emergency, go to https://example.com/roadside".to_owned(),
+        },
+        languages: std::collections::BTreeMap::new(),
     };
     let bare = Notice {
+        maintenance: None,
+        phase: None,
         operator: String::new(),
         until: None,
-        reason: String::new(),
-        message: String::new(),
-        contact: String::new(),
-        alternative: String::new(),
+        disruption: None,
+        updates: Vec::new(),
+        words: Words::default(),
         ..first.clone()
     };
+    let after = |stage| Notice { stage, ..bare.clone() };
     vec![
         first.clone(),
         bare.clone(),
-        Notice { overrun: true, ..bare },
+        Notice { overrun: true, stage: Stage::Overrun, ..bare.clone() },
         Notice { read_only: true, ..first },
+        after(Stage::Verifying),
+        after(Stage::Reopening),
     ]
 }
 

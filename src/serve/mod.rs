@@ -24,6 +24,7 @@ use crate::config::{Loaded, Process};
 use crate::control::acme;
 use crate::control::admin::{self, Admin};
 use crate::control::chores;
+use crate::control::declared::Declarations;
 use crate::control::gauges::{Gauges, Latency};
 use crate::control::health::Checks;
 use crate::control::hour::{self, Hour};
@@ -234,7 +235,7 @@ impl ControlPlane {
     async fn boot(self) -> Result<(Live, JoinSet<&'static str>), ServeError> {
         let swept = self.vault.recover().await.map_err(ServeError::Recover)?;
         tracing::debug!(?swept, "submissions were recovered");
-        let Loaded { site, pages, process, declared: _ } = self.loaded;
+        let Loaded { site, pages, process, declared } = self.loaded;
         let traffic = Arc::new(self.metrics.clone());
         let parts = Parts {
             store: Arc::clone(&self.store),
@@ -247,10 +248,20 @@ impl ControlPlane {
         let failed = |what| move |source| ServeError::System { what, source };
         let mut tasks = JoinSet::new();
         tasks.spawn(named("reconciler", reconciler.run()));
+        let declarations = || {
+            let (handle, store) = (handle.clone(), Arc::clone(&self.store));
+            Declarations::new(handle, store, self.clock.clone(), process.drain)
+        };
+        if let Some(declared) = declared {
+            for warning in declarations().reconcile(&declared).await {
+                tracing::warn!("{warning}");
+            }
+        }
         let reloads = self.file.map(|file| {
             let (clock, handle) = (self.clock.clone(), handle.clone());
             let (reloader, reloads) = Reloader::new(file.clone(), process.clone(), handle, clock);
-            tasks.spawn(named("reloader", reloader.run()));
+            let declaring = reloader.declaring(declarations());
+            tasks.spawn(named("reloader", declaring.run()));
             (file, reloads)
         });
         if let Some((file, reloads)) = &reloads {
@@ -278,10 +289,7 @@ impl ControlPlane {
         tasks.spawn(named("gauges", gauges.run()));
         let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
         tasks.spawn(named("vault sweep", sweep));
-        let hour = Arc::new(Hour::default());
-        let counts = Arc::clone(&traffic) as Arc<dyn Traffic>;
-        let look = hour::watch(Arc::clone(&hour), counts, self.phase.clone());
-        tasks.spawn(named("hour", look));
+        let hour = look_back(&mut tasks, &traffic, &self.phase);
         let (listeners, door) = admin_door(self.listener, &process, &store).await?;
         let admin = Admin {
             rules: process.admin,
@@ -335,6 +343,19 @@ fn renewals(
         let renewals = acme::run(live.clone(), reloads.clone(), clock.clone(), phase.clone());
         tasks.spawn(named("acme", renewals));
     }
+}
+
+/// Counts who comes, for operators who want to know whom a window would hit.
+fn look_back(
+    tasks: &mut JoinSet<&'static str>,
+    traffic: &Arc<Metrics>,
+    phase: &watch::Receiver<Phase>,
+) -> Arc<Hour> {
+    let hour = Arc::new(Hour::default());
+    let counts = Arc::clone(traffic) as Arc<dyn Traffic>;
+    let look = hour::watch(Arc::clone(&hour), counts, phase.clone());
+    tasks.spawn(named("hour", look));
+    hour
 }
 
 /// What goes on beside windows: verifications, looks at ramps, tallies.

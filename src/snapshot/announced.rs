@@ -2,6 +2,7 @@
 //! them is told depends on the time alone, so that an announcement begins and changes by itself
 //! between two publishes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -23,6 +24,8 @@ pub struct Announced {
     cells: Box<[u32]>,
     regions: usize,
     lists: Vec<List>,
+    /// The planned windows and the maintenances that it was computed of, with their versions.
+    key: Vec<(Id, u64)>,
 }
 
 /// One announcement.
@@ -62,22 +65,33 @@ impl Announced {
         windows: impl IntoIterator<Item = &'a Window>,
         maintenances: &[Arc<Maintenance>],
     ) -> Self {
-        let mut told: Vec<(&Window, Arc<Note>)> = windows
-            .into_iter()
-            .filter(|window| window.state == State::Planned)
-            .filter_map(|window| Some((window, Arc::new(Note::of(window, maintenances)?))))
-            .collect();
+        let planned: Vec<&Window> =
+            windows.into_iter().filter(|window| is_planned(window)).collect();
+        let key = key(planned.iter().copied(), maintenances);
+        let by_id: HashMap<Id, &Maintenance> =
+            maintenances.iter().map(|known| (known.id, &**known)).collect();
+        let note = |window| Some((window, Arc::new(Note::of(window, &by_id)?)));
+        let mut told: Vec<(&Window, Arc<Note>)> = planned.into_iter().filter_map(note).collect();
         if told.is_empty() {
-            return Self::default();
+            return Self { key, ..Self::default() };
         }
         told.sort_by_key(|(window, note)| (note.starts, window.id));
         let regions = site.regions.len();
         let cells = vec![0; site.rules.len() * regions].into();
-        let mut announced = Self { cells, regions, lists: Vec::new() };
+        let mut announced = Self { cells, regions, lists: Vec::new(), key };
         for (window, note) in &told {
             announced.put(site, window, note);
         }
         announced
+    }
+
+    /// Whether this is what [`Announced::compute`] would make of these over the same site.
+    pub fn is_of<'a>(
+        &self,
+        windows: impl IntoIterator<Item = &'a Window>,
+        maintenances: &[Arc<Maintenance>],
+    ) -> bool {
+        self.key == key(windows.into_iter().filter(|window| is_planned(window)), maintenances)
     }
 
     fn put(&mut self, site: &Site, window: &Window, note: &Arc<Note>) {
@@ -145,9 +159,8 @@ impl Announced {
 }
 
 impl Note {
-    fn of(window: &Window, maintenances: &[Arc<Maintenance>]) -> Option<Self> {
-        let phase = window.phase.as_ref()?;
-        let of = maintenances.iter().find(|known| known.id == phase.maintenance)?;
+    fn of(window: &Window, maintenances: &HashMap<Id, &Maintenance>) -> Option<Self> {
+        let of = maintenances.get(&window.phase.as_ref()?.maintenance)?;
         let lead = of.announce.iter().max()?.0;
         let title = match window.texts.title.as_str() {
             "" => &of.title,
@@ -167,4 +180,16 @@ impl Note {
             header: HeaderValue::from_str(&header).ok()?,
         })
     }
+}
+
+fn is_planned(window: &Window) -> bool {
+    window.state == State::Planned
+}
+
+fn key<'a>(
+    planned: impl Iterator<Item = &'a Window>,
+    maintenances: &[Arc<Maintenance>],
+) -> Vec<(Id, u64)> {
+    let maintenances = maintenances.iter().map(|known| (known.id, known.version));
+    planned.map(|window| (window.id, window.version)).chain(maintenances).collect()
 }

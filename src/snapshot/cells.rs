@@ -9,17 +9,18 @@ use foldhash::fast::RandomState;
 use http::Method;
 
 use super::covers::{Cover, Mint};
+use super::notice::{self, Outlook};
 use super::ramp::Course;
 use super::site::Site;
 use crate::clock::Wall;
 use crate::id::Id;
-use crate::pages::{ClosedPages, Notice, Pages};
+use crate::pages::{ClosedPages, Notice, Pages, Stage};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::window::maintenance::Maintenance;
 use crate::window::plan::Hold;
 use crate::window::scope::Selection;
-use crate::window::state::{Mode, State, Window};
+use crate::window::state::{Mode, Window};
 
 /// What is closed.
 pub struct Cells {
@@ -229,15 +230,18 @@ impl Closure {
         Some(closure)
     }
 
-    pub(super) fn over(windows: &[&Window], site: &Site, pages: &Pages, key: Key) -> Self {
+    pub(super) fn over<'a>(
+        windows: &[&Window],
+        maintenance: impl FnOnce(&Window) -> Option<&'a Maintenance>,
+        site: &Site,
+        pages: &Pages,
+        key: Key,
+    ) -> Self {
         let mut windows = windows.to_vec();
         windows.sort_by_key(|window| (std::cmp::Reverse(window.mode), window.from(), window.id));
         let first = windows[0];
-        let overrun = windows.iter().any(|window| window.state == State::Overrun);
-        let ends: Option<Vec<Wall>> = windows.iter().map(|window| window.promised_end).collect();
-        let until = ends.and_then(|ends| ends.into_iter().max()).filter(|_| !overrun);
-        let since = windows.iter().map(|window| window.from()).min().unwrap_or(first.from());
-        let overrun = if overrun { Overrun::Yes } else { Overrun::No };
+        let outlook = Outlook::of(&windows);
+        let overrun = if outlook.stage == Stage::Overrun { Overrun::Yes } else { Overrun::No };
         let drained = |window: &&Window| window.drain_deadline;
         let reads = windows.iter().filter(|window| window.mode != Mode::ReadOnly);
         let reads_drained = reads.map(drained).min();
@@ -249,19 +253,8 @@ impl Closure {
             most: one.most.min(other.most),
             longest: one.longest.min(other.longest),
         });
-        let notice = Notice {
-            window: first.id,
-            service: key.1.clone(),
-            operator: site.operator.clone(),
-            read_only: first.mode == Mode::ReadOnly,
-            since,
-            until,
-            overrun: overrun == Overrun::Yes,
-            reason: first.texts.reason.clone(),
-            message: first.texts.message.clone(),
-            contact: first.texts.contact.clone(),
-            alternative: first.texts.alternative.clone(),
-        };
+        let notice = notice::notice(first, maintenance(first), &outlook, site, &key.1);
+        let Outlook { since, until, .. } = outlook;
         Self {
             windows: windows.iter().map(|window| window.id).collect(),
             mode: first.mode,

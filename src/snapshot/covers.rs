@@ -102,7 +102,11 @@ impl<'a> Mint<'a> {
         let closure = match self.before.get(&key) {
             Some(before) => Arc::clone(before),
             None => {
-                let mut closure = Closure::over(windows, self.site, self.pages, key.clone());
+                let maintenance = |window: &Window| {
+                    self.maintenances.get(&window.phase.as_ref()?.maintenance).copied()
+                };
+                let mut closure =
+                    Closure::over(windows, maintenance, self.site, self.pages, key.clone());
                 closure.lapse = self.lapse(windows, title, depth);
                 Arc::new(closure)
             }

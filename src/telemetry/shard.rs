@@ -339,10 +339,10 @@ impl TableCells {
 /// What is counted for one route.
 pub(super) struct Row {
     pub(super) in_flight: Box<[AtomicU64]>,
-    /// By region: what was forwarded, and failed.
-    pub(super) forwarded: Box<[[AtomicU64; 2]]>,
     /// What was ever in flight.
     pub(super) begun: Box<[AtomicU64]>,
+    /// By region: what was forwarded, and failed.
+    pub(super) forwarded: Box<[[AtomicU64; 2]]>,
     pub(super) counts: Counts,
 }
 

@@ -92,15 +92,15 @@ impl NodeKey {
         Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
     }
 
+    /// A key for another purpose, which tells nothing of this one.
+    pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
+        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
+    }
+
     /// What keys the hashes of visitors that are counted, never kept.
     pub fn visitor_seed(&self) -> u64 {
         let seed = digest::derive(&self.0, b"", &[b"intermission/v1/visitors"]);
         seed.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
-    }
-
-    /// A key for another purpose, which tells nothing of this one.
-    pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
-        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
     }
 
     fn read(file: File, path: &Path) -> Result<Self, NodeKeyError> {

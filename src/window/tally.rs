@@ -28,7 +28,7 @@ pub struct Tally {
 }
 
 /// Requests by the kind of the answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Pages {
     /// For people.

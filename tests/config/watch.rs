@@ -215,3 +215,19 @@ async fn certificates_that_the_config_names_are_watched_however_they_are_replace
     watched.is_told("a file that was missing").await;
     assert!(watched.told.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn a_maintenance_that_is_declared_beside_the_config_is_told() {
+    let config = "[maintenances]\ndirectory = \"planned\"\n";
+    let mut watched = Watched::new(BY_EVENT, "c.toml", |dir| {
+        fs::create_dir(dir.join("planned")).expect("a directory");
+        write(&dir.join("c.toml"), config);
+    });
+    let file = watched.path().join("planned/upgrade.toml");
+    write(&file, "one");
+    watched.is_told("a new file").await;
+    write(&file, "two");
+    watched.is_told("a changed one").await;
+    fs::remove_file(&file).expect("removing");
+    watched.is_told("one that is gone").await;
+}

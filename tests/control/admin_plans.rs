@@ -217,3 +217,32 @@ fn a_page_is_looked_at_before_anything_is_closed() {
     assert_eq!(ask("?lang=xx").status(), 400);
     assert_eq!(ask("?route=nowhere").status(), 422);
 }
+
+#[test]
+fn a_bypass_is_made_once_shown_without_its_secret_and_revoked() {
+    let node = Node::start();
+    let body = r#"{"for":"1h","routes":["claims"],"reason":"smoke test"}"#;
+    let (status, made) = node.operator("POST /api/v1/bypasses", body);
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().expect("a secret");
+    assert!(made["link"].as_str().is_some_and(|link| link.contains(secret)), "{made}");
+    let listed = node.ask("GET /api/v1/bypasses", &node.bearer(), "");
+    assert!(!listed.text().contains(secret));
+    let id = made["bypass"]["id"].as_str().expect("an id");
+    assert_eq!(read(&listed)["items"][0]["id"], json!(id));
+    let audit = node.ask("GET /api/v1/audit", &node.bearer(), "").text();
+    assert!(audit.contains("/api/v1/bypasses") && !audit.contains(secret), "{audit}");
+    for (body, field) in [
+        (r#"{"for":"0s"}"#, "for"),
+        (r#"{"for":"31d"}"#, "for"),
+        (r#"{"for":"1h","window":"06c3x2v8jh4t9g5m0r7n1q8w2e6y3k4d"}"#, "window"),
+        (r#"{"for":"1h","networks":["everybody"]}"#, "networks[0]"),
+    ] {
+        let (status, problem) = node.operator("POST /api/v1/bypasses", body);
+        assert_eq!((status, &problem["field"]), (422, &json!(field)), "{problem}");
+    }
+    let revoke = format!("DELETE /api/v1/bypasses/{id}");
+    assert_eq!(node.operator(&revoke, "").0, 200);
+    assert_eq!(node.operator("GET /api/v1/bypasses", "").1["items"], json!([]));
+    assert_eq!(node.operator(&revoke, "").0, 404);
+}

@@ -5,7 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 
-use intermission::digest;
+use intermission::clock::Clock;
+use intermission::grant::reply::Reply;
+use intermission::store::{self, Store as _};
+use intermission::{digest, limit};
 use serde_json::{Value, json};
 
 use super::node::{Node, TOKEN};
@@ -187,6 +190,10 @@ fn every_change_is_noted_with_what_was_before_and_refused_ones_as_such() {
     assert_eq!(status, 200);
     node.with("im_viewer", SWITCH, "", CLOSE);
     node.operator("POST /api/v1/switches?dry_run=true", CLOSE);
+    // One that knows no rehearsals either refuses, or does it and is noted.
+    let token = r#"{"name":"bob","role":"viewer"}"#;
+    let rehearsal = node.operator("POST /api/v1/tokens?dry_run=true", token);
+    assert_ne!(rehearsal.0, 201, "{}", rehearsal.1);
     let (_, audit) = node.operator("GET /api/v1/audit", "");
     let items = audit["items"].as_array().expect("a list");
     assert_eq!(items.len(), 3, "a rehearsal is none: {audit}");
@@ -319,4 +326,35 @@ fn an_operator_is_known_by_the_certificate_they_show() {
             talk.try_ask(format!("{status} HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n"))
         });
     assert!(answer.is_err(), "without a certificate nobody is let in");
+}
+
+#[test]
+fn at_once_or_after_a_crash_a_key_is_carried_out_no_more_than_once() {
+    let key = |name: &str| digest::sha256(format!("ops\0{name}").as_bytes());
+    let node = Node::configured(Origin::replying("hello"), |text, folder| {
+        // What a process leaves that took the key and ended before it had the answer.
+        let store = store::open(&folder.join("store"), Clock::System).expect("a store");
+        let asked = digest::sha256(format!("POST\0/api/v1/switches\0{CLOSE}").as_bytes());
+        let at = Clock::System.now();
+        let not_after = at.plus(limit::REPLY_KEPT);
+        let begun = Reply { key: key("crashed"), asked, at, not_after, answer: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(store.keep_reply(begun)).expect("kept");
+        store.shutdown();
+        text
+    });
+    let with = |key: &str| node.with(TOKEN, SWITCH, &format!("Idempotency-Key: {key}\r\n"), CLOSE);
+    assert_eq!(refused(&with("crashed")), (409, "outcome_unknown".to_owned()));
+    assert_eq!(node.visit("apac.localhost", "/claims/1"), 200, "nothing was done");
+
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| with("at once"))).collect();
+        asking.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    for answer in &answers {
+        let is_told = answer.status() == 201 || refused(answer) == (409, "in_progress".to_owned());
+        assert!(is_told, "{}", answer.text());
+    }
+    let (_, windows) = node.operator("GET /api/v1/windows", "");
+    assert_eq!(windows.to_string().matches("\"version\"").count(), 1, "{windows}");
 }

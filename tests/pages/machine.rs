@@ -6,8 +6,9 @@ use serde_json::Value;
 #[test]
 fn problem_details_tell_a_program_when_to_come_back() {
     let pages = Pages::builtin();
-    let [timed, open_ended, overdue, read_only] = &sample::notices()[..] else { panic!("four") };
-    for notice in [timed, open_ended, overdue, read_only] {
+    let notices = sample::notices();
+    let timed = &notices[0];
+    for notice in &notices {
         let closed = pages.closed(notice);
         for (lang, page) in Lang::ALL.map(|lang| (lang, closed.of(lang))) {
             let problem: Value = serde_json::from_slice(&page.problem).expect("JSON");
@@ -16,6 +17,13 @@ fn problem_details_tell_a_program_when_to_come_back() {
             assert_eq!(problem["saved"], false);
             assert_eq!(problem["window"], notice.window.to_string());
             assert_eq!(problem["scope"]["service"], "Claims");
+            assert_eq!(problem["state"], notice.stage.name());
+            let impact = problem["impact"].as_str().unwrap_or_default();
+            assert_eq!(impact, notice.words.impact);
+            let phase = notice.phase.as_ref().map(|phase| phase.number.into());
+            assert_eq!(problem["phase"].get("number").cloned(), phase);
+            let maintenance = notice.maintenance.map(|id| Value::from(id.to_string()));
+            assert_eq!(problem.get("maintenance").cloned(), maintenance);
             assert_eq!(problem["started_at"], "2026-11-21T14:02:00Z");
             match notice.until {
                 Some(_) => assert_eq!(problem["ends_at"], "2026-11-21T16:00:00Z"),

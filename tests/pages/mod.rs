@@ -1,5 +1,7 @@
 //! Templates, languages, answers in each format.
 
+/// What a closed page tells of a window, in whose words.
+mod closed;
 /// What machines get: problem details, plain text, gRPC.
 mod machine;
 /// An operator's own files, and everything that can be wrong with them.

@@ -1,7 +1,8 @@
 //! Whatever operators and visitors write, it adds no element and no attribute to a page.
 
 use intermission::pages::{
-    FieldKind, Lang, ListView, Notice, Pages, ReceiptState, ReceiptView, sample,
+    FieldKind, Lang, ListView, News, Notice, Pages, PhaseNotice, ReceiptState, ReceiptView, Words,
+    sample,
 };
 use lol_html::{RewriteStrSettings, element, rewrite_str};
 
@@ -35,10 +36,17 @@ fn notice(words: &str) -> Notice {
     Notice {
         service: words.clone(),
         operator: words.clone(),
-        reason: words.clone(),
-        message: words.clone(),
-        contact: words.clone(),
-        alternative: words,
+        phase: Some(PhaseNotice { number: 1, name: words.clone() }),
+        updates: vec![News { at: notice.since, text: words.clone() }],
+        words: Words {
+            title: words.clone(),
+            reason: words.clone(),
+            message: words.clone(),
+            impact: words.clone(),
+            benefit: words.clone(),
+            contact: words.clone(),
+            alternative: words,
+        },
         ..notice
     }
 }

@@ -4,6 +4,7 @@ mod cells;
 mod decide;
 mod host;
 mod methods;
+mod notice;
 mod path;
 mod pattern;
 mod region;

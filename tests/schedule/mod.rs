@@ -2,6 +2,7 @@
 
 mod conflict;
 mod document;
+mod files;
 mod rule;
 mod series;
 

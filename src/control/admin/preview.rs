@@ -16,7 +16,8 @@ use super::asked::{self, Asked};
 use super::problem::Problem;
 use crate::control::command::Refused;
 use crate::id::Id;
-use crate::pages::{Lang, Notice};
+use crate::pages::{Lang, Notice, Stage};
+use crate::snapshot;
 
 type Answer = Result<Response, Problem>;
 
@@ -146,13 +147,10 @@ async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
             Some(window) => (**window).clone(),
             None => admin.store.window(id).await?.ok_or(Refused::NoWindow(id))?,
         };
-        notice.window = window.id;
-        notice.since = window.began.unwrap_or(window.plan.starts);
-        notice.until = window.promised_end;
-        notice.reason = window.texts.reason;
-        notice.message = window.texts.message;
-        notice.contact = window.texts.contact;
-        notice.alternative = window.texts.alternative;
+        let phase = window.phase.as_ref();
+        let maintenance = phase.and_then(|phase| standing.maintenance(phase.maintenance));
+        let maintenance = maintenance.map(AsRef::as_ref);
+        notice = snapshot::told_of(&window, maintenance, &site, &notice.service);
     }
     if let Some(name) = &wanted.route {
         let detail = format!("there is no route \"{name}\"");
@@ -161,9 +159,11 @@ async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
     }
     match wanted.state {
         Shown::Closed => {}
-        Shown::Overrun => (notice.overrun, notice.until) = (true, None),
-        // Visitors read the same until they are let in.
-        Shown::Verifying | Shown::Reopening => {}
+        Shown::Overrun => {
+            (notice.overrun, notice.stage, notice.until) = (true, Stage::Overrun, None);
+        }
+        Shown::Verifying => notice.stage = Stage::Verifying,
+        Shown::Reopening => notice.stage = Stage::Reopening,
         Shown::ReadOnly => notice.read_only = true,
         Shown::OpenEnded => notice.until = None,
     }

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Admin, actions, approvals, audit, events, maintenances, matrix, openapi, preview, records,
-    status, switches, tokens, upstreams, windows,
+    Admin, actions, approvals, audit, bypasses, events, maintenances, matrix, openapi, preview,
+    records, report, status, switches, tokens, upstreams, windows,
 };
 
 /// The routes, and the document that tells of them.
@@ -62,12 +62,16 @@ fn of_maintenances() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(maintenances::cancel))
         .routes(routes!(maintenances::update))
         .routes(routes!(maintenances::aftermath))
+        .routes(routes!(report::of_maintenance))
+        .routes(routes!(report::of_window))
 }
 
 fn of_operators() -> OpenApiRouter<Arc<Admin>> {
     OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::make))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(bypasses::list, bypasses::make))
+        .routes(routes!(bypasses::revoke))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::approve, approvals::drop))
         .routes(routes!(audit::list))

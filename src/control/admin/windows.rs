@@ -14,6 +14,7 @@ use super::asked::{self, Asked, Items, Key};
 use super::problem::Problem;
 use crate::control::command::{Change, Refused};
 use crate::control::traffic::{self, InFlight};
+use crate::control::verify::Verification;
 use crate::window::history::Entry;
 use crate::window::state::{State as Life, Window};
 
@@ -60,6 +61,8 @@ pub(super) struct WindowHistory {
     window: WindowView,
     /// Oldest first.
     history: Vec<Entry>,
+    /// How its verification goes, or the looks at its ramp; null while there is none.
+    verification: Option<Verification>,
 }
 
 impl PlaceView {
@@ -156,7 +159,9 @@ pub(super) async fn show(State(admin): State<Arc<Admin>>, Key(window): Key<Strin
     let window = admin.store.window(id).await?.ok_or(Refused::NoWindow(id))?;
     let history = admin.store.history_of(id).await?;
     let view = WindowView::of(&window, &admin.traffic.in_flight());
-    Ok((etag(window.version), axum::Json(WindowHistory { window: view, history })).into_response())
+    let verification = admin.verifications.of(id);
+    let body = WindowHistory { window: view, history, verification };
+    Ok((etag(window.version), axum::Json(body)).into_response())
 }
 
 /// The first window of a change.

@@ -8,6 +8,7 @@ use crate::control::command::Standing;
 use crate::control::roster::Servers;
 use crate::grant::Bypass;
 use crate::id::Id;
+use crate::snapshot::{Announced, Beside, Grants, Site, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::window::maintenance::Maintenance;
 use crate::window::state::{Gate, State, Window};
@@ -59,6 +60,23 @@ impl Books {
         maintenance.windows.iter().filter_map(|id| self.window(*id))
     }
 
+    /// What lies beside the cells: who is let through, what is announced. A switch that changes
+    /// neither takes over what there is.
+    pub(super) fn beside(&self, site: &Arc<Site>, before: Option<&Snapshot>) -> Beside {
+        let windows = || self.windows.values().map(AsRef::as_ref);
+        let maintenances: Vec<_> = self.maintenances.values().cloned().collect();
+        let same_site = before.filter(|before| Arc::ptr_eq(&before.site, site));
+        let announced = same_site.map(|before| &before.beside.announced);
+        let announced = announced.filter(|known| known.is_of(windows(), &maintenances));
+        let announced = announced
+            .cloned()
+            .unwrap_or_else(|| Arc::new(Announced::compute(site, windows(), &maintenances)));
+        let first = Grants::default();
+        let grants = before.map_or(&first, |before| &before.beside.grants);
+        let grants = Arc::new(Grants::of(self.bypasses.values(), grants));
+        Beside { grants, announced }
+    }
+
     /// The same for everybody else.
     pub(super) fn standing(
         &self,
@@ -107,6 +125,11 @@ impl Books {
             }
         }
         Gate::Open
+    }
+
+    /// The maintenances, for what visitors are told of their windows.
+    pub(super) fn told_of(&self) -> Vec<&Maintenance> {
+        self.maintenances.values().map(AsRef::as_ref).collect()
     }
 
     /// Takes what the store has; tells whether that differs from what was known.

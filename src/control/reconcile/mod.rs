@@ -105,7 +105,9 @@ impl Reconciler {
         let closed = cells.closed_count();
         let standing = Arc::new(books.standing(1, Arc::clone(&servers), closed, now));
         let (site, pages) = (Arc::clone(&parts.site), Arc::clone(&parts.pages));
-        let (publisher, live) = snapshot::seam_with(site, cells, Arc::clone(&roster), pages);
+        let beside = books.beside(&site, None);
+        let first = Arc::clone(&roster);
+        let (publisher, live) = snapshot::seam_beside(site, cells, first, pages, beside);
         let (sender, commands) = command::queue();
         let (standing, seen) = watch::channel(standing);
         let reader = live.clone();
@@ -217,6 +219,8 @@ impl Reconciler {
         let closed_cells = cells.closed_count();
         let (site, pages) = (Arc::clone(&self.parts.site), Arc::clone(&self.parts.pages));
         let (roster, servers) = (Arc::clone(&self.roster), Arc::clone(&self.servers));
+        let beside = self.books.beside(&site, Some(&self.live.snapshot()));
+        self.publisher.lay_beside(beside);
         let generation = self.publisher.publish_with(site, cells, roster, pages);
         let standing = self.books.standing(generation, servers, closed_cells, self.now);
         self.standing.send_replace(Arc::new(standing));
@@ -227,7 +231,8 @@ impl Reconciler {
         let windows: Vec<Window> = self.books.windows.values().map(|w| (**w).clone()).collect();
         let mut lost = config::uncovered(&site, &windows);
         let windows: Vec<&Window> = windows.iter().collect();
-        let cells = Cells::compute(&site, &windows, &pages, None);
+        let maintenances = self.books.told_of();
+        let cells = Cells::compute_with(&site, &windows, &maintenances, &pages, None);
         lost.extend(config::opened(&self.live.snapshot(), &site, &cells));
         if !lost.is_empty() {
             return Err(Refused::Uncovered(lost));
@@ -241,7 +246,7 @@ impl Reconciler {
 
 fn compute(parts: &Parts, books: &Books, before: Option<&Cells>) -> Cells {
     let windows: Vec<&Window> = books.windows.values().map(AsRef::as_ref).collect();
-    Cells::compute(&parts.site, &windows, &parts.pages, before)
+    Cells::compute_with(&parts.site, &windows, &books.told_of(), &parts.pages, before)
 }
 
 /// Something panicked; the hook has told of it.

@@ -233,7 +233,8 @@ impl Reconciler {
     /// When and how a maintenance comes again; none if it does not.
     fn next_occurrence(&self, maintenance: &Maintenance) -> Option<Draft> {
         let given = Given { now: self.now, drain: limit::WINDOW_DRAIN, past: Past::Allowed };
-        match next_occurrence(maintenance, &given, &self.parts.site.blackouts) {
+        let blackouts = &self.parts.site.blackouts;
+        match next_occurrence(maintenance, &given, blackouts) {
             Ok(coming) => {
                 let Coming { compiled, skipped } = coming?;
                 for (at, blackout) in skipped {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::places::{self, Place};
 use crate::addr::{Networks, proxy_protocol};
-use crate::grant::pass;
+use crate::grant::bypass;
 use crate::limit;
 use crate::snapshot::Protocol;
 use crate::tls::{self, Alpn};
@@ -39,11 +39,10 @@ static OURSELVES: LazyLock<Result<tls::Client, tls::Fault>> =
     LazyLock::new(|| tls::Client::new(&tls::Verify::Nothing, None, None));
 
 impl Doors {
-    /// These, with the ports that they have. Where only probes of load balancers are answered, no
-    /// route can be asked for.
-    pub fn new(mut listeners: Vec<(SocketAddr, Protocol)>) -> Self {
-        listeners.retain(|(_, protocol)| *protocol != Protocol::Probe);
-        Self(listeners)
+    /// These, with the ports that they have.
+    pub fn new(listeners: Vec<(SocketAddr, Protocol)>) -> Self {
+        let visitors = |(_, protocol): &(_, Protocol)| *protocol != Protocol::Probe;
+        Self(listeners.into_iter().filter(visitors).collect())
     }
 
     /// The door for a place: `https` where the route wants it, else in the clear if that is there.
@@ -68,13 +67,13 @@ fn reachable(at: SocketAddr) -> SocketAddr {
 /// CANCEL: dropping it closes the connection.
 pub(super) async fn ask(
     doors: &Doors,
-    passing_on: &Networks,
+    (passing_on, secret): (&Networks, &str),
     probe: &Probe,
     place: &Place,
 ) -> Result<(), String> {
     let asked = async {
         let wire = connect(doors, passing_on, place).await?;
-        let answer = exchange(wire, request(probe, place)?);
+        let answer = exchange(wire, request(probe, place, secret)?);
         look(answer.await?, probe)
     };
     let late = |_| Err(format!("no whole answer within {}", span(probe.within)));
@@ -96,7 +95,9 @@ async fn connect(
         stream.write_all(&local).await.map_err(|error| error.to_string())?;
     }
     match protocol {
-        Protocol::Http | Protocol::H2c | Protocol::Probe => Ok(Box::new(stream)),
+        // Nobody is let in by a listener for balancers; `Doors` holds none.
+        Protocol::Probe => Err("this listener is for probes of load balancers alone".to_owned()),
+        Protocol::Http | Protocol::H2c => Ok(Box::new(stream)),
         Protocol::Https => {
             let client = OURSELVES.as_ref().map_err(|fault| fault.to_string())?;
             let named = format!("{}:443", host_alone(&place.host));
@@ -116,7 +117,7 @@ fn host_alone(host: &str) -> &str {
     }
 }
 
-fn request(probe: &Probe, place: &Place) -> Result<Request<Empty<Bytes>>, String> {
+fn request(probe: &Probe, place: &Place, secret: &str) -> Result<Request<Empty<Bytes>>, String> {
     let mut request = Request::get(probe.path.as_str())
         .body(Empty::new())
         .map_err(|error| format!("not a request: {error}"))?;
@@ -126,9 +127,10 @@ fn request(probe: &Probe, place: &Place) -> Result<Request<Empty<Bytes>>, String
     headers.insert(HOST, value(&place.host)?);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.entry(USER_AGENT).or_insert(AGENT);
-    let mut pass = value(&pass::value(&place.region))?;
-    pass.set_sensitive(true);
-    headers.insert(pass::FIELD, pass);
+    let mut secret = value(secret)?;
+    secret.set_sensitive(true);
+    headers.insert(bypass::FIELD, secret);
+    headers.insert(bypass::REGION, value(&place.region)?);
     Ok(request)
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Wall;
 use crate::id::Id;
 
 /// How a window's verification goes, or the looks at its ramp.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = VerificationProgress)]
 pub struct Verification {
     /// Which window.
     pub window: Id,
@@ -30,7 +32,8 @@ pub struct Verification {
 }
 
 /// What is looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = VerificationOf)]
 #[serde(rename_all = "snake_case")]
 pub enum Of {
     /// Whether visitors may be let in.
@@ -40,7 +43,8 @@ pub enum Of {
 }
 
 /// One round.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = VerificationRound)]
 pub struct Round {
     /// When it ended.
     pub at: Wall,

@@ -107,7 +107,7 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         page_token: owner.page_token(item.id, item.version),
         ticket: if is_spent { String::new() } else { owner.ticket(item.id, item.version).text() },
         operator: asked.judged.site().operator.clone(),
-        contact: closure.map(|closure| closure.notice.contact.clone()).unwrap_or_default(),
+        contact: closure.map(|closure| closure.notice.words.contact.clone()).unwrap_or_default(),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::proxy::worker::Worker;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::snapshot::{Closure, Note, Ramp, Snapshot};
+use crate::window::plan::RampBy;
 use crate::window::state::{self as window, Mode};
 
 const SOONEST: Duration = Duration::from_secs(5);
@@ -85,7 +86,12 @@ impl State {
         let who = Knocking { client, scheme, method: "GET", headers: &parts.headers };
         let (ends_at, ramp) = match admit::look(lane, snapshot, at, closure, &who) {
             Door::In(LetIn::Pass(_) | LetIn::Ramp(_)) => return (Self::open(next), None),
-            Door::Later(turn) => (Some(turn), closure.course.ramp),
+            Door::Later(turn) => {
+                let ramp = closure.course.ramp;
+                // By number nobody knows the turn: a guess would be another at each look.
+                let known = ramp.is_some_and(|ramp| ramp.by == RampBy::Share);
+                (known.then_some(turn), ramp)
+            }
             Door::Shut => (closure.until, None),
         };
         let state = name(closure);

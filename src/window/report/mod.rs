@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::history::Entry;
 use super::maintenance::{Aftermath, Kind, Maintenance, Progress, Severity, Update};
@@ -29,7 +30,7 @@ pub struct Told {
 }
 
 /// Submissions by what became of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
 pub struct Submissions {
     /// All that were kept.
     pub kept: u64,
@@ -48,7 +49,7 @@ pub struct Submissions {
 }
 
 /// The report of a maintenance, or of a switch.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Report {
     /// When it was made: what is not over goes on.
     pub at: Wall,
@@ -81,7 +82,7 @@ pub struct Report {
 }
 
 /// From when to when; what is not known, or not yet, is none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
 pub struct Range {
     /// The beginning.
     pub from: Option<Wall>,
@@ -90,7 +91,7 @@ pub struct Range {
 }
 
 /// What is told of one window.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct OfWindow {
     /// Which one.
     pub window: Id,
@@ -110,12 +111,15 @@ pub struct OfWindow {
     pub real: Range,
     /// How long it was in force.
     #[serde(with = "span")]
+    #[schema(value_type = String, example = "1h 2m")]
     pub in_force: Duration,
     /// How long after its start it began.
     #[serde(with = "span")]
+    #[schema(value_type = String, example = "1h 2m")]
     pub late: Duration,
     /// How long it was in force after the end that visitors were promised at that time.
     #[serde(with = "span")]
+    #[schema(value_type = String, example = "1h 2m")]
     pub overrun: Duration,
     /// How often its end was put off, or taken back.
     pub extensions: u32,
@@ -128,17 +132,18 @@ pub struct OfWindow {
 }
 
 /// How long a scope was closed without a pause, at most.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Disruption {
     /// What was closed.
     pub scope: Scope,
     /// How long.
     #[serde(with = "span")]
+    #[schema(value_type = String, example = "1h 2m")]
     pub longest: Duration,
 }
 
 /// Numbers of visitors, requests and forms.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
 pub struct Totals {
     /// Requests that were answered as closed.
     pub refused: u64,
