@@ -3,8 +3,8 @@
 //! Templates see: `view` (what to show), `say(key, …)` (a text of the catalog as HTML, values
 //! escaped and isolated from the direction of the text around them), `text(key, …)` (the same as
 //! plain text, for titles and attributes), `when(instant)` (a `<time>`), `link(words)` (an
-//! operator's words, with addresses made into links), `size(bytes)`, `span(minutes)`, `lang`, `dir`, `style` and
-//! `script`.
+//! operator's words, with addresses made into links), `size(bytes)`, `span(minutes)`, `lang`,
+//! `dir`, `style` and `script`.
 
 use std::sync::Arc;
 

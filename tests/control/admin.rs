@@ -224,7 +224,8 @@ fn a_rehearsal_names_the_cells_and_closes_none() {
     let body = r#"{"regions":"all","routes":["claims"],"reason":"x"}"#;
     let (status, told) = node.operator("POST /api/v1/switches?dry_run=true", body);
     assert_eq!((status, told["count"].as_u64()), (200, Some(2)));
-    assert_eq!(told["cells"][1], json!({"route": "claims", "region": "apac", "closed": false}));
+    let cell = json!({ "route": "claims", "region": "apac", "closed": false, "last_hour": 0 });
+    assert_eq!(told["cells"][1], cell);
     assert_eq!(node.visit("eu.localhost", "/claims/1"), 200);
     let (status, problem) = node.operator("POST /api/v1/switches?dry=true", body);
     assert_eq!((status, problem["code"].as_str()), (400, Some("bad_query")));
