@@ -7,7 +7,8 @@
 //! Holders of receipts come first: they are let in where their submission is opened for them, so
 //! that nobody gets ahead who only says so. By share, each client address has a place in line that
 //! a keyed hash gives it, stable for the window; its turn is known to the millisecond, and that
-//! is what `Retry-After` tells. By number, so many new ones a minute are let in ([`super::turnstile`]).
+//! is what `Retry-After` tells. By number, so many new ones a minute are let in
+//! ([`super::turnstile`]).
 //! A browser that is in gets a cookie that says so, under a MAC that only this node can make and
 //! that is good for one window: it stays in when its address changes.
 
