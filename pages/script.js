@@ -56,7 +56,9 @@ const changed = (now) => {
   const until = card.querySelector('[data-until]'), unknown = card.querySelector('[data-unknown]');
   const time = until && until.querySelector('time');
   if (!time || !unknown) return;
-  const was = until.hidden ? NaN : Date.parse(time.dateTime), is = Date.parse(now.ends_at);
+  // To the second: that is how exactly the page was told.
+  const seconds = (text) => Math.floor(Date.parse(text) / 1e3);
+  const was = until.hidden ? NaN : seconds(time.dateTime), is = seconds(now.ends_at);
   const moved = !(is === was || (isNaN(is) && isNaN(was))), at = card.hasAttribute('data-' + now.state) ? now.state : 'closed';
   const turned = stage && at !== stage;
   if (!moved && !turned) return;
