@@ -41,6 +41,14 @@ impl Declarations {
         Self { handle, store, clock, drain }
     }
 
+    /// The same at the start of the process, told to the log. None leaves all as it is.
+    pub async fn begin(&self, declared: Option<&[Declared]>) {
+        let Some(declared) = declared else { return };
+        for warning in self.reconcile(declared).await {
+            tracing::warn!("{warning}");
+        }
+    }
+
     /// Does what is to be done, and tells in sentences what could not be.
     pub async fn reconcile(&self, declared: &[Declared]) -> Vec<String> {
         let standing = self.handle.standing();

@@ -248,20 +248,17 @@ impl ControlPlane {
         let failed = |what| move |source| ServeError::System { what, source };
         let mut tasks = JoinSet::new();
         tasks.spawn(named("reconciler", reconciler.run()));
-        let declarations = || {
-            let (handle, store) = (handle.clone(), Arc::clone(&self.store));
-            Declarations::new(handle, store, self.clock.clone(), process.drain)
-        };
-        if let Some(declared) = declared {
-            for warning in declarations().reconcile(&declared).await {
-                tracing::warn!("{warning}");
-            }
-        }
+        let plans = Declarations::new(
+            handle.clone(),
+            Arc::clone(&self.store),
+            self.clock.clone(),
+            process.drain,
+        );
+        plans.begin(declared.as_deref()).await;
         let reloads = self.file.map(|file| {
             let (clock, handle) = (self.clock.clone(), handle.clone());
             let (reloader, reloads) = Reloader::new(file.clone(), process.clone(), handle, clock);
-            let declaring = reloader.declaring(declarations());
-            tasks.spawn(named("reloader", declaring.run()));
+            tasks.spawn(named("reloader", reloader.declaring(plans).run()));
             (file, reloads)
         });
         if let Some((file, reloads)) = &reloads {
