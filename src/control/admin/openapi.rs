@@ -106,7 +106,8 @@ fn refusals(method: &str, path: &str, operation: &mut Operation) {
             "The store or the control plane cannot; nothing was done",
         ),
     ];
-    if path.contains('{') {
+    // A page is looked at in the words of a window, which may be gone.
+    if path.contains('{') || path.ends_with("/preview") {
         codes.push((StatusCode::NOT_FOUND, "There is nothing of this name"));
     }
     if method != "get" {
