@@ -49,7 +49,7 @@ const reopened = () => {
   open = true;
   status.textContent = card.dataset.watch;
   document.title = card.dataset.watch;
-  card.querySelectorAll('[data-js], [data-closed]').forEach((past) => { past.hidden = true; });
+  card.querySelectorAll('[data-js], [data-closed], [data-then]').forEach((past) => { past.hidden = true; });
   if (go) go.textContent = go.dataset.go;
 };
 const changed = (now) => {
@@ -57,16 +57,17 @@ const changed = (now) => {
   const time = until && until.querySelector('time');
   if (!time || !unknown) return;
   const was = until.hidden ? NaN : Date.parse(time.dateTime), is = Date.parse(now.ends_at);
-  const moved = !(is === was || (isNaN(is) && isNaN(was))), turned = stage && now.state !== stage;
+  const moved = !(is === was || (isNaN(is) && isNaN(was))), at = card.hasAttribute('data-' + now.state) ? now.state : 'closed';
+  const turned = stage && at !== stage;
   if (!moved && !turned) return;
-  stage = now.state;
+  if (turned) stage = at;
   until.hidden = isNaN(is);
   unknown.hidden = true;
   if (turned) card.querySelectorAll('[data-then]').forEach((past) => { past.hidden = true; });
   if (!until.hidden) { time.dateTime = now.ends_at; spell(time); }
   remain();
   // The status is read out when it changes: what it is about first, then when.
-  const known = card.dataset.moved, nobody = unknown.textContent.trim();
+  const known = card.dataset.moved, nobody = card.dataset.nobody || unknown.textContent.trim();
   status.textContent = (turned && card.getAttribute('data-' + stage)) || (until.hidden ? nobody : known);
 };
 // How long it still takes, in the words of the visitor's language; never read out by itself.

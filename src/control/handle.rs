@@ -121,9 +121,12 @@ impl Handle {
 
     /// Plans a maintenance, all its windows or none. Who plans it stands in it.
     pub async fn plan(&self, draft: Draft) -> Result<Change, Refused> {
+        let document = draft.maintenance.document.as_ref();
+        let insists = document.is_some_and(|document| document.despite_blackout);
+        let despite = if insists { ", despite blackouts" } else { "" };
         let author = Author {
             by: draft.maintenance.by.clone(),
-            why: format!("planned: {}", draft.maintenance.title),
+            why: format!("planned{despite}: {}", draft.maintenance.title),
         };
         self.maintain(Maintain::Plan(Box::new(draft)), author).await
     }

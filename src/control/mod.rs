@@ -11,6 +11,7 @@ mod batch;
 pub mod chores;
 pub mod command;
 mod crew;
+pub mod declared;
 mod figures;
 pub mod gauges;
 mod handle;

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use utoipa::ToSchema;
 
 use super::command::{Handle, Refused};
+use super::declared::Declarations;
 use crate::clock::{Clock, Wall};
 use crate::config::{self, Loaded, Problem, Process};
 use crate::snapshot::Cells;
@@ -67,6 +68,7 @@ pub struct Reloader {
     clock: Clock,
     wanted: mpsc::Receiver<Wanted>,
     last: watch::Sender<Option<Arc<Outcome>>>,
+    declarations: Option<Declarations>,
 }
 
 /// Asks for reloads and tells how the last one went.
@@ -99,8 +101,14 @@ impl Reloader {
     pub fn new(path: PathBuf, started: Process, handle: Handle, clock: Clock) -> (Self, Reloads) {
         let (sender, wanted) = mpsc::channel(WAITING_MAX);
         let (last, seen) = watch::channel(None);
-        let reloader = Self { path, started, handle, clock, wanted, last };
+        let reloader = Self { path, started, handle, clock, wanted, last, declarations: None };
         (reloader, Reloads { wanted: sender, last: seen })
+    }
+
+    /// One that also plans what files declare.
+    #[must_use]
+    pub fn declaring(self, declarations: Declarations) -> Self {
+        Self { declarations: Some(declarations), ..self }
     }
 
     /// Works until every [`Reloads`] is gone.
@@ -152,6 +160,8 @@ impl Reloader {
             outcome.reason = reason;
             return outcome;
         }
+        let mut loaded = loaded;
+        let declared = loaded.declared.take();
         let taken = match way {
             Way::Apply => self.apply(loaded).await.map(Some),
             Way::Check => self.check(&loaded).map(|()| None),
@@ -159,6 +169,12 @@ impl Reloader {
         match taken {
             Ok(generation) => (outcome.result, outcome.generation) = (Verdict::Ok, generation),
             Err(refused) => outcome.reason = refused.to_string(),
+        }
+        // ORDER: after the config, whose names the files use.
+        if let (Way::Apply, Verdict::Ok) = (way, outcome.result)
+            && let (Some(declarations), Some(declared)) = (&self.declarations, declared)
+        {
+            outcome.warnings.extend(declarations.reconcile(&declared).await);
         }
         outcome
     }

@@ -10,6 +10,8 @@ use crate::window::scope::Scope;
 
 /// The field of a request that shows a secret. It is never passed on.
 pub const FIELD: &str = "intermission-bypass";
+/// The field by which a probe of our own says for which region it asks.
+pub const REGION: &str = "intermission-region";
 /// What every secret begins with, so that scanners of code and logs know one when they see it.
 const MARK: &str = "imb_";
 

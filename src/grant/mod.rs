@@ -4,7 +4,6 @@
 
 pub mod audit;
 pub mod bypass;
-pub mod pass;
 pub mod reply;
 pub mod token;
 

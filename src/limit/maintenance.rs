@@ -67,6 +67,9 @@ pub const CONFLICTS_TOLD_MAX: usize = 100;
 
 /// Files of the directory of declared maintenances. Over it: refused by `check`.
 pub const DECLARED_FILES_MAX: usize = 1_000;
+/// Maintenances that are over and looked through for what a file declared before. Over it: a file
+/// whose maintenance ended before its own time may be planned again.
+pub const DECLARED_OVER_MAX: u32 = 1_000;
 /// Bytes of one of them. Over it: refused by `check`.
 pub const DECLARED_BYTES_MAX: u64 = 256 * 1024;
 

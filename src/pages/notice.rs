@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Lang;
+use super::{Lang, sample};
 use crate::clock::Wall;
 use crate::id::Id;
 
@@ -119,6 +119,11 @@ impl Stage {
 }
 
 impl Notice {
+    /// One that says something everywhere, to be looked at before anything is closed.
+    pub fn sample() -> Self {
+        sample::notices().remove(0)
+    }
+
     /// The same with the operator's words in this language, if there are any: those of the very
     /// tag, else of the first that is a kind of it (`pt-BR` for `pt`).
     pub(super) fn spoken(&self, lang: Lang) -> Cow<'_, Self> {

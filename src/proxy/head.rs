@@ -8,23 +8,22 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Method, Request, StatusCode, Version, request};
 
-use super::admit::{self, Door, Knocking, LetIn};
+use super::admit::{self, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
-use crate::addr::{ClientAddr, canonical_host};
+use crate::addr::canonical_host;
 use crate::clock::Wall;
 use crate::decide::{
     Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
     decide_unheld, is_same_origin,
 };
-use crate::grant::pass;
 use crate::limit;
 use crate::pages::PlainKind;
-use crate::region::{RegionIx, Trust};
+use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::route::path::{self, Canonical};
 use crate::snapshot::{Closure, RouteRules, Site, Snapshot, UpstreamIx};
@@ -184,24 +183,16 @@ pub(super) fn judge<B>(
         return Err(Bad::unsupported(StatusCode::MISDIRECTED_REQUEST));
     }
     let snapshot = &current.snapshot;
-    let from = (canonical, client, trust);
-    let (region, passed) = origin_of(&snapshot.site, request, fields, from);
+    let asked = fields.any(Fields::FOREIGN).then(|| admit::asked(snapshot, request.headers()));
+    let asked = asked.flatten();
+    let found = || snapshot.site.regions.find(canonical, request.headers(), client, trust);
+    let region = asked.unwrap_or_else(found);
     let place = snapshot.site.routes.find(canonical, path.path).map(|route| (route, region));
     let now = lane.link.worker.moment();
-    let open = place.filter(|_| !passed);
-    let closed = open.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
+    let closed = place.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
     let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
-    let keeps = rules.is_some_and(|rules| rules.forms.keep);
-    let mut ground = Ground {
-        closed: closure.map(|closure| closure.mode),
-        allow: closure.map_or(&[], |closure| &closure.allow),
-        holds: closure.is_some_and(|closure| closure.holds()),
-        probes: &snapshot.site.probes,
-        keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
-        cookie: scheme.cookie(),
-        redirects: rules.map_or(Redirects::default(), redirects),
-    };
+    let mut ground = ground(&snapshot.site, closure, rules, scheme);
     let ask = Ask {
         method: request.method(),
         scheme: scheme.name(),
@@ -212,40 +203,12 @@ pub(super) fn judge<B>(
     };
     let mut verdict = decide(&ground, &ask);
     let who = Knocking { client, scheme, method: ask.method.as_str(), headers: ask.headers };
-    let door = closed
-        .filter(|_| admit::matters(verdict))
-        .map_or(Door::Shut, |(at, closure)| admit::look(lane, snapshot, at, closure, &who));
-    let (let_in, turn) = match door {
-        Door::In(let_in) => (Some(let_in), None),
-        Door::Later(turn) => (None, Some(turn)),
-        Door::Shut => (None, None),
-    };
+    let (let_in, turn) = admit::open(lane, snapshot, closed, (asked, verdict), &who);
     if let_in.is_some() {
         ground.closed = None;
         verdict = decide(&ground, &ask);
     }
-    let otherwise = match verdict {
-        Verdict::Resume => decide_no_ticket(&ground, &ask),
-        Verdict::Own
-        | Verdict::Probe
-        | Verdict::Hold
-        | Verdict::Forward
-        | Verdict::Capture(_)
-        | Verdict::Page(..)
-        | Verdict::Refuse(_)
-        | Verdict::Redirect(_) => verdict,
-    };
-    let unheld = match otherwise {
-        Verdict::Hold => decide_unheld(&ground, &ask),
-        Verdict::Own
-        | Verdict::Probe
-        | Verdict::Forward
-        | Verdict::Resume
-        | Verdict::Capture(_)
-        | Verdict::Page(..)
-        | Verdict::Refuse(_)
-        | Verdict::Redirect(_) => otherwise,
-    };
+    let (otherwise, unheld) = later(verdict, &ground, &ask);
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
@@ -269,20 +232,50 @@ pub(super) fn judge<B>(
     })
 }
 
-/// The region that a request comes from, and whether it is a probe of our own: that says for which
-/// region it asks, and to it everything is open.
-fn origin_of<B>(
-    site: &Site,
-    request: &Request<B>,
-    fields: Fields,
-    (host, client, trust): (&str, ClientAddr, Trust),
-) -> (RegionIx, bool) {
-    let shown = fields.any(Fields::FOREIGN).then(|| request.headers().get(pass::FIELD)).flatten();
-    let asked = shown.and_then(|shown| pass::region_of(shown.as_bytes()));
-    match asked.and_then(|region| site.regions.named(region)) {
-        Some(region) => (region, true),
-        None => (site.regions.find(host, request.headers(), client, trust), false),
+/// What governs the place that a request is for.
+fn ground<'a>(
+    site: &'a Site,
+    closure: Option<&'a Arc<Closure>>,
+    rules: Option<&RouteRules>,
+    scheme: Scheme,
+) -> Ground<'a> {
+    let keeps = rules.is_some_and(|rules| rules.forms.keep);
+    Ground {
+        closed: closure.map(|closure| closure.mode),
+        allow: closure.map_or(&[], |closure| &closure.allow),
+        holds: closure.is_some_and(|closure| closure.holds()),
+        probes: &site.probes,
+        keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
+        cookie: scheme.cookie(),
+        redirects: rules.map_or(Redirects::default(), redirects),
     }
+}
+
+/// The verdict if it turns out to be no ticket, and the one if it cannot wait.
+fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
+    let otherwise = match verdict {
+        Verdict::Resume => decide_no_ticket(ground, ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Hold
+        | Verdict::Forward
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => verdict,
+    };
+    let unheld = match otherwise {
+        Verdict::Hold => decide_unheld(ground, ask),
+        Verdict::Own
+        | Verdict::Probe
+        | Verdict::Forward
+        | Verdict::Resume
+        | Verdict::Capture(_)
+        | Verdict::Page(..)
+        | Verdict::Refuse(_)
+        | Verdict::Redirect(_) => otherwise,
+    };
+    (otherwise, unheld)
 }
 
 /// What governs a request at its place: by its method, or by the one that it claims where windows

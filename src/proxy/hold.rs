@@ -96,8 +96,8 @@ struct Entry {
 enum Fate {
     /// It still has to wait.
     Waits,
-    /// It would be answered by us, which nobody need be spared.
-    Answered,
+    /// Nobody need be spared it: we would answer it, or a ramp says who is let in.
+    Spared,
     /// Perhaps it goes to the application.
     Passes,
 }
@@ -105,9 +105,10 @@ enum Fate {
 impl Entry {
     fn fate(&self, snapshot: &Snapshot, now: Wall) -> Fate {
         match self.place.closure(snapshot, now) {
+            Some(closure) if closure.course.ramp.is_some() => Fate::Spared,
             Some(closure) if closure.holds() => Fate::Waits,
             Some(closure) => match closure.mode {
-                Mode::Page | Mode::Hold => Fate::Answered,
+                Mode::Page | Mode::Hold => Fate::Spared,
                 Mode::ReadOnly => Fate::Passes,
             },
             None => Fate::Passes,
@@ -129,7 +130,7 @@ impl Queue {
         for entry in entries.values().filter(|entry| !entry.called.get()) {
             match entry.fate(snapshot, now) {
                 Fate::Waits => entry.clockwork.wake(),
-                Fate::Answered => entry.call(),
+                Fate::Spared => entry.call(),
                 Fate::Passes => open.push(entry),
             }
         }

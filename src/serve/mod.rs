@@ -24,6 +24,7 @@ use crate::config::{Loaded, Process};
 use crate::control::acme;
 use crate::control::admin::{self, Admin};
 use crate::control::chores;
+use crate::control::declared::Declarations;
 use crate::control::gauges::{Gauges, Latency};
 use crate::control::health::Checks;
 use crate::control::hour::{self, Hour};
@@ -234,7 +235,7 @@ impl ControlPlane {
     async fn boot(self) -> Result<(Live, JoinSet<&'static str>), ServeError> {
         let swept = self.vault.recover().await.map_err(ServeError::Recover)?;
         tracing::debug!(?swept, "submissions were recovered");
-        let Loaded { site, pages, process, declared: _ } = self.loaded;
+        let Loaded { site, pages, process, declared } = self.loaded;
         let traffic = Arc::new(self.metrics.clone());
         let parts = Parts {
             store: Arc::clone(&self.store),
@@ -247,10 +248,20 @@ impl ControlPlane {
         let failed = |what| move |source| ServeError::System { what, source };
         let mut tasks = JoinSet::new();
         tasks.spawn(named("reconciler", reconciler.run()));
+        let declarations = || {
+            let (handle, store) = (handle.clone(), Arc::clone(&self.store));
+            Declarations::new(handle, store, self.clock.clone(), process.drain)
+        };
+        if let Some(declared) = declared {
+            for warning in declarations().reconcile(&declared).await {
+                tracing::warn!("{warning}");
+            }
+        }
         let reloads = self.file.map(|file| {
             let (clock, handle) = (self.clock.clone(), handle.clone());
             let (reloader, reloads) = Reloader::new(file.clone(), process.clone(), handle, clock);
-            tasks.spawn(named("reloader", reloader.run()));
+            let declaring = reloader.declaring(declarations());
+            tasks.spawn(named("reloader", declaring.run()));
             (file, reloads)
         });
         if let Some((file, reloads)) = &reloads {

@@ -85,6 +85,11 @@ impl Grants {
         &self.own.secret
     }
 
+    /// Whether this is what verifications show.
+    pub fn is_own(&self, secret: &str) -> bool {
+        digest::same(&digest::sha256(secret.as_bytes()), &self.own.hash)
+    }
+
     /// Whether there is any bypass.
     pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()

@@ -29,6 +29,7 @@ pub use care::{Balance, Care, Ejection, HashBy, Speaks};
 pub use cells::{Cells, Closure, Overrun, Reads};
 pub use grants::{Grants, Knock, Pass};
 pub use health::{HealthCheck, Question};
+pub use notice::told_of;
 pub use ramp::{Course, Ramp};
 pub use roster::{Member, Roster};
 pub use site::{

@@ -59,6 +59,16 @@ fn end_of(window: &Window) -> Option<Wall> {
     }
 }
 
+/// What visitors would be told of this window, were it the only one over a route of this title.
+pub fn told_of(
+    window: &Window,
+    maintenance: Option<&Maintenance>,
+    site: &Site,
+    service: &str,
+) -> Notice {
+    notice(window, maintenance, &Outlook::of(&[window]), site, service)
+}
+
 /// What visitors are told of this window, the first of those over a cell.
 pub(super) fn notice(
     window: &Window,

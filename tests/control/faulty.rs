@@ -219,7 +219,7 @@ impl Store for Faulty {
     }
 
     fn keep_tallies(&self, tallies: Vec<(Id, Tally)>) -> Pending<()> {
-        if self.full.load(Ordering::SeqCst) {
+        if self.is_full() {
             return Box::pin(async { Err(StoreError::Full) });
         }
         self.store.keep_tallies(tallies)

@@ -190,6 +190,10 @@ fn every_change_is_noted_with_what_was_before_and_refused_ones_as_such() {
     assert_eq!(status, 200);
     node.with("im_viewer", SWITCH, "", CLOSE);
     node.operator("POST /api/v1/switches?dry_run=true", CLOSE);
+    // One that knows no rehearsals either refuses, or does it and is noted.
+    let token = r#"{"name":"bob","role":"viewer"}"#;
+    let rehearsal = node.operator("POST /api/v1/tokens?dry_run=true", token);
+    assert_ne!(rehearsal.0, 201, "{}", rehearsal.1);
     let (_, audit) = node.operator("GET /api/v1/audit", "");
     let items = audit["items"].as_array().expect("a list");
     assert_eq!(items.len(), 3, "a rehearsal is none: {audit}");

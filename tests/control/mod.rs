@@ -11,6 +11,7 @@ mod cli_look;
 mod cli_plans;
 mod cli_reach;
 mod clock;
+mod declared;
 pub(crate) mod desk;
 mod drain;
 pub(crate) mod faulty;

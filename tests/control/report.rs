@@ -14,7 +14,7 @@ use intermission::window::report::{Report, Submissions, Told};
 use intermission::window::state::{Author, Checks, Event, Gate, Mode, Order, Texts, Window};
 use intermission::window::tally::{Pages, Tally};
 
-use super::desk::scope;
+use super::desk::{order, scope};
 use super::stage::{Stage, config_text, plan};
 use crate::support::http1::Message;
 use crate::support::origin::Origin;
@@ -211,4 +211,24 @@ fn who_met_a_window_is_counted_over_restarts_and_stands_in_its_report() {
     assert_eq!((report.totals.visitors, report.totals.forms_not_kept), (1, 1));
     assert_eq!(report.title, "");
     assert!(report.markdown().contains("| requests refused | 5 ("), "{}", report.markdown());
+}
+
+#[test]
+fn who_waited_for_a_window_is_counted_apart_from_who_was_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let origin = Origin::replying("hello");
+    let text = config_text(origin.address(), origin.address(), "");
+    let stage = Stage::over(folder.path(), &text);
+    let hold = Order { mode: Mode::Hold, plan: plan(None, None), ..order(&[], &["claims"]) };
+    let window = stage.switch(hold).id;
+    let visitors = stage.visitors;
+    let waiting = std::thread::spawn(move || {
+        raw::exchange(visitors, "GET / HTTP/1.1\r\nHost: claims.test\r\n\r\n").status()
+    });
+    stage.until_metric("intermission_held_requests 1");
+    stage.end(window);
+    assert_eq!(waiting.join().expect("a visitor"), 200);
+    stage.until_metric("intermission_held_requests 0");
+    let totals = stage.report(window).totals;
+    assert_eq!((totals.held, totals.released, totals.refused), (1, 1, 0), "{totals:?}");
 }

@@ -34,7 +34,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::desk::{ops, order};
-use crate::support::{PATIENCE, raw};
+use crate::support::{PATIENCE, eventually, raw};
 
 /// Routes claims (claims.test) and quotes (any host); regions eu, its own, and apac, which a
 /// trusted peer tells and which claims has an upstream of its own in.
@@ -83,6 +83,7 @@ upstream = "app-eu"
 pub(super) struct Stage {
     pub(super) handle: Handle,
     pub(super) engine: Arc<Embedded>,
+    metrics: Metrics,
     pub(super) views: Verifications,
     pub(super) visitors: SocketAddr,
     reports: Reports,
@@ -101,7 +102,7 @@ impl Stage {
         let clock = Clock::System;
         let engine = Arc::new(store::open(&folder.join("store"), clock.clone()).expect("a store"));
         let metrics = Metrics::default();
-        let Loaded { site, pages, process } = loaded;
+        let Loaded { site, pages, process, .. } = loaded;
         let node_tag = site.node_tag;
         let parts = Parts {
             store: Arc::clone(&engine) as Arc<dyn Store>,
@@ -136,6 +137,7 @@ impl Stage {
         Self {
             handle,
             engine,
+            metrics,
             views,
             visitors,
             reports,
@@ -152,9 +154,13 @@ impl Stage {
         self.runtime.block_on(patient).unwrap_or_else(|_| panic!("waited in vain for {what}"))
     }
 
-    /// Closes claims under this plan.
+    /// Closes under this plan.
     pub(super) fn close(&self, regions: &[&str], routes: &[&str], plan: Plan) -> Arc<Window> {
-        let order = Order { plan, ..order(regions, routes) };
+        self.switch(Order { plan, ..order(regions, routes) })
+    }
+
+    /// Closes so.
+    pub(super) fn switch(&self, order: Order) -> Arc<Window> {
         let change = self.wait("a switch", self.handle.switch(order, ops()));
         Arc::clone(&change.expect("it closes").windows[0])
     }
@@ -212,6 +218,12 @@ impl Stage {
     pub(super) fn visit(&self, host: &str, path: &str, fields: &str) -> u16 {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n");
         raw::exchange(self.visitors, request).status()
+    }
+
+    /// Waits until a metric's line is this.
+    pub(super) fn until_metric(&self, line: &str) {
+        let is = || self.metrics.render().lines().any(|l| l == line).then_some(());
+        eventually(line, is);
     }
 
     /// The report of a switch.

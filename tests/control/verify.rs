@@ -66,7 +66,9 @@ fn probes_pass_while_visitors_do_not_and_success_reopens() {
     assert_eq!(&life[life.len() - 2..], ["verifying", "ended"]);
     assert_eq!(why, "verified");
     let asked = house.eu.0.requests();
-    assert!(asked.iter().all(|request| request.field("intermission-pass").is_none()), "kept here");
+    for field in ["intermission-bypass", "intermission-region"] {
+        assert!(asked.iter().all(|request| request.field(field).is_none()), "kept here");
+    }
     assert!(
         asked.iter().filter(|r| r.field("user-agent") == Some("intermission-verify")).count() > 2
     );
@@ -84,7 +86,14 @@ fn a_region_that_only_balancers_tell_is_asked_behind_its_own_upstream() {
     stage.end(window.id);
     stage.until(window.id, State::Ended);
     assert_eq!(house.eu.0.requests().len(), 0, "europe is none of this window's business");
-    assert_eq!(stage.visit("claims.test", "/", "Intermission-Pass: guess apac\r\n"), 500);
+    assert_eq!(
+        stage.visit(
+            "claims.test",
+            "/",
+            "Intermission-Bypass: guess\r\nIntermission-Region: apac\r\n"
+        ),
+        500
+    );
     assert_eq!(house.eu.0.requests().len(), 1, "who guesses gets the region of everybody");
 }
 

@@ -78,13 +78,3 @@ fn each_stage_has_its_words_and_promises_nothing_that_nobody_knows() {
     let visible = page.split("data-unknown hidden>").nth(1).expect("hidden");
     assert!(visible.split("</p>").nth(1).expect("more").contains("We are checking"));
 }
-
-#[test]
-fn zz_temporary_write_pages() {
-    for (n, notice) in sample::notices().iter().enumerate() {
-        for lang in Lang::ALL {
-            std::fs::write(format!("/tmp/c_page_{n}_{}.html", lang.tag()), html(notice, lang))
-                .unwrap();
-        }
-    }
-}

@@ -16,7 +16,7 @@ BINARY = os.environ.get(
     "INTERMISSION_BIN", str(Path(__file__).parents[2] / "target" / "debug" / "intermission")
 )
 SEED = int(os.environ.get("INTERMISSION_SEED", "20261121"))
-RULES = 400
+RULES = int(os.environ.get("INTERMISSION_RULES", "300"))
 SHOWN = 25
 ZONES = [
     "UTC",
@@ -76,7 +76,7 @@ def instants(rule, start, zone):
     said = []
     for local in series:
         # A rule that hardly ever matches would be searched for to the end of time.
-        if len(said) == SHOWN or local.year > 2150:
+        if len(said) == SHOWN or local.year > 2060:
             break
         said.append(local.replace(fold=0).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"))
     return said
@@ -116,7 +116,7 @@ def asked(folder, at, rule, zone, start):
     return told, [occurrence["phases"][0]["starts"] for occurrence in told["occurrences"]]
 
 
-COMMAND = ["preview"]
+COMMAND = ["maintenance", "preview"]
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_several_hundred_rules_give_what_dateutil_gives(cases, tmp_path):
         first = start.replace(tzinfo=ZoneInfo(zone), fold=0)
         told, said = asked(tmp_path, at, rule, zone, first)
         wanted = instants(rule, start, zone)
-        said = [instant for instant in said if instant[:4] <= "2150"][: len(wanted)]
+        said = [instant for instant in said if instant[:4] <= "2060"][: len(wanted)]
         return None if said == wanted else (SEED, rule, zone, start, told["problems"], said, wanted)
 
     with ThreadPoolExecutor(4) as pool:

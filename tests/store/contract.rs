@@ -14,7 +14,7 @@ use intermission::window::state::{Author, Checks, Event, Mode, Order, Step, Text
 pub(super) use super::grants::{
     a_key_belongs_to_one_creation_until_its_time_is_over,
     only_what_has_expired_makes_room_for_a_bypass, the_audit_is_numbered_and_read_in_pages,
-    tokens_and_bypasses_are_kept_and_changed,
+    tokens_and_bypasses_are_kept_and_changed, what_was_revoked_makes_room_too,
 };
 pub(super) use super::tallies::{a_window_s_forms_are_counted, tallies_are_kept};
 use super::{NOON, browser, content, item, quota, sealed};

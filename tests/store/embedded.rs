@@ -39,6 +39,7 @@ keeps_the_contract! {
     tokens_and_bypasses_are_kept_and_changed,
     only_what_has_expired_makes_room_for_a_bypass,
     the_audit_is_numbered_and_read_in_pages,
+    what_was_revoked_makes_room_too,
     a_key_belongs_to_one_creation_until_its_time_is_over,
     tallies_are_kept,
     a_window_s_forms_are_counted,
@@ -227,6 +228,7 @@ async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows
     let main = main.expect("opens");
     let later = "DROP TABLE duties; DROP TABLE tokens; DROP TABLE bypasses; DROP TABLE audit;
                  DROP TABLE replies; DROP TABLE maintenances; DROP INDEX windows_by_maintenance;
+                 DROP TABLE tallies; DROP INDEX submissions_by_window;
                  ALTER TABLE windows DROP COLUMN maintenance; PRAGMA user_version = 1";
     main.execute_batch(later).expect("as it was then");
     drop(main);

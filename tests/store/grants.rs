@@ -137,3 +137,19 @@ pub(super) async fn a_key_belongs_to_one_creation_until_its_time_is_over(store: 
     store.drop_reply(key).await.expect("forgotten");
     assert_eq!(store.reply(key).await, Ok(None));
 }
+
+pub(super) async fn what_was_revoked_makes_room_too(store: &dyn Store) {
+    let first = token("first");
+    store.keep_token(first.clone()).await.expect("room");
+    for at in 1..limit::TOKENS_KEPT_MAX {
+        store.keep_token(token(&format!("{at}"))).await.expect("room");
+    }
+    let late = || Token { created: NOON.plus(HOUR), ..token("late") };
+    let refused = store.keep_token(late()).await;
+    assert!(matches!(refused, Err(StoreError::Quota(_))), "all of them hold: {refused:?}");
+    let revoked = Token { revoked: Some(NOON), ..first.clone() };
+    store.keep_token(revoked).await.expect("it is there already");
+    store.keep_token(late()).await.expect("one is over");
+    let kept = store.tokens().await.expect("a sound store reads");
+    assert!(kept.iter().all(|token| token.id != first.id));
+}

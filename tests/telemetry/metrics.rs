@@ -167,6 +167,7 @@ fn every_metric_is_exposed_once_something_happened() {
     metrics.reload(Reload::Done, Wall::from_millis(2_000));
     metrics.windows(WindowFigures {
         states: vec![("closed", [1, 0, 0])],
+        closed_cells: 4,
         maintenances: vec![("m".to_owned(), "underway")],
         ramp: Some(40),
         ..WindowFigures::default()

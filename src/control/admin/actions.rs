@@ -90,7 +90,8 @@ impl Meant {
 }
 
 /// Begins a window that is planned or stalled, whatever its time and the phase before say.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/start", tag = "windows", request_body = Because,
+#[utoipa::path(post, path = "/api/v1/windows/{id}/start", tag = "windows",
+    request_body = Option<Because>,
     params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
         ("If-Match" = Option<String>, Header, description = "The version that was read")),
     responses((status = 200, description = "The window after it, or with `dry_run` what would be",
@@ -200,7 +201,8 @@ pub(super) async fn extend(
 }
 
 /// Ends a window: it is verified and ramped, if that is planned, and its scope reopens.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/end", tag = "windows", request_body = Ending,
+#[utoipa::path(post, path = "/api/v1/windows/{id}/end", tag = "windows",
+    request_body = Option<Ending>,
     params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
         ("If-Match" = Option<String>, Header, description = "The version that was read")),
     responses((status = 200, description = "The window after it, or with `dry_run` what would be",
@@ -227,7 +229,8 @@ pub(super) async fn end(
 }
 
 /// Gives up a window that has not begun.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/cancel", tag = "windows", request_body = Because,
+#[utoipa::path(post, path = "/api/v1/windows/{id}/cancel", tag = "windows",
+    request_body = Option<Because>,
     params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
         ("If-Match" = Option<String>, Header, description = "The version that was read")),
     responses((status = 200, description = "The window after it, or with `dry_run` what would be",

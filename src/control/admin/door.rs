@@ -62,9 +62,21 @@ impl Tokens {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes over what the store has.
-    pub(super) fn replace(&self, tokens: Vec<Token>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    /// Takes over a token that the store has, new or changed. The store bounds their number.
+    pub(super) fn put(&self, token: Token) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match all.iter_mut().find(|known| known.id == token.id) {
+            Some(known) => *known = token,
+            None => all.push(token),
+        }
+        // The store has forgotten one that was over.
+        if all.len() > limit::TOKENS_KEPT_MAX as usize {
+            let ends = |at: &usize| Some((all[*at].revoked.or(all[*at].not_after)?, *at));
+            let first = (0..all.len()).filter_map(|at| ends(&at)).min();
+            if let Some((_, first)) = first {
+                all.remove(first);
+            }
+        }
     }
 }
 

@@ -348,7 +348,7 @@ pub(super) async fn revise(
 
 /// Gives up every window of a maintenance that has not begun. What is in force stays so.
 #[utoipa::path(post, path = "/api/v1/maintenances/{id}/cancel", tag = "maintenances",
-    request_body = Because,
+    request_body = Option<Because>,
     params(Rehearsal, ("id" = Id, Path, description = "Of the maintenance"),
         ("If-Match" = Option<String>, Header, description = "The version that was read")),
     responses((status = 200, description = "The maintenance after it; with `dry_run` as it is",
@@ -401,7 +401,7 @@ pub(super) async fn update(
 
 /// Says afterwards how it went, and where the incident report is.
 #[utoipa::path(post, path = "/api/v1/maintenances/{id}/aftermath", tag = "maintenances",
-    request_body = Aftermath,
+    request_body = Option<Aftermath>,
     params(("id" = Id, Path, description = "Of the maintenance")),
     responses((status = 200, description = "The maintenance after it", body = MaintenanceAnswer,
         headers(("ETag" = String, description = "Its version")))))]

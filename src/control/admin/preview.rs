@@ -16,7 +16,8 @@ use super::asked::{self, Asked};
 use super::problem::Problem;
 use crate::control::command::Refused;
 use crate::id::Id;
-use crate::pages::{Lang, Notice, Stage, Words, sample};
+use crate::pages::{Lang, Notice, Stage};
+use crate::snapshot;
 
 type Answer = Result<Response, Problem>;
 
@@ -136,7 +137,7 @@ pub(super) async fn preview(
 async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
     let now = admin.clock.now();
     let site = Arc::clone(&admin.live.snapshot().site);
-    let mut notice = sample::notices().remove(0);
+    let mut notice = Notice::sample();
     notice.operator.clone_from(&site.operator);
     (notice.since, notice.until) = (now, Some(now.plus(Duration::from_secs(7_080))));
     if let Some(id) = &wanted.window {
@@ -146,19 +147,10 @@ async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
             Some(window) => (**window).clone(),
             None => admin.store.window(id).await?.ok_or(Refused::NoWindow(id))?,
         };
-        notice.window = window.id;
-        notice.since = window.began.unwrap_or(window.plan.starts);
-        notice.until = window.promised_end;
-        let texts = window.texts;
-        notice.words = Words {
-            title: texts.title,
-            reason: texts.reason,
-            message: texts.message,
-            impact: texts.impact,
-            benefit: texts.benefit,
-            contact: texts.contact,
-            alternative: texts.alternative,
-        };
+        let phase = window.phase.as_ref();
+        let maintenance = phase.and_then(|phase| standing.maintenance(phase.maintenance));
+        let maintenance = maintenance.map(AsRef::as_ref);
+        notice = snapshot::told_of(&window, maintenance, &site, &notice.service);
     }
     if let Some(name) = &wanted.route {
         let detail = format!("there is no route \"{name}\"");
@@ -168,7 +160,7 @@ async fn notice(admin: &Admin, wanted: &Wanted) -> Result<Notice, Problem> {
     match wanted.state {
         Shown::Closed => {}
         Shown::Overrun => {
-            (notice.overrun, notice.until, notice.stage) = (true, None, Stage::Overrun);
+            (notice.overrun, notice.stage, notice.until) = (true, Stage::Overrun, None);
         }
         Shown::Verifying => notice.stage = Stage::Verifying,
         Shown::Reopening => notice.stage = Stage::Reopening,

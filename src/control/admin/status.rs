@@ -168,7 +168,7 @@ pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 /// Reads the config file again, all of it or nothing.
-#[utoipa::path(post, path = "/api/v1/config/reload", tag = "node", request_body = Because,
+#[utoipa::path(post, path = "/api/v1/config/reload", tag = "node", request_body = Option<Because>,
     responses((status = 200, description = "It is in force", body = Outcome)))]
 pub(super) async fn reload(
     State(admin): State<Arc<Admin>>,
@@ -181,7 +181,7 @@ pub(super) async fn reload(
 }
 
 /// Says what a reload would say, and changes nothing.
-#[utoipa::path(post, path = "/api/v1/config/check", tag = "node", request_body = Because,
+#[utoipa::path(post, path = "/api/v1/config/check", tag = "node", request_body = Option<Because>,
     responses((status = 200, description = "It would be taken", body = Outcome)))]
 pub(super) async fn check(
     State(admin): State<Arc<Admin>>,

@@ -49,7 +49,7 @@ pub(super) async fn on(
 /// Reopens a scope: ends every window that lies in it.
 #[utoipa::path(post, path = "/api/v1/switches/off", tag = "windows", request_body = Off,
     params(Rehearsal),
-    responses((status = 200, description = "The windows that ended, or with `dry_run` what is there",
+    responses((status = 200, description = "What ended, or with `dry_run` what is there",
         body = inline(rehearsal::Either<WindowsAnswer>))))]
 pub(super) async fn off(
     State(admin): State<Arc<Admin>>,

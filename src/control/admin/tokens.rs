@@ -24,6 +24,7 @@ use crate::grant::token::LOCAL_USER;
 use crate::grant::{Role, Token};
 use crate::id::Id;
 use crate::limit;
+use crate::store::StoreError;
 use crate::window::scope::{Scope, Selection};
 
 type Answer = Result<Response, Problem>;
@@ -133,8 +134,7 @@ pub(super) async fn make(
         not_after,
         revoked: None,
     };
-    admin.store.keep_token(token.clone()).await?;
-    admin.door.tokens.replace(admin.store.tokens().await?);
+    keep(&admin, &token).await?;
     let told = view(&token, now);
     let whole = axum::Json(json!({ "token": told, "secret": secret }));
     let mut response = (StatusCode::CREATED, whole).into_response();
@@ -142,6 +142,21 @@ pub(super) async fn make(
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// What is durable holds from then on, whatever happens next.
+async fn keep(admin: &Admin, token: &Token) -> Result<(), Problem> {
+    match admin.store.keep_token(token.clone()).await {
+        Ok(()) => {
+            admin.door.tokens.put(token.clone());
+            Ok(())
+        }
+        Err(StoreError::Quota(_)) => {
+            let detail = "too many tokens hold for ever or for long; revoke some first";
+            Err(Problem::new(StatusCode::CONFLICT, "too_many_tokens", detail))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A name that nobody else has in the history.
@@ -184,8 +199,7 @@ pub(super) async fn revoke(
     operator.may(Role::Admin, &token.scope)?;
     let revoked = token.revoked.or(Some(now));
     let token = Token { revoked, ..token };
-    admin.store.keep_token(token.clone()).await?;
-    admin.door.tokens.replace(admin.store.tokens().await?);
+    keep(&admin, &token).await?;
     admin.door.waiting.forget(&token.name, now);
     Ok(axum::Json(json!({ "token": view(&token, now) })).into_response())
 }

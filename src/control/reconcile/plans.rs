@@ -233,7 +233,7 @@ impl Reconciler {
     /// When and how a maintenance comes again; none if it does not.
     fn next_occurrence(&self, maintenance: &Maintenance) -> Option<Draft> {
         let given = Given { now: self.now, drain: limit::WINDOW_DRAIN, past: Past::Allowed };
-        let blackouts = &[];
+        let blackouts = &self.parts.site.blackouts;
         match next_occurrence(maintenance, &given, blackouts) {
             Ok(coming) => {
                 let Coming { compiled, skipped } = coming?;

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::places::{self, Place};
 use crate::addr::{Networks, proxy_protocol};
-use crate::grant::pass;
+use crate::grant::bypass;
 use crate::limit;
 use crate::snapshot::Protocol;
 use crate::tls::{self, Alpn};
@@ -67,13 +67,13 @@ fn reachable(at: SocketAddr) -> SocketAddr {
 /// CANCEL: dropping it closes the connection.
 pub(super) async fn ask(
     doors: &Doors,
-    passing_on: &Networks,
+    (passing_on, secret): (&Networks, &str),
     probe: &Probe,
     place: &Place,
 ) -> Result<(), String> {
     let asked = async {
         let wire = connect(doors, passing_on, place).await?;
-        let answer = exchange(wire, request(probe, place)?);
+        let answer = exchange(wire, request(probe, place, secret)?);
         look(answer.await?, probe)
     };
     let late = |_| Err(format!("no whole answer within {}", span(probe.within)));
@@ -117,7 +117,7 @@ fn host_alone(host: &str) -> &str {
     }
 }
 
-fn request(probe: &Probe, place: &Place) -> Result<Request<Empty<Bytes>>, String> {
+fn request(probe: &Probe, place: &Place, secret: &str) -> Result<Request<Empty<Bytes>>, String> {
     let mut request = Request::get(probe.path.as_str())
         .body(Empty::new())
         .map_err(|error| format!("not a request: {error}"))?;
@@ -127,9 +127,10 @@ fn request(probe: &Probe, place: &Place) -> Result<Request<Empty<Bytes>>, String
     headers.insert(HOST, value(&place.host)?);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.entry(USER_AGENT).or_insert(AGENT);
-    let mut pass = value(&pass::value(&place.region))?;
-    pass.set_sensitive(true);
-    headers.insert(pass::FIELD, pass);
+    let mut secret = value(secret)?;
+    secret.set_sensitive(true);
+    headers.insert(bypass::FIELD, secret);
+    headers.insert(bypass::REGION, value(&place.region)?);
     Ok(request)
 }
 

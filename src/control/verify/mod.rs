@@ -1,10 +1,10 @@
 //! Tries whether an application is well before visitors are let in, and while they are.
 //!
 //! Each window that verifies, and each that reopens, has a task of its own. A round asks the
-//! plan's probes through this node's own listeners, as a visitor would (the pass of
-//! [`grant::pass`](crate::grant::pass) opens the scope to them), and looks at the health of the
-//! servers behind it. The outcome is told to the reconciler, for the version of the window that
-//! was looked at: if an operator was faster, it is old news and means nothing.
+//! plan's probes through this node's own listeners, as a visitor would (what they show opens the
+//! scope to them: [`Grants::own_secret`](crate::snapshot::Grants::own_secret)), and looks at the
+//! health of the servers behind it. The outcome is told to the reconciler, for the version of the
+//! window that was looked at: if an operator was faster, it is old news and means nothing.
 //!
 //! Nothing here is stored. A process that comes up with a window in `verifying` begins anew, and
 //! the time that its verification may take goes on from where the window's history has it.
@@ -221,6 +221,7 @@ impl Shared {
         asked: impl Iterator<Item = (&'a Probe, Place)>,
         site: &Arc<Site>,
     ) -> Vec<String> {
+        let secret: Arc<str> = self.handle.snapshot().beside.grants.own_secret().into();
         let mut under_way = JoinSet::new();
         let mut faults = Vec::new();
         for (probe, place) in asked {
@@ -230,10 +231,10 @@ impl Shared {
             // A permit is waited for here, so that the probe's time runs from its request on.
             let permit = Arc::clone(&self.permits).acquire_owned().await;
             let (doors, site) = (self.doors.clone(), Arc::clone(site));
-            let probe = probe.clone();
+            let (probe, secret) = (probe.clone(), Arc::clone(&secret));
             under_way.spawn(async move {
                 let _permit = permit;
-                ask::ask(&doors, &site.proxy_protocol, &probe, &place).await
+                ask::ask(&doors, (&site.proxy_protocol, &secret), &probe, &place).await
             });
         }
         while let Some(joined) = under_way.join_next().await {
@@ -242,12 +243,12 @@ impl Shared {
         faults
     }
 
-    /// Tells the reconciler, again and again while the store refuses, until the window is another
-    /// one: then this is dropped.
+    /// Tells the reconciler, again and again while it cannot store that, until the window is
+    /// another one: then this is dropped.
     async fn tell<F: Future<Output = Result<Change, Refused>>>(&self, what: impl Fn() -> F) {
         loop {
             match what().await {
-                Err(Refused::Store(_) | Refused::Busy) => {
+                Err(Refused::Store(_) | Refused::Busy | Refused::Lost) => {
                     tokio::time::sleep(limit::CLOCK_LOOK_EVERY).await;
                 }
                 Ok(_) => return,

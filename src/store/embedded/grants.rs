@@ -19,7 +19,8 @@ pub(super) fn tokens(conn: &Connection) -> Result<Vec<Token>, Fault> {
 
 pub(super) fn keep_token(conn: &Connection, token: &Token) -> Result<(), Fault> {
     let most = limit::TOKENS_KEPT_MAX;
-    let row = Row { id: token.id, created: token.created, not_after: token.not_after };
+    let not_after = token.revoked.or(token.not_after);
+    let row = Row { id: token.id, created: token.created, not_after };
     keep(conn, "tokens", &row, token, most)
 }
 
@@ -29,7 +30,7 @@ pub(super) fn bypasses(conn: &Connection) -> Result<Vec<Bypass>, Fault> {
 
 pub(super) fn keep_bypass(conn: &Connection, bypass: &Bypass) -> Result<(), Fault> {
     let most = limit::BYPASSES_KEPT_MAX;
-    let not_after = Some(bypass.not_after);
+    let not_after = Some(bypass.revoked.unwrap_or(bypass.not_after));
     let row = Row { id: bypass.id, created: bypass.created, not_after };
     keep(conn, "bypasses", &row, bypass, most)
 }

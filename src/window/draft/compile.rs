@@ -87,11 +87,23 @@ impl Draft {
             source: Source::Operator,
             updates: Vec::new(),
             aftermath: None,
-            document: Some(Box::new(self.clone())),
+            document: Some(Box::new(self.kept(given.drain))),
             created: given.now,
             by: String::new(),
         };
         Ok(Compiled { maintenance, phases, warnings: found.warnings })
+    }
+
+    /// As it is kept. Of one that comes again the drain is written out, so that later occurrences
+    /// drain as the first did.
+    fn kept(&self, drain: Duration) -> Self {
+        let mut kept = self.clone();
+        if kept.recurrence.is_some() {
+            for phase in &mut kept.phases {
+                phase.drain.get_or_insert_with(|| duration::show(drain));
+            }
+        }
+        kept
     }
 }
 

@@ -7,6 +7,7 @@
 mod blackout;
 mod conflict;
 mod days;
+mod drift;
 mod next;
 mod preview;
 mod rule;
@@ -16,6 +17,7 @@ use jiff::tz::TimeZone;
 
 pub use blackout::Blackout;
 pub use conflict::{Conflict, Report, With, conflicts};
+pub use drift::{Drift, drift, laid_down};
 pub use next::{Coming, next_occurrence, occurrence_after};
 pub use preview::{Occurrence, PhaseTimes, preview};
 pub use rule::{Rule, Wrong};
