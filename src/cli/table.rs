@@ -2,11 +2,17 @@
 
 use std::io::IsTerminal as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde_json::Value;
 
 /// The width of a table that no terminal asks for.
 const PLAIN_COLUMNS: u16 = 120;
+
+const ID_CHARS: usize = 32;
+/// An id and the spaces at its sides.
+const ID_COLUMNS: u16 = 34;
+/// From this width on, a table has room for ids.
+const ROOMY_COLUMNS: u16 = 80;
 
 /// Whether a rendering is for a terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,8 +69,19 @@ pub(super) fn of<const N: usize>(
     none: &str,
 ) -> String {
     let mut table = Shape::of_output().table(&head);
+    let mut with_ids = [false; N];
     for row in rows {
+        for (has_ids, cell) in with_ids.iter_mut().zip(&row) {
+            *has_ids |= cell.lines().any(|line| line.len() == ID_CHARS && !line.contains(' '));
+        }
         table.add_row(row);
+    }
+    // An id that is broken over two lines cannot be copied.
+    let columns = table.width().unwrap_or(PLAIN_COLUMNS);
+    for at in (0..N).filter(|at| with_ids[*at] && columns >= ROOMY_COLUMNS) {
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+        }
     }
     if table.is_empty() { format!("{none}\n") } else { format!("{table}\n") }
 }

@@ -190,16 +190,18 @@ fn tell(
 pub(super) fn list(windows: &[WindowShown]) -> String {
     let (now, zone) = (Clock::System.now(), TimeZone::system());
     let instant = |at: Option<_>| at.map(|at| text::instant(at, now, &zone)).unwrap_or_default();
+    let mut windows: Vec<&WindowShown> = windows.iter().collect();
+    windows.sort_by_key(|window| window.starts());
     let rows = windows.iter().map(|window| {
+        // A rehearsal's windows have no names yet.
+        let id = Some(&window.id).filter(|id| id.bytes().any(|byte| byte != b'0'));
         [
-            window.part(),
+            format!("{}\n{}", window.part(), id.map(String::as_str).unwrap_or_default()),
             window.place(),
-            window.mode.clone(),
-            window.state.clone(),
+            format!("{},\n{}", window.mode, window.state),
             instant(window.starts()),
             instant(window.ended.or(window.promised_end)),
-            window.id.clone(),
         ]
     });
-    table::of(["what", "where", "mode", "state", "begins", "back", "window"], rows, "no windows")
+    table::of(["window", "where", "is", "begins", "back"], rows, "no windows")
 }

@@ -7,6 +7,8 @@ mod admin_plans;
 pub(crate) mod bench;
 mod beside;
 mod cli;
+mod cli_look;
+mod cli_plans;
 mod cli_reach;
 mod clock;
 mod declared;

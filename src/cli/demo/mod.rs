@@ -22,11 +22,15 @@ pub struct Args {
     /// Play the whole story unattended, and fail if a promise is broken.
     #[arg(long)]
     walk: bool,
+    /// Play an upgrade in three phases after it: gates, an extension, a verification that fails
+    /// first, a ramp, a report.
+    #[arg(long, requires = "walk")]
+    phases: bool,
 }
 
 /// Runs the demo.
 pub fn run(args: Args) -> ExitCode {
-    let done = if args.walk { walk::walk() } else { by_hand() };
+    let done = if args.walk { walk::walk(args.phases) } else { by_hand() };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("error: {error}");
         ExitCode::FAILURE

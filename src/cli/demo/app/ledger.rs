@@ -2,6 +2,7 @@
 //! the application, as a real database would.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ const CLAIMS_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Ledger {
     tables: Mutex<Tables>,
+    upgraded: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +72,16 @@ pub struct Paper {
 }
 
 impl Ledger {
+    /// Moves the tables to their next version. Until then the application says so where a
+    /// verification asks.
+    pub fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::SeqCst)
+    }
+
     /// A new session.
     pub fn begin_session(&self) -> String {
         let session = digest::base64url(&digest::random::<24>());

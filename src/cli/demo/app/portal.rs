@@ -80,6 +80,10 @@ impl Portal {
             ["health"] => text(StatusCode::OK, "ok\n"),
             ["claims"] => ok("list.html", context! { claims => Serde(self.claims(&guest)) }),
             ["claims", "api", "claims"] => json(&self.claims(&guest)),
+            ["claims", "version"] => {
+                let words = ["tables: version 1\n", "tables: version 2\n"];
+                text(StatusCode::OK, words[usize::from(self.ledger.is_upgraded())])
+            }
             ["claims", "new"] => ok("details.html", context! { token, today }),
             ["claims", "account"] => ok("account.html", context! { token }),
             ["claims", number] => self.one(&guest, number, "claim.html", &token),

@@ -6,6 +6,7 @@
 mod closed;
 mod kept;
 mod operator;
+mod phases;
 mod reopened;
 mod restarted;
 mod teller;
@@ -72,15 +73,15 @@ struct OpenPages {
     ben: (Page, Form),
 }
 
-/// Plays the story.
-pub(super) fn walk() -> Result<ExitCode, StageError> {
+/// Plays the story, and the upgrade in phases after it if that is wanted.
+pub(super) fn walk(phases: bool) -> Result<ExitCode, StageError> {
     let clock = Clock::System;
     let begun = clock.tick();
     let mut stage = Stage::build(Ports::Free)?;
     stage.start_proxy()?;
     let mut teller = Teller::new();
     let mut story = Story::new(stage);
-    let result = story.tell(&mut teller);
+    let result = story.tell(&mut teller, phases);
     let log = story.stage.log_end();
     drop(story);
     let took = clock.tick().since(begun).as_secs_f32();
@@ -116,7 +117,7 @@ impl Story {
         }
     }
 
-    fn tell(&mut self, teller: &mut Teller) -> Result<(), Broken> {
+    fn tell(&mut self, teller: &mut Teller, phases: bool) -> Result<(), Broken> {
         teller.act("Traffic flows");
         teller.step("the portal answers through the proxy in both regions", || self.answers())?;
         teller.step("a whole claim goes through: three forms and a file", || self.whole_claim())?;
@@ -159,6 +160,23 @@ impl Story {
         teller.step("the photograph arrives to the byte", || self.send_photo())?;
         teller.step("Chloe changes her mind: hers is erased", || self.discard())?;
         teller.step("the history tells who did what, when and why", || self.history())?;
+        if phases { self.upgrade(teller) } else { Ok(()) }
+    }
+
+    /// One maintenance in three phases: development, apac, then eu and na together.
+    fn upgrade(&mut self, teller: &mut Teller) -> Result<(), Broken> {
+        teller.act("An upgrade in three phases");
+        teller.step("a rehearsal tells what would close, and plans nothing", || self.rehearse())?;
+        teller.step("one command plans all three", || self.plan())?;
+        teller.step("development closes at its instant, nothing else does", || self.first())?;
+        teller.step("it is extended while it runs: visitors read the new end", || self.extend())?;
+        teller.step("apac's time has come, and it waits for development", || self.gate())?;
+        teller.step("development reopens by itself, and apac closes", || self.second())?;
+        teller.step("apac's verification fails: it stays closed", || self.unverified())?;
+        teller.step("the application is mended: apac reopens", || self.verified())?;
+        teller.step("eu and na close together", || self.third())?;
+        teller.step("they reopen little by little", || self.ramp())?;
+        teller.step("the report tells all of it", || self.report())?;
         Ok(())
     }
 

@@ -26,6 +26,25 @@ impl Operator {
 
     /// Types `intermission …`; tells what was printed. A command that fails breaks the story.
     pub(super) fn types(&self, arguments: &[&str]) -> Result<String, Broken> {
+        let output = self.tries(arguments)?;
+        must(output.status.success(), || {
+            let line = typed(arguments);
+            format!("`{line}` ended with {}: {}", output.status, said(&output.stderr))
+        })?;
+        Ok(said(&output.stdout))
+    }
+
+    /// Types it where it is to fail; tells why it did.
+    pub(super) fn fails(&self, arguments: &[&str], code: i32) -> Result<String, Broken> {
+        let output = self.tries(arguments)?;
+        must(output.status.code() == Some(code), || {
+            let line = typed(arguments);
+            format!("`{line}` ended with {} instead of {code}", output.status)
+        })?;
+        Ok(said(&output.stderr))
+    }
+
+    fn tries(&self, arguments: &[&str]) -> Result<Output, Broken> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(arguments)
@@ -35,13 +54,7 @@ impl Operator {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let output = within(command)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-        must(output.status.success(), || {
-            let line = typed(arguments);
-            format!("`{line}` ended with {}: {}", output.status, text(&output.stderr))
-        })?;
-        Ok(text(&output.stdout))
+        within(command)
     }
 
     /// GETs from the admin API.
@@ -62,6 +75,10 @@ impl Operator {
         must(answer.status == 200, || format!("GET {path} → {}: {text}", answer.status))?;
         Ok(text)
     }
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().to_owned()
 }
 
 /// A command as a shell would take it.
