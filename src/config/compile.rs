@@ -62,13 +62,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
     let pages = pages(node.pages_dir.as_ref(), found);
     let named = declared.iter().map(String::as_str);
     let admin = node.admin.compile(&regions, named, found);
-    let blackouts = blackouts.into_iter().map(|(blackout, regions)| {
-        for region in &regions {
-            let _ = pools.region(region, found);
-        }
-        blackout
-    });
-    let blackouts: Vec<Blackout> = blackouts.collect();
+    let blackouts = named_blackouts(blackouts, &pools, found);
     if !found.is_empty() {
         return None;
     }
@@ -111,6 +105,21 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         super::maintenances::declared(maintenances.as_ref(), &site, process.drain, found);
     let (site, pages) = (Arc::new(site), Arc::new(pages?));
     Some(Loaded { site, pages, process, declared: Some(declared) })
+}
+
+/// Blackouts, whose regions there must be.
+fn named_blackouts(
+    blackouts: Vec<(Blackout, Vec<Spanned<String>>)>,
+    pools: &Pools,
+    found: &mut Found,
+) -> Vec<Blackout> {
+    let known = blackouts.into_iter().map(|(blackout, regions)| {
+        for region in &regions {
+            let _ = pools.region(region, found);
+        }
+        blackout
+    });
+    known.collect()
 }
 
 fn region_table(node: &Node, regions: Vec<Region>, found: &mut Found) -> RegionTable {

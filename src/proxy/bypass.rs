@@ -16,7 +16,7 @@ const FOR_CDNS: [HeaderName; 2] =
 
 /// The secrets that a request shows: in the field, or in cookies of our name. A subdomain may have
 /// planted more of them, so a few are tried.
-pub(super) fn shown<'a>(headers: &'a HeaderMap, scheme: Scheme) -> impl Iterator<Item = &'a str> {
+pub(super) fn shown(headers: &HeaderMap, scheme: Scheme) -> impl Iterator<Item = &str> {
     let fields = headers.get_all(bypass::FIELD).iter().filter_map(|value| value.to_str().ok());
     fields.chain(cookies(headers, scheme.bypass_cookie())).take(limit::BYPASSES_TRIED_MAX)
 }

@@ -30,9 +30,7 @@ use crate::control::health::Checks;
 use crate::control::hour::{self, Hour};
 use crate::control::names::{self, Names, Resolver};
 use crate::control::phase::{Phase, stopped};
-use crate::control::reload::Reloader;
-#[cfg(feature = "acme")]
-use crate::control::reload::Reloads;
+use crate::control::reload::{Reloader, Reloads};
 use crate::control::report::Reports;
 use crate::control::service::Watch;
 use crate::control::tally::Keeper;
@@ -255,18 +253,12 @@ impl ControlPlane {
             process.drain,
         );
         plans.begin(declared.as_deref()).await;
-        let reloads = self.file.map(|file| {
+        let reloader = self.file.map(|file| {
             let (clock, handle) = (self.clock.clone(), handle.clone());
             let (reloader, reloads) = Reloader::new(file.clone(), process.clone(), handle, clock);
-            tasks.spawn(named("reloader", reloader.declaring(plans).run()));
-            (file, reloads)
+            (file, reloader.declaring(plans), reloads)
         });
-        if let Some((file, reloads)) = &reloads {
-            let pages = process.pages_dir.clone();
-            let watch = chores::watch_file(file, pages, reloads.clone(), self.phase.clone());
-            tasks.spawn(named("config watch", watch.map_err(failed("the config watch"))?));
-        }
-        let reloads = reloads.map(|(_, reloads)| reloads);
+        let reloads = reload(&mut tasks, reloader, &process, &self.phase)?;
         #[cfg(feature = "acme")]
         renewals(&mut tasks, &live, reloads.as_ref(), (&self.clock, &self.phase));
         if self.signals == Signals::Heeded {
@@ -308,6 +300,22 @@ impl ControlPlane {
         tasks.spawn(named("admin", admin::serve(listeners, admin)));
         Ok((live, tasks))
     }
+}
+
+/// Reads the config again when it is asked for, and when its file changes.
+fn reload(
+    tasks: &mut JoinSet<&'static str>,
+    reloader: Option<(PathBuf, Reloader, Reloads)>,
+    process: &Process,
+    phase: &watch::Receiver<Phase>,
+) -> Result<Option<Reloads>, ServeError> {
+    let Some((file, reloader, reloads)) = reloader else { return Ok(None) };
+    let pages = process.pages_dir.clone();
+    let watch = chores::watch_file(&file, pages, reloads.clone(), phase.clone());
+    let failed = |source| ServeError::System { what: "the config watch", source };
+    tasks.spawn(named("config watch", watch.map_err(failed)?));
+    tasks.spawn(named("reloader", reloader.run()));
+    Ok(Some(reloads))
 }
 
 /// Where operators are served, and what is remembered of them.

@@ -157,7 +157,16 @@ async fn act(
             bench.traffic.0.store(0, Ordering::SeqCst);
             bench.drain().await;
         }
-        _ => {}
+        Act::Begin
+        | Act::Amend
+        | Act::Widen
+        | Act::Later
+        | Act::Unknown
+        | Act::End
+        | Act::Skip
+        | Act::Verified
+        | Act::Failed
+        | Act::Cancel => {}
     }
     bench.ask(asked).await.expect("no crash")
 }

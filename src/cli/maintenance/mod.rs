@@ -82,12 +82,11 @@ struct Loaded {
 
 impl Maintenance {
     pub(super) fn run(self) -> Result<ExitCode, Fault> {
-        let command = match self.command {
-            // It says by its code whether a plan is well.
-            Command::Preview(command) => return Ok(command.run()),
-            command => command,
-        };
-        command.run().map(|()| ExitCode::SUCCESS)
+        // It says by its code whether a plan is well.
+        if let Command::Preview(command) = self.command {
+            return Ok(command.run());
+        }
+        self.command.run().map(|()| ExitCode::SUCCESS)
     }
 }
 

@@ -233,11 +233,14 @@ impl Feed {
     }
 }
 
+/// A server: its upstream, its name, its address.
+type Server = (Arc<str>, Arc<str>, String);
+
 /// What was told, apart from windows.
 struct Seen {
     maintenances: HashMap<Id, u64>,
     bypasses: HashMap<Id, Option<Wall>>,
-    servers: HashMap<(Arc<str>, Arc<str>, String), (Duty, bool)>,
+    servers: HashMap<Server, (Duty, bool)>,
 }
 
 impl Seen {

@@ -18,10 +18,11 @@ use crate::window::scope::Scope;
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: String,
-    field: Option<String>,
+    detail: Box<str>,
+    field: Option<Box<str>>,
     problems: Vec<Fault>,
-    more: Map<String, Value>,
+    /// Boxed, so that a refusal is small enough to be returned by value.
+    more: Box<Map<String, Value>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     guarded: Option<Box<Guarded>>,
 }
@@ -32,10 +33,10 @@ impl Problem {
         Self {
             status,
             code,
-            detail: detail.into(),
+            detail: detail.into().into(),
             field: None,
             problems: Vec::new(),
-            more: Map::new(),
+            more: Box::default(),
             headers: Vec::new(),
             guarded: None,
         }
@@ -59,7 +60,7 @@ impl Problem {
         };
         let field = first.map(|first| first.field.clone());
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail);
-        Self { field, problems: faults, ..problem }
+        Self { field: field.map(String::into_boxed_str), problems: faults, ..problem }
     }
 
     /// Adds a member.
@@ -112,10 +113,10 @@ pub(super) struct ProblemBody {
     /// For programs.
     code: &'static str,
     /// For people: what, where, and how to mend it.
-    detail: String,
+    detail: Box<str>,
     /// The field of the body or of the query that is meant, such as `phases[1].ends`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// Everything that is wrong, where there may be more than one thing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Fault>,
@@ -135,7 +136,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
             field: self.field,
             problems: self.problems,
-            more: self.more,
+            more: *self.more,
         };
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response = (self.status, text).into_response();
