@@ -8,6 +8,9 @@
 // This one hands every call to the system's as it is.
 #![allow(unsafe_code)]
 
+#[path = "decide_names.rs"]
+mod names;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -32,6 +35,7 @@ use intermission::snapshot::{
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
+use names::{Dice, host_name, host_pattern, path_name, path_pattern};
 
 /// Counts what the system's allocator is asked for.
 struct Counting;
@@ -273,49 +277,6 @@ impl World {
             allocations as f64 / f64::from(HEADS),
         );
         assert_eq!(allocations, 0, "a judgement allocates");
-    }
-}
-
-/// A generator that gives the same numbers on every run (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) as u32 % bound
-    }
-}
-
-/// Three quarters of the hosts are exact, one quarter wildcards; each serves twenty routes.
-fn host_pattern(host: u32) -> String {
-    if host % 4 == 3 { format!("*.tenant{host}.example.com") } else { host_name(host) }
-}
-
-fn host_name(host: u32) -> String {
-    if host % 4 == 3 {
-        format!("shop.tenant{host}.example.com")
-    } else {
-        format!("service{host}.example.com")
-    }
-}
-
-fn path_pattern(route: u32) -> String {
-    match route % ROUTES_PER_HOST {
-        0 => "/*".to_owned(),
-        n @ 1..=4 => format!("/api/{{version}}/resource{n}"),
-        n @ 5..=9 => format!("/app{n}"),
-        n => format!("/app{n}/*"),
-    }
-}
-
-fn path_name(route: u32, dice: &mut Dice) -> String {
-    match route % ROUTES_PER_HOST {
-        0 => format!("/elsewhere/{}", dice.below(1_000)),
-        n @ 1..=4 => format!("/api/v{}/resource{n}", dice.below(3)),
-        n @ 5..=9 => format!("/app{n}"),
-        n => format!("/app{n}/claims/{}/edit", dice.below(100_000)),
     }
 }
 

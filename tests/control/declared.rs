@@ -44,7 +44,9 @@ async fn declare(desk: &Desk, files: &[Declared]) -> Vec<String> {
 
 fn live(standing: &Standing) -> (&Maintenance, Vec<&Window>) {
     let [maintenance] = &standing.maintenances[..] else { panic!("{standing:?}") };
-    (maintenance, standing.windows.iter().map(AsRef::as_ref).collect())
+    let mut windows: Vec<&Window> = standing.windows.iter().map(AsRef::as_ref).collect();
+    windows.sort_by_key(|window| window.phase.as_ref().map(|phase| phase.number));
+    (maintenance, windows)
 }
 
 #[test]
