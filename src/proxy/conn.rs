@@ -28,8 +28,7 @@ pub(super) async fn serve(
     peer: SocketAddr,
     listener: Listener,
 ) {
-    let _ = stream.set_nodelay(true);
-    let Ok(destination) = stream.local_addr() else { return };
+    let Some(destination) = destination(&stream, listener) else { return };
     let mut ends = Ends { source: peer, destination };
     let passed_on = worker.current().snapshot.site.proxy_protocol.contains(peer.ip());
     if passed_on {
@@ -62,4 +61,9 @@ pub(super) async fn serve(
     } else {
         h1::serve(link, socket).await;
     }
+}
+
+/// Our end. Where the listener has one address, the system need not be asked for it.
+fn destination(stream: &TcpStream, listener: Listener) -> Option<SocketAddr> {
+    if listener.at.ip().is_unspecified() { stream.local_addr().ok() } else { Some(listener.at) }
 }

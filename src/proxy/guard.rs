@@ -48,6 +48,13 @@ impl Wire {
         !busy && !self.ended.get() && self.fault.get().is_none() && !self.tunnel.get()
     }
 
+    /// Whether everything that the client ever sends has been read: it has ended its side, or says
+    /// so by `promised`, and no message is cut.
+    pub(super) fn is_read_out(&self, promised: bool) -> bool {
+        let between = !self.in_message.get() && self.fault.get().is_none();
+        between && (promised || self.ended.get()) && !self.unsent.get()
+    }
+
     /// Whether a request is being answered.
     pub(super) fn in_flight(&self) -> bool {
         self.in_flight.get()

@@ -132,6 +132,12 @@ async fn carry(link: &Rc<Link>, socket: Socket) -> Option<Parked> {
         (Ended::Quiet, _) if parts.read_buf.is_empty() => {
             return Some(Parked { socket, until: clockwork.until(Wait::Head) });
         }
+        // What is left to do for a socket is its end; under TLS the peer is told (RFC 8446 §6.1).
+        (Ended::Served(Ok(())), None) if parts.read_buf.is_empty() && lane.is_done() => {
+            if let Socket::Tls(_) = socket {
+                Box::pin(close(socket, None)).await;
+            }
+        }
         (ended, _) => {
             let story = |status, end| tell(&lane, status, end);
             Box::pin(close(socket, last_words(&ended, &wire, story))).await;

@@ -46,8 +46,8 @@ pub(super) fn up(
     switch: Switch,
 ) -> Result<(), Abused> {
     let fields = judged.fields;
-    if fields.any(Fields::CONNECTION) {
-        take_connection(headers)?;
+    if fields.any(Fields::CONNECTION) && take_connection(headers)? {
+        lane.has_asked_all();
     }
     if fields.any(Fields::HOP.and(Fields::UPGRADE).and(Fields::EXPECT)) {
         take_rest(headers);
@@ -95,18 +95,23 @@ pub(super) fn down(headers: &mut HeaderMap, via: Option<&HeaderValue>) {
     }
 }
 
-fn take_connection(headers: &mut HeaderMap) -> Result<(), Abused> {
-    let Entry::Occupied(connection) = headers.entry(CONNECTION) else { return Ok(()) };
+/// Takes what belongs to this hop; tells whether it is the connection's last message.
+fn take_connection(headers: &mut HeaderMap) -> Result<bool, Abused> {
+    let Entry::Occupied(connection) = headers.entry(CONNECTION) else { return Ok(false) };
     let (_, mut values) = connection.remove_entry_mult();
-    // Nearly every such field says `keep-alive` and nothing else.
+    // Nearly every such field says `keep-alive` or `close` and nothing else.
     let first = values.next();
-    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    let says =
+        |value: &HeaderValue, word: &str| value.as_bytes().eq_ignore_ascii_case(word.as_bytes());
     let values: Vec<HeaderValue> = match (first, values.next()) {
-        (Some(only), None) if plain(&only) => return Ok(()),
+        (Some(only), None) if says(&only, "keep-alive") => return Ok(false),
+        (Some(only), None) if says(&only, "close") => return Ok(true),
         (first, second) => first.into_iter().chain(second).chain(values).collect(),
     };
+    let mut closes = false;
     for name in values.iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')) {
         let name = name.trim();
+        closes |= name.eq_ignore_ascii_case("close");
         if name.eq_ignore_ascii_case("keep-alive") || name.eq_ignore_ascii_case("close") {
             continue;
         }
@@ -115,7 +120,7 @@ fn take_connection(headers: &mut HeaderMap) -> Result<(), Abused> {
         }
         headers.remove(name);
     }
-    Ok(())
+    Ok(closes)
 }
 
 /// Fields that a `Connection` field may not take away: removing them changes what a request means

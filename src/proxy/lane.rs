@@ -104,6 +104,7 @@ pub(super) struct Lane {
     /// The server's side of a tunnel that begins when hyper is done.
     pub upgrade: RefCell<Option<Upstream>>,
     closing: Cell<bool>,
+    asked_all: Cell<bool>,
     expecting: Cell<bool>,
     owing: Cell<bool>,
     tunnelling: Cell<bool>,
@@ -123,6 +124,7 @@ impl Lane {
             wire: Rc::default(),
             upgrade: RefCell::default(),
             closing: Cell::new(false),
+            asked_all: Cell::new(false),
             expecting: Cell::new(false),
             owing: Cell::new(false),
             tunnelling: Cell::new(false),
@@ -175,6 +177,16 @@ impl Lane {
     /// Whether it does.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// The client says that it will send no further request (RFC 9112 §9.6).
+    pub(super) fn has_asked_all(&self) {
+        self.asked_all.set(true);
+    }
+
+    /// Whether nothing more can come that was not read: the connection can be closed as it is.
+    pub(super) fn is_done(&self) -> bool {
+        self.wire.is_read_out(self.asked_all.get())
     }
 
     /// Whether no request can follow on this connection because the node stops. A stream's end is

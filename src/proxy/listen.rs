@@ -104,6 +104,8 @@ fn enough(
         };
         sockets.push(next);
     }
+    // Whoever is accepted inherits it: a call less for each connection.
+    sockets.iter().try_for_each(|socket| SockRef::from(socket).set_tcp_nodelay(true))?;
     Ok(sockets)
 }
 

@@ -383,7 +383,8 @@ pub(super) async fn run(
     let mut accepting = JoinSet::new();
     let mut connections = JoinSet::new();
     let (give, mut accepted) = tokio::sync::mpsc::channel(64);
-    for (socket, listener) in listeners {
+    for (socket, asked) in listeners {
+        let listener = Listener { at: socket.local_addr()?, ..asked };
         let socket = TcpListener::from_std(socket)?;
         accepting.spawn_local(accept(socket, listener, give.clone(), phase.clone()));
     }
