@@ -88,7 +88,11 @@ fn a_change_is_told_as_it_happens_and_again_to_who_was_cut_off() {
 
     let last = first.id.expect("the number of its entry");
     let (_, mut again) = Listener::open(&node, "", &format!("Last-Event-ID: {last}\r\n"));
-    let missed = again.next_of("window");
+    // With nothing in flight it may have closed by itself before it was ended.
+    let mut missed = again.next_of("window");
+    if missed.data["to"] == "closed" {
+        missed = again.next_of("window");
+    }
     assert_eq!(missed.data["to"], "ended", "told although nobody listened");
     assert!(missed.id > first.id);
     let (_, mut from) = Listener::open(&node, &format!("?after={}", last - 1), "");
