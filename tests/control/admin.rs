@@ -133,7 +133,7 @@ fn every_refusal_is_a_problem_that_says_what_and_where() {
         (on, &plain, "{}", 415, "not_json", ""),
         (on, &token, &large, 413, "too_large", ""),
         (on, &token, "{", 400, "broken_json", ""),
-        (on, &token, "{} {}", 422, "invalid_field", ""),
+        (on, &token, "{} {}", 400, "broken_json", ""),
         (on, &token, "{}", 422, "invalid_field", ""),
         (on, &token, r#"{"reason":"x"}"#, 422, "invalid_field", "regions"),
         (on, &token, r#"{"regions":[],"reason":"x"}"#, 422, "invalid_field", "regions"),

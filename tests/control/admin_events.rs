@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::node::Node;
 use crate::support::PATIENCE;
+use crate::support::raw::Raw;
 
 /// One listener to the events of a node.
 struct Listener(BufReader<TcpStream>);
@@ -87,7 +88,11 @@ fn a_change_is_told_as_it_happens_and_again_to_who_was_cut_off() {
 
     let last = first.id.expect("the number of its entry");
     let (_, mut again) = Listener::open(&node, "", &format!("Last-Event-ID: {last}\r\n"));
-    let missed = again.next_of("window");
+    // With nothing in flight it may have closed by itself before it was ended.
+    let mut missed = again.next_of("window");
+    if missed.data["to"] == "closed" {
+        missed = again.next_of("window");
+    }
     assert_eq!(missed.data["to"], "ended", "told although nobody listened");
     assert!(missed.id > first.id);
     let (_, mut from) = Listener::open(&node, &format!("?after={}", last - 1), "");
@@ -131,7 +136,10 @@ fn what_callers_do_not_take_is_told_before_anything_is_done() {
     assert_eq!(ask("GET /api/v1/events", "application/json"), 406);
     assert_eq!(node.visit("eu.localhost", "/claims/1"), 200, "nothing was closed");
     assert_eq!(ask("POST /api/v1/switches", "text/html, */*;q=0.1"), 201);
-    let head = node.ask("HEAD /api/v1/status", &node.bearer(), "");
+    let mut raw = Raw::connect(node.admin());
+    let host = node.admin();
+    raw.send(format!("HEAD /api/v1/status HTTP/1.1\r\nHost: {host}\r\n{}\r\n", node.bearer()));
+    let head = raw.response_to_head();
     assert_eq!((head.status(), head.body.len()), (200, 0));
     let wrong = node.ask("DELETE /api/v1/windows", &node.bearer(), "");
     assert_eq!(wrong.status(), 405);

@@ -51,9 +51,14 @@ fn no_route_is_added_beside_the_document() {
     let routes = include_str!("../../src/control/admin/routes.rs");
     let listener = include_str!("../../src/control/admin/mod.rs");
     for source in [routes, listener] {
-        for way in [".route(", ".nest(", ".merge(", ".route_service("] {
+        // Parts of the same file are merged with what tells of them; nothing else may be.
+        let source = source.replace(".merge(of_", "").replace("OpenApiRouter::new()", "");
+        for way in [".route(", ".nest(", ".merge(", ".route_service(", "Router::new("] {
             assert!(!source.contains(way), "{way} adds what the document does not tell of");
         }
+    }
+    for part in routes.lines().filter(|line| line.starts_with("fn of_")) {
+        assert!(part.contains("-> OpenApiRouter<"), "{part} tells the document of nothing");
     }
     assert!(routes.contains(".routes(routes!("), "the control: the way that does");
 }
@@ -147,7 +152,12 @@ fn a_list_is_read_page_by_page() {
         panic!("{line} never ends");
     };
     assert_eq!(walk("/api/v1/windows?", "id"), ids);
-    assert_eq!(walk("/api/v1/history?", "window").len(), 5);
+    // Windows with nothing in flight close by themselves meanwhile, which is told as well.
+    let seen = walk("/api/v1/history?", "seq");
+    let (_, whole) = node.operator("GET /api/v1/history?limit=1000", "");
+    let whole = whole["items"].as_array().expect("items").iter();
+    let whole: Vec<_> = whole.map(|item| item["seq"].to_string()).collect();
+    assert!(seen.len() >= 5 && whole.ends_with(&seen), "{seen:?} {whole:?}");
     for id in &ids {
         assert_eq!(node.operator(&format!("POST /api/v1/windows/{id}/end"), "").0, 200);
     }

@@ -60,7 +60,10 @@ pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
     }
 }
 
+/// What is no JSON to its end is told as that, whatever else is wrong before; so is what is nested
+/// too deeply for anybody to have meant it.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| broken(&error))?;
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
