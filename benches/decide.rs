@@ -30,7 +30,7 @@ use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
 use intermission::route::path::canonical;
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    self, Cells, FormPolicy, ForwardedBy, Limits, Pace, ResumeMode, RouteRules, Site,
+    self, Cells, Csp, FormPolicy, ForwardedBy, Limits, Pace, Programs, ResumeMode, RouteRules, Site,
 };
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
@@ -344,6 +344,11 @@ fn route_rules(route: u32) -> RouteRules {
             csrf_fields: Arc::new([]),
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
+            script: false,
+            csp: Csp::Amend,
+            tee: false,
+            idempotency_key: false,
+            programs: Programs::Refuse,
         },
         edge: None,
     }

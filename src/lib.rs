@@ -11,6 +11,7 @@ pub mod digest;
 pub mod duty;
 pub mod grant;
 pub mod id;
+pub mod inject;
 pub mod limit;
 pub mod pages;
 pub mod proxy;

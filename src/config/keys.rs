@@ -384,6 +384,11 @@ pub const FORMS: Keys = once(
         key("csrf_fields", "[\"csrf_token\"]"),
         key("never_kept", "[\"national_id\"]"),
         key("sign_in_paths", "[\"/login\"]"),
+        key("script", "true"),
+        key("csp", "\"amend\""),
+        key("tee", "true"),
+        key("idempotency_key", "true"),
+        key("programs", "\"prefer\""),
     ],
 );
 

@@ -14,7 +14,7 @@ use crate::addr::HostPattern;
 use crate::limit;
 use crate::route::PathPattern;
 use crate::snapshot::edge::EdgeRules;
-use crate::snapshot::{FormPolicy, ResumeMode};
+use crate::snapshot::{Csp, FormPolicy, Programs, ResumeMode};
 
 /// Fields by which widespread frameworks know a form of theirs: Django, Flask, Rails, Spring,
 /// Express, Symfony and Laravel, ASP.NET, Phoenix, Yii, WordPress, Drupal, Magento.
@@ -240,6 +240,9 @@ fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {
         ("replay", ResumeMode::Replay),
         ("copy", ResumeMode::Copy),
     ];
+    let csps = [("amend", Csp::Amend), ("respect", Csp::Respect)];
+    let programs =
+        [("prefer", Programs::Prefer), ("refuse", Programs::Refuse), ("keep", Programs::Keep)];
     let most = limit::KEPT_BYTES_CEILING;
     let life = limit::SUBMISSION_LIFE_FLOOR..=limit::SUBMISSION_LIFE_MAX;
     FormPolicy {
@@ -263,6 +266,11 @@ fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {
         csrf_fields: fields(&section, "csrf_fields", &CSRF_FIELDS, found),
         never_kept: fields(&section, "never_kept", &[], found),
         sign_in_paths: sign_in_paths(&section, found),
+        script: section.flag("script", found).unwrap_or(true),
+        csp: names::choice(&section, "csp", &csps, found).unwrap_or(Csp::Amend),
+        tee: section.flag("tee", found).unwrap_or(false),
+        idempotency_key: section.flag("idempotency_key", found).unwrap_or(false),
+        programs: names::choice(&section, "programs", &programs, found).unwrap_or(Programs::Prefer),
     }
 }
 

@@ -33,8 +33,8 @@ pub use notice::told_of;
 pub use ramp::{Course, Ramp};
 pub use roster::{Member, Roster};
 pub use site::{
-    FormPolicy, ForwardedBy, Listener, Protocol, ResumeMode, RouteRules, Server, Site, Upstream,
-    UpstreamIx, Via,
+    Csp, FormPolicy, ForwardedBy, Listener, Programs, Protocol, ResumeMode, RouteRules, Server,
+    Site, Upstream, UpstreamIx, Via,
 };
 
 pub use crate::duty::Duty;

@@ -173,6 +173,36 @@ pub struct FormPolicy {
     pub never_kept: Arc<[String]>,
     /// Paths that mean "sign in first" when the application redirects there.
     pub sign_in_paths: Arc<[String]>,
+    /// Whether our script goes into its pages, so that what is typed survives a reload.
+    pub script: bool,
+    /// What is done about a page's own Content-Security-Policy when the script goes in.
+    pub csp: Csp,
+    /// Whether a form on its way is kept at hand until the application has answered.
+    pub tee: bool,
+    /// Whether the application honours `Idempotency-Key`.
+    pub idempotency_key: bool,
+    /// What programs get that post while the route is closed.
+    pub programs: Programs,
+}
+
+/// What is done about a page's own Content-Security-Policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Csp {
+    /// The script's own source is added where the policy would keep it out.
+    Amend,
+    /// Nothing: where the policy keeps the script out, it stays out.
+    Respect,
+}
+
+/// What programs get that post to a closed route, JSON for example.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Programs {
+    /// 503, whatever they ask for.
+    Refuse,
+    /// 503, or 202 if they say `Prefer: respond-async` (RFC 7240 §4.1).
+    Prefer,
+    /// 202 for all whose request may be kept.
+    Keep,
 }
 
 /// How a submission is sent on.

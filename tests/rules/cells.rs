@@ -11,7 +11,8 @@ use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable};
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    Cells, Closure, FormPolicy, ForwardedBy, Limits, Overrun, Pace, ResumeMode, RouteRules, Site,
+    Cells, Closure, Csp, FormPolicy, ForwardedBy, Limits, Overrun, Pace, Programs, ResumeMode,
+    RouteRules, Site,
 };
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
@@ -78,6 +79,11 @@ fn rules(name: &str) -> RouteRules {
             csrf_fields: Arc::new([]),
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
+            script: false,
+            csp: Csp::Amend,
+            tee: false,
+            idempotency_key: false,
+            programs: Programs::Refuse,
         },
         edge: None,
     }

@@ -49,7 +49,7 @@ const TABLE: &[Row] = &[
         &[],
     ),
     row(&["store"], &[WORDS, "window", "grant", "duty", "vault::item"], &[]),
-    row(&["pages"], &[WORDS], &[]),
+    row(&["pages", "inject"], &[WORDS], &[]),
     row(&["telemetry"], &[WORDS, "decide::verdict", "window::tally"], &[]),
     row(&["vault"], &[WORDS, "store", "telemetry"], &[]),
     row(
@@ -69,6 +69,7 @@ const TABLE: &[Row] = &[
             "decide",
             "snapshot",
             "pages",
+            "inject",
             "vault",
             "telemetry",
         ],

@@ -5,6 +5,7 @@
 //! | `bypass?token={secret}&to={path}` | GET | 303 to that path, with the secret in a cookie |
 //! | `v1/state?p={path}` | GET | whether that path is open, as JSON |
 //! | `v1/events?p={path}` | GET | the same as an event stream: told when it changes |
+//! | `a/{digest}/{name}` | GET | what our script is made of, for ever the same at one address |
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
@@ -21,7 +22,8 @@ mod state;
 
 use std::rc::Rc;
 
-use http::header::ALLOW;
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 
 use super::answer::{self, Asker, Reply};
@@ -32,6 +34,7 @@ use super::inbound::Inbound;
 use super::lane::Lane;
 use super::{bypass, forward, visitor};
 use crate::id::Id;
+use crate::inject::{self, Asset};
 use crate::pages::PlainKind;
 use crate::telemetry::end::End;
 use crate::vault::receipt::Denied;
@@ -39,6 +42,7 @@ use crate::vault::receipt::Denied;
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Endpoint {
+    Asset(&'static Asset),
     Bypass,
     Events,
     State,
@@ -79,6 +83,7 @@ pub(super) async fn run(
     let posts = parts.method == Method::POST;
     let reply = match endpoint(parts.uri.path()) {
         None => asked.plain(PlainKind::UnknownRoute),
+        Some(Endpoint::Asset(asset)) if reads => served(asset),
         Some(Endpoint::Bypass) if reads => bypass(&asked),
         Some(Endpoint::State) if reads => state::state(&asked, story.client).await,
         Some(Endpoint::Events) if parts.method == Method::GET => {
@@ -109,6 +114,14 @@ pub(super) async fn run(
     reply.finish_upload(&lane, story, upload).await
 }
 
+/// What our script is made of. Its address changes with it, so that it may be kept.
+fn served(asset: &'static Asset) -> Reply {
+    Reply::new(StatusCode::OK, Body::full(Bytes::from_static(asset.bytes.as_bytes())))
+        .with(CONTENT_TYPE, HeaderValue::from_static(asset.media_type))
+        .guarded()
+        .with(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"))
+}
+
 /// Turns the secret of a link into a cookie. A secret that is worth nothing is answered like an
 /// address that nobody knows.
 fn bypass(asked: &Asked<'_>) -> Reply {
@@ -131,6 +144,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
     let rest = path.strip_prefix("/.intermission/")?;
     let mut steps = rest.strip_suffix('/').unwrap_or(rest).split('/');
     let endpoint = match (steps.next()?, steps.next(), steps.next()) {
+        ("a", Some(digest), Some(name)) => Endpoint::Asset(inject::asset(digest, name)?),
         ("bypass", None, _) => Endpoint::Bypass,
         ("v1", Some("events"), None) => Endpoint::Events,
         ("v1", Some("state"), None) => Endpoint::State,
@@ -160,7 +174,8 @@ impl Asked<'_> {
         let allowed = match endpoint {
             Endpoint::Act(..) => "POST",
             Endpoint::Events => "GET",
-            Endpoint::Bypass
+            Endpoint::Asset(_)
+            | Endpoint::Bypass
             | Endpoint::State
             | Endpoint::List
             | Endpoint::Receipt(_)
