@@ -3,6 +3,8 @@
 //! The script is served by us, at an address that holds its digest: it may be kept for ever, and a
 //! page that was served before an upgrade gets the script that belongs to it or none.
 
+pub mod fill;
+
 use std::sync::LazyLock;
 
 use crate::digest;

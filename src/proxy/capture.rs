@@ -23,7 +23,7 @@ use crate::vault::form::Kind;
 use crate::vault::{self, Head, Owner, Receipt, Terms};
 
 /// Why there is no receipt.
-enum Failed {
+pub(super) enum Failed {
     /// The form is not kept; the visitor is told why.
     NotKept(NotKept),
     /// It did not arrive.
@@ -53,7 +53,8 @@ pub(super) async fn run(
     }
 }
 
-async fn keep(
+/// Takes a form whole and makes it durable.
+pub(super) async fn keep(
     lane: &Rc<Lane>,
     judged: &Judged,
     parts: &request::Parts,

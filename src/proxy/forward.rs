@@ -20,6 +20,7 @@ use super::head::{Judged, MALFORMED, NO_TUNNEL};
 use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
+use super::refill;
 use super::request::Acting;
 use super::rewrite;
 use super::target;
@@ -164,6 +165,7 @@ pub(super) fn answered(
         // It has none, whatever the server says (RFC 9110 §8.6).
         parts.headers.remove(CONTENT_LENGTH);
     }
+    let fill = refill::prepare(&mut parts, judged, story.fill.take());
     let doing = rewrite::down(&mut parts, judged.rules(), &story);
     if let Some(let_in) = &judged.let_in {
         admit::mark(let_in, &mut parts.headers);
@@ -183,6 +185,7 @@ pub(super) fn answered(
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
+        fill,
     };
     let body = compress::body(answer, doing, story.is_head());
     Response::from_parts(parts, body.ending(story))

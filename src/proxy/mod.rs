@@ -41,6 +41,7 @@ mod own;
 mod probe;
 mod proof;
 mod proxy_protocol;
+mod refill;
 mod request;
 mod resume;
 mod rewrite;

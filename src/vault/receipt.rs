@@ -160,7 +160,12 @@ impl Vault {
         item.filter(|item| digest::same(&item.browser, &owner.browser())).ok_or(Denied::NotYours)
     }
 
-    async fn for_action(&self, owner: &Owner, id: Id, token: &str) -> Result<Item, Denied> {
+    pub(super) async fn for_action(
+        &self,
+        owner: &Owner,
+        id: Id,
+        token: &str,
+    ) -> Result<Item, Denied> {
         let item = self.own(owner, id).await?;
         if item.state.is_erased() {
             return Err(Denied::Gone(item.state));

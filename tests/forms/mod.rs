@@ -4,8 +4,14 @@
 mod attack;
 /// What is kept, and what is honestly not.
 mod capture;
+/// Answers put back into the form of a page.
+mod fill;
+/// "Save for later" from an open page.
+mod hold;
 /// The receipt, the list, the download, and who may act.
 mod own;
+/// The live form with the answers in it.
+mod refill;
 /// From the ticket to the application's answer, and every way it can go wrong.
 mod resume;
 /// A node, an application and a browser.

@@ -9,6 +9,9 @@
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
+//! | `s/{id}/fields` | GET | the same as JSON, for our script |
+//! | `s/{id}/refill` | POST | 303 to the page of the form, which comes with the answers in it |
+//! | `v1/hold` | POST | keeps the form that a page has open, while its place is closed |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
 //!
@@ -17,6 +20,8 @@
 
 mod act;
 mod events;
+mod hold;
+mod refill;
 mod show;
 mod state;
 
@@ -49,6 +54,8 @@ enum Endpoint {
     List,
     Receipt(Id),
     Data(Id),
+    Fields(Id),
+    Hold,
     Act(Id, Action),
 }
 
@@ -56,6 +63,7 @@ enum Endpoint {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
     Resume,
+    Refill,
     Discard,
     Done,
 }
@@ -92,6 +100,8 @@ pub(super) async fn run(
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
+        Some(Endpoint::Fields(id)) if reads => refill::fields(&asked, id).await,
+        Some(Endpoint::Hold) if posts => hold::hold(&asked, &mut upload).await,
         // Whoever comes back to the address of a form by GET is shown what became of it.
         Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
         Some(Endpoint::Act(id, action)) if posts => {
@@ -147,6 +157,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("a", Some(digest), Some(name)) => Endpoint::Asset(inject::asset(digest, name)?),
         ("bypass", None, _) => Endpoint::Bypass,
         ("v1", Some("events"), None) => Endpoint::Events,
+        ("v1", Some("hold"), None) => Endpoint::Hold,
         ("v1", Some("state"), None) => Endpoint::State,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
@@ -154,6 +165,8 @@ fn endpoint(path: &str) -> Option<Endpoint> {
             match action {
                 None => Endpoint::Receipt(id),
                 Some("data") => Endpoint::Data(id),
+                Some("fields") => Endpoint::Fields(id),
+                Some("refill") => Endpoint::Act(id, Action::Refill),
                 Some("resume") => Endpoint::Act(id, Action::Resume),
                 Some("discard") => Endpoint::Act(id, Action::Discard),
                 Some("done") => Endpoint::Act(id, Action::Done),
@@ -172,14 +185,15 @@ impl Asked<'_> {
 
     fn wrong_method(&self, endpoint: Endpoint) -> Reply {
         let allowed = match endpoint {
-            Endpoint::Act(..) => "POST",
+            Endpoint::Act(..) | Endpoint::Hold => "POST",
             Endpoint::Events => "GET",
             Endpoint::Asset(_)
             | Endpoint::Bypass
             | Endpoint::State
             | Endpoint::List
             | Endpoint::Receipt(_)
-            | Endpoint::Data(_) => "GET, HEAD",
+            | Endpoint::Data(_)
+            | Endpoint::Fields(_) => "GET, HEAD",
         };
         let reply = self.plain(PlainKind::Unsupported);
         reply.status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))
