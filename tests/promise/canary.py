@@ -3,7 +3,10 @@
 import base64
 import json
 import re
+import struct
 import urllib.parse
+
+PAGE_BYTES, PAGES_AT_ONCE = 4096, 1 << 16
 
 
 def writings(word):
@@ -41,21 +44,48 @@ def sightings(canaries, content):
 
 
 def memory(pid):
-    """What the process holds in memory that it may write, region by region."""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+    """What the process holds in memory that it may write, in pieces that overlap a little."""
+    with (
+        open(f"/proc/{pid}/maps") as maps,
+        open(f"/proc/{pid}/mem", "rb", 0) as memory,
+        open(f"/proc/{pid}/pagemap", "rb", 0) as pages,
+    ):
         for line in maps:
             start, end, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
             if "rw" not in rights or "[v" in line:
                 continue
-            start, end = int(start, 16), int(end, 16)
-            step, overlap = 1 << 24, 1 << 12
-            for at in range(start, end, step):
-                memory.seek(at)
-                try:
-                    yield memory.read(min(step + overlap, end - at))
-                except OSError:
-                    # A guard page, or one that went away meanwhile.
-                    break
+            for first, last in held(pages, int(start, 16) // PAGE_BYTES, int(end, 16) // PAGE_BYTES):
+                memory.seek(first * PAGE_BYTES)
+                yield memory.read((last - first) * PAGE_BYTES)
+
+
+def held(pages, start, end):
+    """Runs of pages that are there: an allocator reserves far more than it uses."""
+    pages.seek(start * 8)
+    run = None
+    for at in range(start, end, PAGES_AT_ONCE):
+        told = pages.read(min(PAGES_AT_ONCE, end - at) * 8)
+        for place, (page,) in enumerate(struct.iter_unpack("<Q", told), at):
+            # Present, or swapped out.
+            if page >> 62 and run is None:
+                run = place
+            elif not page >> 62 and run is not None:
+                yield run, place
+                run = None
+    if run is not None:
+        yield run, end
+
+
+def in_file(canaries, path):
+    """Which canaries are in a file that may be large and mostly empty."""
+    found, last = set(), b""
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            # A word may lie across two pieces.
+            if any(piece):
+                found.update(sightings(canaries, last[-1024:] + piece))
+            last = piece
+    return sorted(found)
 
 
 def in_memory(canaries, pid):

@@ -144,7 +144,7 @@ def slowly(dice):
 
     def answer(request):
         if request.method == "POST":
-            time.sleep(dice.uniform(0, 0.15))
+            time.sleep(dice.uniform(0, 0.6))
         return 303, {"location": "/thanks"}, b""
 
     return answer
