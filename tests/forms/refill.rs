@@ -25,6 +25,11 @@ const HTML: &[(&str, &str)] = &[
     ("cache-control", "public, max-age=60"),
 ];
 
+/// Without our script in its pages, so that they are the application's byte for byte.
+fn replaying(origin: Origin) -> Stage {
+    Stage::with_forms(origin, "resume = \"replay\"\nscript = false")
+}
+
 /// Asks on a receipt for the live form; gives the answer.
 #[track_caller]
 fn ask(browser: &mut Browser, receipt: &str) -> Message {
@@ -52,7 +57,7 @@ const BODY: &str = "csrf_token=old&name=Ana&story=one%0D%0Atwo&extra=more";
 
 #[test]
 fn the_live_form_comes_filled_once_and_nothing_is_sent() {
-    let stage = Stage::replaying(form_with(HTML));
+    let stage = replaying(form_with(HTML));
     stage.close();
     let mut browser = stage.browser();
     let receipt = browser.save("/claims", BODY);
@@ -83,8 +88,24 @@ fn the_live_form_comes_filled_once_and_nothing_is_sent() {
 }
 
 #[test]
-fn no_other_page_than_the_forms_own_is_filled() {
+fn our_script_and_the_answers_come_in_one_page() {
     let stage = Stage::replaying(form_with(HTML));
+    stage.close();
+    let mut browser = stage.browser();
+    let receipt = browser.save("/claims", BODY);
+    stage.reopen();
+    let page = refill(&mut browser, &receipt);
+    let html = page.text();
+    assert_eq!(html.matches("<script async").count(), 1, "{html}");
+    assert_eq!(html.matches("data-im-filled=\"2\"").count(), 1, "{html}");
+    assert_eq!(page.field("etag"), None);
+    let plain = browser.get("/form?step=2");
+    assert!(plain.text().contains("<script async") && plain.field("etag").is_some());
+}
+
+#[test]
+fn no_other_page_than_the_forms_own_is_filled() {
+    let stage = replaying(form_with(HTML));
     stage.close();
     let mut browser = stage.browser();
     let receipt = browser.save("/claims", BODY);
@@ -125,7 +146,7 @@ fn an_answer_that_is_no_page_passes_as_it_is() {
 
 #[test]
 fn a_page_is_asked_for_whole_and_as_it_is() {
-    let stage = Stage::replaying(form_with(HTML));
+    let stage = replaying(form_with(HTML));
     stage.close();
     let mut browser = stage.browser();
     let receipt = browser.save("/claims", BODY);
@@ -144,7 +165,7 @@ fn a_page_is_asked_for_whole_and_as_it_is() {
 
 #[test]
 fn what_was_typed_stays_text_in_the_applications_page() {
-    let stage = Stage::replaying(form_with(HTML));
+    let stage = replaying(form_with(HTML));
     stage.close();
     let mut browser = stage.browser();
     let hostile = "\"'><img src=x onerror=alert(1)></textarea></pre><script>alert(1)</script>";
@@ -168,7 +189,7 @@ fn what_was_typed_stays_text_in_the_applications_page() {
 
 #[test]
 fn only_its_owner_on_a_page_of_this_site_gets_it() {
-    let stage = Stage::replaying(form_with(HTML));
+    let stage = replaying(form_with(HTML));
     stage.close();
     let mut owner = stage.browser();
     let receipt = owner.save("/claims", BODY);
