@@ -19,7 +19,7 @@ use super::seal::{ContentKey, Frames, Place};
 use super::summary::{Inspector, Summary};
 use super::{Abandoned, Vault};
 use crate::digest::Hash;
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::limit;
 use crate::store::{Kept, StoreError};
 
@@ -59,6 +59,8 @@ pub struct Terms {
     pub never_kept: Arc<[String]>,
     /// Fields that hold the application's tokens.
     pub csrf_fields: Arc<[String]>,
+    /// Whether nobody can tell whose page it came from: then it is never sent on from here.
+    pub refill_only: bool,
 }
 
 /// What is sealed in the head record.
@@ -72,6 +74,10 @@ pub struct Record {
     pub summary: Summary,
     /// Bytes of its body. In clear too, where they could be changed.
     pub size: u64,
+    /// Whether it may only go into the live form, which its owner sends. Nothing takes that back:
+    /// another site may have made it.
+    #[serde(default)]
+    pub refill_only: bool,
 }
 
 /// A form that is kept.
@@ -133,11 +139,12 @@ impl Vault {
     pub fn receive(&self, owner: &Owner, head: Head, terms: Terms) -> Result<Receiving, NotKept> {
         let scanner = Scanner::new(terms.kind, &head.content_type)?;
         let browser = owner.browser();
+        let keys = self.keys();
         let inspector = Inspector::new(
             terms.kind,
             Policy::new(Arc::clone(&terms.never_kept)),
             Arc::clone(&terms.csrf_fields),
-            &self.parts.key,
+            keys.first(),
             &[&browser, head.method.as_bytes(), head.authority.as_bytes(), head.target.as_bytes()],
         );
         let id = Id::new(self.now(), self.parts.node);
@@ -146,7 +153,7 @@ impl Vault {
             vault: self.clone(),
             id,
             browser,
-            wrapped_key: key.wrap(&self.parts.key, owner.secret(), id),
+            wrapped_key: key.wrap(keys.first(), owner.secret(), id),
             frames: key.frames(id),
             key,
             head,
@@ -259,10 +266,17 @@ impl Receiving {
     fn item(&mut self, summary: Summary, fingerprint: Hash) -> Item {
         let now = self.vault.now();
         let record =
-            Record { head: self.head.clone(), kind: self.terms.kind, summary, size: self.size };
+            Record {
+                head: self.head.clone(),
+                kind: self.terms.kind,
+                summary,
+                size: self.size,
+                refill_only: self.terms.refill_only,
+            };
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {
             id: self.id,
+            reference: Reference::random(),
             version: 0,
             state: State::Receiving,
             browser: self.browser,

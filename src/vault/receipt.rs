@@ -44,6 +44,9 @@ pub enum Denied {
     /// It was sent as often as it may be.
     #[error("sent {} times, which is as often as it may be", limit::SENDS_MAX)]
     TooOften,
+    /// It may have come from another site, so it only goes into the live form.
+    #[error("nobody can tell whose page it came from: it is never sent from here")]
+    RefillOnly,
     /// The state does not allow it: an answered submission is not sent again, and a page that
     /// stood behind the browser's Back decides nothing about a newer state.
     #[error("not possible while it is {}", .0.name())]
@@ -86,7 +89,7 @@ impl Vault {
     }
 
     /// One submission's whole content, for a copy.
-    pub async fn read(&self, owner: &Owner, id: Id) -> Result<(Record, Body), Denied> {
+    pub async fn read(&self, owner: &Owner, id: Id) -> Result<(Item, Record, Body), Denied> {
         let Opened { item, record } = self.open(owner, id).await?;
         if item.state.is_erased() {
             return Err(Denied::Gone(item.state));
@@ -95,7 +98,7 @@ impl Vault {
         let key = self.content_key(owner, &item).map_err(|Unreadable| Denied::Unreadable)?;
         let store = Arc::clone(&self.parts.store);
         let body = Body::new(store, &item, &key, &record, &Fresh::new());
-        Ok((record, body.map_err(|_| Denied::Unreadable)?))
+        Ok((item, record, body.map_err(|_| Denied::Unreadable)?))
     }
 
     /// Arms a submission: its ticket is good for one arrival at the original address.
@@ -119,6 +122,9 @@ impl Vault {
             self.apply(item, Event::Spoil).await?;
             return Err(Denied::Unreadable);
         };
+        if record.refill_only {
+            return Err(Denied::RefillOnly);
+        }
         let ticket = owner.ticket(id, item.version).stored(mode);
         self.apply(item, Event::Arm(ticket, checked)).await?;
         Ok(record)
@@ -202,7 +208,7 @@ impl Vault {
     }
 
     pub(super) fn content_key(&self, owner: &Owner, item: &Item) -> Result<ContentKey, Unreadable> {
-        ContentKey::unwrap(&item.wrapped_key, &self.parts.key, owner.secret(), item.id)
+        self.unwrap(&item.wrapped_key, owner.secret(), item.id)
     }
 
     pub(super) fn record(&self, owner: &Owner, item: &Item) -> Result<Record, Unreadable> {

@@ -266,6 +266,7 @@ fn no_claim(id: Id, denied: Denied) -> NoClaim {
         | Denied::UnderWay
         | Denied::Unchecked
         | Denied::TooOften
+        | Denied::RefillOnly
         | Denied::NotNow(_)
         | Denied::Unreadable => NoClaim::Spent(id),
     }

@@ -4,6 +4,8 @@
 mod attack;
 /// What is kept, and what is honestly not.
 mod capture;
+/// Resume codes, references, and a computer that others use.
+mod codes;
 /// Answers put back into the form of a page.
 mod fill;
 /// "Save for later" from an open page.

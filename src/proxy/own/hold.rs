@@ -9,7 +9,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
 
-use super::{Asked, at, show};
+use super::{Asked, at};
+use crate::addr::ClientAddr;
 use crate::clock::Wall;
 use crate::decide::{FormKind, NotKept, Verdict};
 use crate::id::Id;
@@ -32,7 +33,7 @@ const PAGE: HeaderName = HeaderName::from_static("intermission-page");
 struct Kept {
     id: Id,
     receipt: String,
-    reference: String,
+    reference: Option<String>,
     expires: Option<Wall>,
 }
 
@@ -63,8 +64,8 @@ impl From<Failed> for Refused {
     }
 }
 
-pub(super) async fn hold(asked: &Asked<'_>, upload: &mut Upload) -> Reply {
-    match keep(asked, upload).await {
+pub(super) async fn hold(asked: &Asked<'_>, client: ClientAddr, upload: &mut Upload) -> Reply {
+    match keep(asked, client, upload).await {
         Ok(reply) => reply,
         Err(Refused::Open) => problem(StatusCode::CONFLICT, "open"),
         Err(Refused::NotKept(why)) => not_kept(why),
@@ -75,7 +76,11 @@ pub(super) async fn hold(asked: &Asked<'_>, upload: &mut Upload) -> Reply {
     }
 }
 
-async fn keep(asked: &Asked<'_>, upload: &mut Upload) -> Result<Reply, Refused> {
+async fn keep(
+    asked: &Asked<'_>,
+    client: ClientAddr,
+    upload: &mut Upload,
+) -> Result<Reply, Refused> {
     if !head::is_from_here(asked.parts, asked.judged) {
         return Err(Refused::NotKept(NotKept::Origin));
     }
@@ -85,15 +90,17 @@ async fn keep(asked: &Asked<'_>, upload: &mut Upload) -> Result<Reply, Refused> 
     let judged = head::judge(asked.lane, current, caller, &request);
     let judged = judged.map_err(|_| Refused::NotKept(NotKept::Policy))?;
     let kind = kind(&judged)?;
+    capture::pace(asked.lane, &judged, client).map_err(Refused::NotKept)?;
     let parts = request.into_parts().0;
     let (owner, receipt) = capture::keep(asked.lane, &judged, &parts, upload, kind).await?;
-    let opened = asked.lane.link.worker.vault.open(&owner, receipt.id).await;
+    // It is saved whether or not it can be looked at just now.
+    let opened = asked.lane.link.worker.vault.open(&owner, receipt.id).await.ok();
+    let item = opened.map(|opened| opened.item);
     let kept = Kept {
         id: receipt.id,
         receipt: at(receipt.id),
-        reference: show::reference(receipt.id),
-        // It is saved whether or not it can be looked at just now.
-        expires: opened.ok().map(|opened| opened.item.expires),
+        reference: item.as_ref().map(|item| item.reference.to_string()),
+        expires: item.map(|item| item.expires),
     };
     let location = HeaderValue::from_str(&kept.receipt).expect("our own paths are visible ASCII");
     let json = serde_json::to_vec(&kept).expect("texts and numbers are JSON");
