@@ -74,7 +74,7 @@ fn has_token(ask: &Ask) -> bool {
 /// has hidden its origin, as for a page with `Referrer-Policy: no-referrer`. What is kept of such
 /// a request is given back to its visitor, and never sent on.
 fn is_doubtful(ask: &Ask) -> bool {
-    let is_hidden = field::single(ask.headers, &header::ORIGIN) == Ok(Some("null"));
+    let is_hidden = matches!(field::single(ask.headers, &header::ORIGIN), Ok(Some("null")));
     let says = field::values(ask.headers, &SEC_FETCH_SITE).next().is_some();
     let nothing_against = match field::single(ask.headers, &header::REFERER) {
         Ok(None) => true,

@@ -265,14 +265,13 @@ impl Receiving {
 
     fn item(&mut self, summary: Summary, fingerprint: Hash) -> Item {
         let now = self.vault.now();
-        let record =
-            Record {
-                head: self.head.clone(),
-                kind: self.terms.kind,
-                summary,
-                size: self.size,
-                refill_only: self.terms.refill_only,
-            };
+        let record = Record {
+            head: self.head.clone(),
+            kind: self.terms.kind,
+            summary,
+            size: self.size,
+            refill_only: self.terms.refill_only,
+        };
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {
             id: self.id,

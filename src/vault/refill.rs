@@ -38,7 +38,7 @@ impl Vault {
     /// A submission's request and its answers in the order of the form, without the application's
     /// tokens, within [`limit::REFILL_VALUE_BYTES_MAX`] and [`limit::REFILL_BYTES_MAX`].
     pub async fn answers(&self, owner: &Owner, id: Id) -> Result<(Record, Vec<Answer>), Denied> {
-        let (record, mut body) = self.read(owner, id).await?;
+        let (_, record, mut body) = self.read(owner, id).await?;
         let mut collector = Collector::new(&record).map_err(|_| Denied::Unreadable)?;
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|fault| match fault {

@@ -96,6 +96,7 @@ def test_the_admins_form_is_filled_and_its_token_is_the_live_one(visit, proxy, d
     assert visitor.one("#id_name").get_property("value") == group
     options = visitor.one("#id_permissions").find_elements("css selector", "option")
     assert [at for at, option in enumerate(options) if option.is_selected()] == [1, 4]
+    assert "found no place" not in visitor.words, "neither a token nor a button is an answer"
     visitor.picture("refilled-admin")
     visitor.press("[name=_save]")
     assert "was added successfully" in visitor.words, visitor.words

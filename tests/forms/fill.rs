@@ -116,7 +116,8 @@ fn options_are_chosen_by_value_or_by_text() {
 fn what_is_not_the_visitors_is_never_filled() {
     let inner = r#"<input type=hidden name=version value=7><input type=password name=p>
         <input name=card autocomplete="section-a cc-number"><input name=fixed value=1 readonly>
-        <input name=off disabled><input type=file name=photo><input type=submit name=go value=Go>"#;
+        <input name=off disabled><input type=file name=photo><input type=submit name=go value="Save it">
+        <button name=also value="Add one">Add</button>"#;
     assert_filled(
         inner,
         &[
@@ -127,9 +128,10 @@ fn what_is_not_the_visitors_is_never_filled() {
             ("off", "x"),
             ("photo", "file:wing.jpg"),
             ("empty", "file:"),
-            ("go", "Go"),
+            ("go", "Save it"),
+            ("also", "Add one"),
         ],
-        "[0|p=secret&card=4111&go=Go|wing.jpg]",
+        "[0|p=secret&card=4111|wing.jpg]",
         inner,
     );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::stage::{Browser, Stage, hidden, saved};
+use super::stage::{Browser, Stage, URLENCODED, hidden, saved};
 use crate::support::http1::Message;
 use crate::support::origin::{Act, Origin, answer};
 
@@ -201,7 +201,7 @@ fn only_its_owner_on_a_page_of_this_site_gets_it() {
     let refill_of = |receipt: &str| format!("{receipt}/refill");
     assert_eq!(other.post(&refill_of(&receipt), &form).status(), 404, "another browser");
     assert_eq!(owner.post(&refill_of(&receipt), "im_csrf=x").status(), 403, "another page");
-    let head = owner.post_head(&refill_of(&receipt), super::stage::URLENCODED);
+    let head = owner.post_head(&refill_of(&receipt), URLENCODED);
     let cross = head.replace("same-origin", "cross-site");
     let request = format!("{cross}content-length: {}\r\n\r\n{form}", form.len());
     let answer = owner.exchange(request.as_bytes());
@@ -293,6 +293,41 @@ fn it_is_offered_where_sending_again_would_not_do() {
     let page = browser.get(&receipt).text().replace("&#x2f;", "/");
     assert_eq!(order(&page), Some(true), "{page}");
     assert!(page.contains("works only once"), "{page}");
+}
+
+#[test]
+fn what_may_come_from_another_site_is_given_back_and_never_sent() {
+    let stage = Stage::with_forms(form_with(HTML), "resume = \"replay\"\nscript = false");
+    stage.close();
+    let mut browser = stage.browser();
+    // A browser that knows no `Sec-Fetch-Site`, on a page with `Referrer-Policy: no-referrer`.
+    let head = browser.head("POST", "/form");
+    let head = head.replace("sec-fetch-site: same-origin\r\n", "");
+    let head = head.replace("sec-fetch-mode: navigate\r\n", "");
+    let more =
+        format!("content-type: {URLENCODED}\r\ncontent-length: {}\r\n\r\n{BODY}", BODY.len());
+    let request = format!("{head}origin: null\r\n{more}");
+    let receipt = saved(&browser.exchange(request.as_bytes()));
+    stage.reopen();
+    let page = browser.get(&receipt).text();
+    assert!(!page.contains("intermission_ticket") && page.contains("refill"), "{page}");
+    let token = hidden(&page, "im_csrf").expect("a token");
+    let form = format!("im_csrf={token}&mode=replay");
+    let answer = browser.post(&format!("{receipt}/resume"), &form);
+    assert_eq!((answer.status(), answer.field("location")), (303, Some(receipt.as_str())));
+    assert_eq!(browser.state(&receipt), "held");
+    assert_eq!(stage.origin.requests().len(), 0);
+    let answer = ask(&mut browser, &receipt);
+    let page = format!("/form#im-refill={}", id(&receipt));
+    assert_eq!(answer.field("location"), Some(page.as_str()));
+    // The control: from the same browser, evidence against it.
+    stage.close();
+    for against in ["referer: http://evil.example/\r\n", "sec-fetch-site: cross-site\r\n"] {
+        let request = format!("{head}origin: null\r\n{against}{more}");
+        let answer = stage.browser().exchange(request.as_bytes());
+        let state = answer.field("intermission-state").unwrap_or_default();
+        assert_eq!(state, "closed;saved=?0;reason=origin");
+    }
 }
 
 #[test]

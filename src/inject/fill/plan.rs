@@ -80,7 +80,9 @@ impl Plan {
         let on = control.value.as_deref().unwrap_or("on");
         match control.kind {
             _ if control.is_fixed => quiet(open, name, None),
-            Kind::Hidden => quiet(open, name, Some(control.value.as_deref().unwrap_or_default())),
+            Kind::Hidden | Kind::Button => {
+                quiet(open, name, Some(control.value.as_deref().unwrap_or_default()));
+            }
             Kind::Checkbox => {
                 self.controls[number] = Change::Check(take(open, name, |text| text == on));
             }

@@ -9,7 +9,7 @@ use lol_html::{HtmlRewriter, MemorySettings, Settings, element, text};
 use crate::limit;
 
 /// Which controls are counted, here and when they are written: both passes must agree.
-pub(super) const CONTROLS: &str = "input, textarea, select";
+pub(super) const CONTROLS: &str = "input, textarea, select, button";
 
 /// The tokenizer; what it would write goes nowhere.
 type Reader<'a> = HtmlRewriter<'a, fn(&[u8])>;
@@ -72,7 +72,9 @@ pub(super) enum Kind {
     File,
     /// What the form adds by itself.
     Hidden,
-    /// What is never filled in: passwords, codes, payment details, buttons.
+    /// What sends the form.
+    Button,
+    /// What is never filled in: passwords, codes, payment details.
     Never,
 }
 
@@ -136,6 +138,7 @@ impl Survey {
             "textarea" => Kind::Lines,
             "select" if control.has_attribute("multiple") => Kind::SelectMany,
             "select" => Kind::Select,
+            "button" => Kind::Button,
             _ => kind_of_input(control),
         };
         self.controls.push(Control {
@@ -199,8 +202,7 @@ impl Control {
 }
 
 fn reader<'a>(seen: &Rc<RefCell<Survey>>) -> Reader<'a> {
-    let [head, form, control, option, list, words, button, body] =
-        std::array::from_fn(|_| Rc::clone(seen));
+    let [head, form, control, option, list, words, body] = std::array::from_fn(|_| Rc::clone(seen));
     let settings = Settings::new()
         .with_strict(false)
         .with_memory_settings(
@@ -229,10 +231,6 @@ fn reader<'a>(seen: &Rc<RefCell<Survey>>) -> Reader<'a> {
         }))
         .append_element_content_handler(element!(CONTROLS, move |tag| {
             control.borrow_mut().control(tag);
-            Ok(())
-        }))
-        .append_element_content_handler(element!("button[formaction]", move |tag| {
-            button.borrow_mut().button(tag);
             Ok(())
         }))
         .append_element_content_handler(element!("option", move |tag| {
@@ -264,7 +262,8 @@ fn kind_of_input(input: &Element<'_, '_>) -> Kind {
         "radio" => Kind::Radio,
         "file" => Kind::File,
         "hidden" => Kind::Hidden,
-        "password" | "submit" | "image" | "button" | "reset" => Kind::Never,
+        "submit" | "image" | "button" | "reset" => Kind::Button,
+        "password" => Kind::Never,
         // Whatever browsers do not know is a line of text to them.
         _ => Kind::Line,
     }

@@ -264,9 +264,7 @@ impl Asked<'_> {
             | Denied::TooOften
             | Denied::RefillOnly
             | Denied::NotNow(_)
-            | Denied::Unreadable => {
-                answer::see_other(&at(id))
-            }
+            | Denied::Unreadable => answer::see_other(&at(id)),
             Denied::Store(error) => {
                 tracing::error!(%error, "a saved submission cannot be looked at");
                 self.plain(PlainKind::StoreDown)
