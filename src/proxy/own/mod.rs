@@ -9,6 +9,7 @@
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
+//! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
 //!
@@ -19,6 +20,7 @@ mod act;
 mod events;
 mod show;
 mod state;
+mod submission;
 
 use std::rc::Rc;
 
@@ -46,6 +48,7 @@ enum Endpoint {
     Bypass,
     Events,
     State,
+    Submission,
     List,
     Receipt(Id),
     Data(Id),
@@ -88,6 +91,10 @@ pub(super) async fn run(
         Some(Endpoint::State) if reads => state::state(&asked, story.client).await,
         Some(Endpoint::Events) if parts.method == Method::GET => {
             events::events(&asked, story.client)
+        }
+        Some(Endpoint::Submission) if reads => submission::status(&asked).await,
+        Some(Endpoint::Submission) if parts.method == Method::DELETE => {
+            submission::erase(&asked).await
         }
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
@@ -148,6 +155,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("bypass", None, _) => Endpoint::Bypass,
         ("v1", Some("events"), None) => Endpoint::Events,
         ("v1", Some("state"), None) => Endpoint::State,
+        ("v1", Some("submissions"), Some(_)) => Endpoint::Submission,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
             let id = id.parse().ok()?;
@@ -174,6 +182,7 @@ impl Asked<'_> {
         let allowed = match endpoint {
             Endpoint::Act(..) => "POST",
             Endpoint::Events => "GET",
+            Endpoint::Submission => "GET, HEAD, DELETE",
             Endpoint::Asset(_)
             | Endpoint::Bypass
             | Endpoint::State
