@@ -154,7 +154,8 @@ pub(super) async fn keep(
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
     let How { kind, fate, key, name, owner } = how;
     let closure = closing(lane, judged, parts);
-    let terms = Terms { name, ..terms(lane, judged, closure.as_deref(), kind) };
+    let never_kept = never_kept(lane, judged, parts);
+    let terms = Terms { name, never_kept, ..terms(lane, judged, closure.as_deref(), kind) };
     let ahead = arriving.ahead.len() as u64;
     let declared = arriving.rest.size_hint().exact().map(|rest| ahead + rest);
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
@@ -237,6 +238,18 @@ pub(super) fn named(headers: &HeaderMap) -> Option<String> {
     let (first, second) = (said.next()?.to_str().ok()?, said.next());
     let fits = (1..=limit::IDEMPOTENCY_KEY_BYTES_MAX).contains(&first.len());
     (fits && second.is_none()).then(|| first.to_owned())
+}
+
+/// The names that the route never keeps, and those of passwords and their like in the pages that
+/// were served.
+fn never_kept(lane: &Lane, judged: &Judged, parts: &request::Parts) -> Arc<[String]> {
+    let named = &judged.rules().forms.never_kept;
+    let authority = head::authority(parts, judged);
+    let secrets = lane.link.worker.learnt.secrets(authority, parts.uri.path());
+    if secrets.is_empty() {
+        return Arc::clone(named);
+    }
+    named.iter().cloned().chain(secrets).collect()
 }
 
 /// What is remembered of a request besides its body; none if a field of it is not text.

@@ -13,7 +13,6 @@ use hyper::body::{Body as _, Incoming};
 use super::admit;
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
-use super::compress;
 use super::ending::{Progress, Story};
 use super::exchange::{Answered, Exchange, Turn};
 use super::flight::Flight;
@@ -21,6 +20,8 @@ use super::head::{Judged, MALFORMED, NO_TUNNEL};
 use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
+use super::page;
+use super::pipe;
 use super::request::Acting;
 use super::rewrite;
 use super::target;
@@ -53,6 +54,7 @@ pub(super) fn start(
     }
     let mut tee = Tee::of(lane, &judged, &mut parts);
     let switch = upgrade::wanted(&judged, &parts);
+    story.page = page::up(&mut parts, &judged);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
     {
@@ -110,6 +112,7 @@ pub(super) async fn looked_into(
     story.in_flight();
     let asker = Asker::of(&parts.headers);
     let mut tee = Tee::of(lane, judged, &mut parts);
+    story.page = page::up(&mut parts, judged);
     if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
     {
@@ -187,7 +190,8 @@ pub(super) fn answered(
         // It has none, whatever the server says (RFC 9110 §8.6).
         parts.headers.remove(CONTENT_LENGTH);
     }
-    let doing = rewrite::down(&mut parts, judged.rules(), &story);
+    rewrite::down(&mut parts, judged.rules(), &story);
+    let plan = page::down(&mut parts, lane, judged, &mut story);
     if let Some(let_in) = &judged.let_in {
         admit::mark(let_in, &mut parts.headers);
     }
@@ -208,7 +212,7 @@ pub(super) fn answered(
         leave: story.leave(&parts),
         flight: (Flight::of(lane, judged), story.method().clone()),
     };
-    let body = compress::body(answer, doing, story.is_head());
+    let body = pipe::body(answer, plan, story.is_head());
     Response::from_parts(parts, body.ending(story))
 }
 

@@ -29,12 +29,11 @@ use super::forward;
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
 use super::lane::Lane;
-use super::programs;
-use super::rewrite;
 use super::tee::IDEMPOTENCY_KEY;
 use super::unanswered::ForwardError;
 use super::upstream::Lease;
 use super::visitor;
+use super::{page, programs, rewrite};
 use crate::id::Id;
 use crate::limit;
 use crate::pages::PlainKind;
@@ -286,6 +285,7 @@ impl Delivery {
         *request.uri_mut() = head.target.parse().map_err(|_| Unsendable)?;
         *request.headers_mut() = headers;
         let (mut parts, body) = request.into_parts();
+        story.page = page::up(&mut parts, &self.judged);
         rewrite::up(&mut parts, self.judged.rules(), story).map_err(|_| Unsendable)?;
         Ok(Request::from_parts(parts, body))
     }
