@@ -7,7 +7,7 @@ use intermission::inject::eligible::{Skip, page};
 use intermission::inject::scan::Syntax;
 use intermission::inject::{digest8, etag};
 
-const OURS: &str = "app.example/.intermission/a/x/form.js";
+const OURS: &str = "app.example/.intermission/a/x/";
 const PLACE: Place<'static> =
     Place { authority: "app.example", is_https: true, script: "/.intermission/a/x/form.js" };
 
@@ -83,7 +83,7 @@ fn a_policy_gets_what_it_lacks_and_no_more() {
 #[test]
 fn an_address_that_no_list_can_hold_is_called_self() {
     for (authority, source) in [
-        ("app.example:8443", "app.example:8443/.intermission/a/x/form.js"),
+        ("app.example:8443", "app.example:8443/.intermission/a/x/"),
         ("127.0.0.1:8080", "'self'"),
         ("[::1]:8080", "'self'"),
         ("", "'self'"),

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use intermission::inject::attributes::attributes;
 use intermission::inject::rewrite::{Placed, Rewriter, Tag, Work};
-use intermission::inject::scan::{Met, Scanner, Syntax, attributes};
+use intermission::inject::scan::{Met, Scanner, Syntax};
 use lol_html::{HtmlRewriter, Settings, element};
 use proptest::prelude::*;
 
