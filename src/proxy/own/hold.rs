@@ -4,6 +4,7 @@
 //! The post is judged as the form's own would be, by making its head of this one: the same route,
 //! window, bypass and policy, so that nothing can be kept here that could not be kept there.
 
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, EXPECT, LOCATION, REFERER, RETRY_AFTER, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
@@ -18,10 +19,11 @@ use crate::limit;
 use crate::proxy::answer::{self, Reply, STATE};
 use crate::proxy::body::{Body, Upload};
 use crate::proxy::caller::Caller;
-use crate::proxy::capture::{self, Failed};
+use crate::proxy::capture::{self, Arriving, Failed, How};
 use crate::proxy::head::{self, Judged};
 use crate::proxy::visitor;
 use crate::telemetry::end::End;
+use crate::vault::capture::Fate;
 
 /// Where the form goes: the path and query of its action.
 const FORM: HeaderName = HeaderName::from_static("intermission-form");
@@ -60,6 +62,8 @@ impl From<Failed> for Refused {
         match failed {
             Failed::NotKept(why) => Self::NotKept(why),
             Failed::Client(end) => Self::Client(end),
+            // A page gives no name.
+            Failed::Named(_) => Self::NotKept(NotKept::Broken),
         }
     }
 }
@@ -92,7 +96,14 @@ async fn keep(
     let kind = kind(&judged)?;
     capture::pace(asked.lane, &judged, client).map_err(Refused::NotKept)?;
     let parts = request.into_parts().0;
-    let (owner, receipt) = capture::keep(asked.lane, &judged, &parts, upload, kind).await?;
+    let honoured = judged.rules().forms.idempotency_key;
+    let key = capture::idempotency_key(&asked.lane.link.worker, None, honoured);
+    let how = How { kind, fate: Fate::NotSent, key, name: None, owner: None };
+    let rest = std::mem::replace(upload, Upload::Bytes(Bytes::new()));
+    let mut arriving = Arriving { ahead: Bytes::new(), rest };
+    let kept = capture::keep(asked.lane, &judged, &parts, &mut arriving, how).await;
+    *upload = arriving.rest;
+    let (owner, receipt) = kept?;
     // It is saved whether or not it can be looked at just now.
     let opened = asked.lane.link.worker.vault.open(&owner, receipt.id).await.ok();
     let item = opened.map(|opened| opened.item);
@@ -167,6 +178,7 @@ fn kind(judged: &Judged) -> Result<FormKind, Refused> {
     match unheld {
         Verdict::Capture(kind) => Ok(kind),
         Verdict::Forward => Err(Refused::Open),
+        Verdict::Accept(_) => Err(Refused::NotKept(NotKept::Type)),
         Verdict::Page(_, why) => Err(Refused::NotKept(why.unwrap_or(NotKept::Policy))),
         Verdict::Own
         | Verdict::Probe
