@@ -21,8 +21,8 @@ use super::lasting::Place;
 use super::programs;
 use super::tee::IDEMPOTENCY_KEY;
 use super::visitor;
-use crate::addr::ClientAddr;
 use super::worker::Worker;
+use crate::addr::ClientAddr;
 use crate::decide::{FormKind, NotKept, Wants};
 use crate::id::Id;
 use crate::limit;
@@ -49,6 +49,15 @@ pub(super) struct How {
     pub name: Option<String>,
     /// Whose it is; the browser's, if nobody says.
     pub owner: Option<Owner>,
+}
+
+impl How {
+    /// What a page keeps for later, before anything was sent.
+    pub(super) fn of_page(lane: &Lane, judged: &Judged, kind: FormKind) -> Self {
+        let honoured = judged.rules().forms.idempotency_key;
+        let key = idempotency_key(&lane.link.worker, None, honoured);
+        Self { kind, fate: Fate::NotSent, key, name: None, owner: None }
+    }
 }
 
 /// What is wrong with a name that a client gave.
@@ -123,7 +132,7 @@ pub(super) async fn run(
 
 /// How many forms are kept for one address; all that this machine sends itself, perhaps for
 /// others, are.
-fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
+pub(super) fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
     let per_minute = judged.site().limits.forms_per_minute;
     if client.0.to_canonical().is_loopback() {
         return Ok(());
@@ -171,7 +180,11 @@ pub(super) async fn keep(
     let How { kind, fate, key, name, owner } = how;
     let closure = closing(lane, judged, parts);
     let never_kept = never_kept(lane, judged, parts);
-    let terms = Terms { name, never_kept, ..terms(lane, judged, closure.as_deref(), kind) };
+    // A program shows who it is each time; a browser's form whose page nobody knows is kept, and
+    // never sent on from here.
+    let refill_only = owner.is_none() && !head::is_from_here(parts, judged);
+    let terms = terms(lane, judged, closure.as_deref(), kind);
+    let terms = Terms { name, never_kept, refill_only, ..terms };
     let ahead = arriving.ahead.len() as u64;
     let declared = arriving.rest.size_hint().exact().map(|rest| ahead + rest);
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
@@ -232,6 +245,7 @@ fn terms(lane: &Lane, judged: &Judged, closure: Option<&Closure>, kind: FormKind
         bytes_max,
         life: forms.life + closed_for,
         never_kept: forms.never_kept.clone(),
+        refill_only: false,
         csrf_fields: forms.csrf_fields.clone(),
         name: None,
     }
