@@ -1,6 +1,7 @@
 """What is typed survives: our script in the pages of an application that knows nothing of us."""
 
 import json
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -366,8 +367,55 @@ def test_forms_that_a_library_sends_lose_nothing(open_page, proxy, app, kind, kn
     wait_for(lambda: page.kept() == {}, "the draft to be deleted", 5)
 
 
+def test_what_the_visitor_deletes_is_not_put_back(page):
+    page.types_in("[name=who]", "Ana")
+    wait_for(lambda: page.kept(), "a draft", 2)
+    page.types_in("[name=who]", "\b\b\b")
+    wait_for(lambda: not page.kept(), "the draft to be deleted", 2)
+
+
+def test_the_kill_switch_takes_all_of_it_away(page, proxy):
+    page.types_in("[name=who]", "Ana")
+    wait_for(lambda: page.kept(), "a draft", 2)
+    close_under(page, proxy)
+    assert page.kept("localStorage")
+    told = proxy.config.read_text()
+    off = "fetch('/.intermission/v1/state?p=/papers/').then((a) => a.json()).then((s) => arguments[0](s.off))"
+    papers = 'paths = ["/papers/*"]\nupstream = "django"\n'
+    proxy.config.write_text(told.replace(papers, papers + "[route.forms]\nscript = false\n"))
+    try:
+        proxy.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: page.driver.execute_async_script(off) is True, "the reload")
+        page.look()
+        wait_for(lambda: page.script("return sessionStorage.length + localStorage.length") == 0, "nothing to be left")
+        assert page.told == "" and not page.all("intermission-bar")
+        page.types_in("[name=who]", " Maria")
+        page.open("/papers/other")
+        assert page.kept() == {}, "and nothing is kept any more"
+    finally:
+        proxy.config.write_text(told)
+        proxy.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: page.driver.execute_async_script(off) is False, "the reload")
+
+
+def test_two_tabs_ask_with_one_voice(page):
+    """One asks for both; when it goes, the other does."""
+    watches(page)
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.open("/papers/other")
+    locks = "navigator.locks.query().then((all) => arguments[0](all.held.length + '/' + all.pending.length))"
+    wait_for(lambda: page.driver.execute_async_script(locks) in ("1/0", "1/1"), "one to lead")
+    page.driver.switch_to.window(first)
+    page.driver.close()
+    page.driver.switch_to.window(page.driver.window_handles[0])
+    wait_for(lambda: page.driver.execute_async_script(locks) == "1/0", "the other to lead")
+
+
 STRICT = {
     "nonce": "default-src 'none'; script-src 'nonce-n0' 'strict-dynamic'; connect-src 'self'; base-uri 'none'",
+    "nonce-only": "script-src 'nonce-n0'; connect-src 'self'",
+    "elsewhere": "default-src 'self'; script-src https://cdn.example 'nonce-n0'; connect-src https://api.example",
     "types": "default-src 'self'; script-src 'self' 'nonce-n0'; require-trusted-types-for 'script'; trusted-types 'none'",
 }
 
