@@ -81,12 +81,7 @@ pub fn asset(digest: &str, name: &str) -> Option<&'static Asset> {
 
 /// The path of the script.
 pub fn script_path() -> String {
-    format!("{}form.js", script_folder())
-}
-
-/// The path of the folder that holds all of it, with the slash at its end.
-pub fn script_folder() -> String {
-    format!("/.intermission/a/{}/", *DIGEST)
+    format!("/.intermission/a/{}/form.js", *DIGEST)
 }
 
 /// What tells this build's script from another's, in tags of pages.

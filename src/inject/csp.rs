@@ -39,7 +39,7 @@ pub struct Place<'a> {
     pub authority: &'a str,
     /// By which scheme it does.
     pub is_https: bool,
-    /// The path of the folder that the script and what it loads are in, with a slash at its end.
+    /// The script's path.
     pub script: &'a str,
 }
 

@@ -16,4 +16,4 @@ pub mod learn;
 pub mod rewrite;
 pub mod scan;
 
-pub use assets::{Asset, asset, digest8, script_folder, script_path};
+pub use assets::{Asset, asset, digest8, script_path};

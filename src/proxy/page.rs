@@ -23,7 +23,7 @@ use super::pipe::Plan;
 use super::worker::Worker;
 use crate::inject::eligible::{self, Skip};
 use crate::inject::rewrite::{Placed, Rewriter, Tag, Work, fresh_nonce};
-use crate::inject::{csp, etag, script_folder};
+use crate::inject::{csp, etag, script_path};
 use crate::snapshot::Csp;
 use crate::snapshot::edge::Coding;
 use crate::telemetry::insertion::Insertion;
@@ -230,7 +230,7 @@ fn policies(
         Csp::Amend => csp::Doing::Amend,
         Csp::Respect => csp::Doing::Respect,
     };
-    let script = script_folder();
+    let script = script_path();
     let is_https = judged.scheme == Scheme::Https;
     let place = csp::Place { authority: &asked.authority, is_https, script: &script };
     let allowed = csp::judge((&enforced, &reported), place, doing, fresh_nonce).ok_or(KeptOut)?;
