@@ -3,6 +3,8 @@
 import json
 import signal
 import time
+import urllib.request
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -126,6 +128,7 @@ def test_a_reload_into_a_closed_page_and_the_answers_are_back_after_it(page, pro
     proxy.close("papers")
     page.driver.refresh()
     assert "unavailable" in page.words
+    assert "What you had typed on this page is kept on this device" in page.words
     page.picture("closed-with-draft")
     proxy.reopen("papers")
     app.token = "t1"
@@ -374,28 +377,57 @@ def test_what_the_visitor_deletes_is_not_put_back(page):
     wait_for(lambda: not page.kept(), "the draft to be deleted", 2)
 
 
+@contextmanager
+def forms(proxy, line):
+    """The route with this line in its [route.forms]; as it was, afterwards."""
+    told = proxy.config.read_text()
+    papers = 'paths = ["/papers/*"]\nupstream = "django"\n'
+    assert papers in told
+
+    def take(text, never):
+        proxy.config.write_text(text)
+        proxy.process.send_signal(signal.SIGHUP)
+        url = f"http://127.0.0.1:{proxy.port}/.intermission/v1/state?p=/papers/plain"
+
+        def taken():
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)["never"] == never
+
+        wait_for(taken, "the reload")
+
+    take(told.replace(papers, f'{papers}[route.forms]\n{line}\nnever_kept = ["a mark"]\n'), ["a mark"])
+    try:
+        yield
+    finally:
+        take(told, [])
+
+
 def test_the_kill_switch_takes_all_of_it_away(page, proxy):
     page.types_in("[name=who]", "Ana")
     wait_for(lambda: page.kept(), "a draft", 2)
     close_under(page, proxy)
     assert page.kept("localStorage")
-    told = proxy.config.read_text()
-    off = "fetch('/.intermission/v1/state?p=/papers/').then((a) => a.json()).then((s) => arguments[0](s.off))"
-    papers = 'paths = ["/papers/*"]\nupstream = "django"\n'
-    proxy.config.write_text(told.replace(papers, papers + "[route.forms]\nscript = false\n"))
-    try:
-        proxy.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: page.driver.execute_async_script(off) is True, "the reload")
+    with forms(proxy, "script = false"):
         page.look()
         wait_for(lambda: page.script("return sessionStorage.length + localStorage.length") == 0, "nothing to be left")
         assert page.told == "" and not page.all("intermission-bar")
         page.types_in("[name=who]", " Maria")
         page.open("/papers/other")
         assert page.kept() == {}, "and nothing is kept any more"
-    finally:
-        proxy.config.write_text(told)
-        proxy.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: page.driver.execute_async_script(off) is False, "the reload")
+
+
+def test_where_the_policy_forbids_to_fetch_the_state_comes_as_a_module(open_page, proxy, app):
+    app.head = {"content-security-policy": "default-src 'none'; script-src 'nonce-n0' 'strict-dynamic'"}
+    with forms(proxy, 'csp = "respect"'):
+        page = open_page("/papers/plain")
+        page.types_in("[name=who]", "Ana")
+        close_under(page, proxy)
+        page.one("#send").click()
+        wait_for(lambda: page.dialog, "the dialog", 10)
+        assert "Save for later" not in page.dialog, "it could not be sent"
+        assert page.complaints() == []
+        asked = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        assert all("state.mjs" in name for name in page.script(asked) if "/v1/" in name)
 
 
 def test_two_tabs_ask_with_one_voice(page):
