@@ -37,8 +37,8 @@ use intermission::snapshot::{
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
-use seen::seen;
 use names::{Dice, host_name, host_pattern, path_name, path_pattern};
+use seen::seen;
 
 /// Counts what the system's allocator is asked for.
 struct Counting;
