@@ -30,7 +30,8 @@ def writings(word):
         inner = coded[4 if lead else 0:-4]
         found[f"base64 at {lead}"] = inner
         found[f"base64url at {lead}"] = inner.replace(b"+", b"-").replace(b"/", b"_")
-    return found
+    # Many are the same for a word of letters and digits: each is looked for once.
+    return {writing: needle for needle, writing in {needle: writing for writing, needle in found.items()}.items()}
 
 
 def sightings(canaries, content):
