@@ -77,18 +77,6 @@ def held(pages, start, end):
         yield run, end
 
 
-def in_file(canaries, path):
-    """Which canaries are in a file that may be large and mostly empty."""
-    found, last = set(), b""
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            # A word may lie across two pieces.
-            if any(piece):
-                found.update(sightings(canaries, last[-1024:] + piece))
-            last = piece
-    return sorted(found)
-
-
 def in_memory(canaries, pid):
     """Which canaries are in a process's memory."""
     found = set()
