@@ -10,6 +10,8 @@
 
 #[path = "decide_names.rs"]
 mod names;
+#[path = "decide_seen.rs"]
+mod seen;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
@@ -36,6 +38,7 @@ use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
 use intermission::window::state::{Author, Mode, Order, Texts, Window};
 use names::{Dice, host_name, host_pattern, path_name, path_pattern};
+use seen::seen;
 
 /// Counts what the system's allocator is asked for.
 struct Counting;
@@ -91,6 +94,7 @@ fn main() {
     group.finish();
     publish(&mut criterion, &worlds);
     switch(&mut criterion, SIZES[SIZES.len() - 1]);
+    seen(SIZES[SIZES.len() - 1]);
     for world in worlds.iter().filter(|world| STEPS.contains(&world.site.rules.len())) {
         steps(&mut criterion, world);
     }

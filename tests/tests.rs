@@ -14,6 +14,8 @@ mod edge;
 mod forms;
 /// HTTP/2 over the wire, gRPC and WebSocket on it.
 mod h2;
+/// Our script in the application's pages.
+mod inject;
 /// Templates, languages, answers in each format.
 mod pages;
 /// The program as a process: how it stops, and how another takes its place.

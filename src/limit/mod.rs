@@ -82,6 +82,11 @@ pub const LAME_DUCK: Duration = Duration::ZERO;
 /// How long a stopping node waits for the next request of an idle HTTP/1.1 connection, which may
 /// be on its way. Over it: closed without an answer.
 pub const STOP_IDLE: Duration = Duration::from_secs(1);
+/// How long a stopping node waits for the first request of an HTTP/1.1 connection. Its client has
+/// connected to ask something, and cannot know that a request which meets a closed connection may
+/// be sent again, as it can of one that has been answered before. Over it: closed without an
+/// answer.
+pub const STOP_FRESH: Duration = Duration::from_secs(5);
 
 // ---- one process after another -------------------------------------------------------------
 

@@ -99,3 +99,22 @@ pub const COMPRESSION_ZSTD_LEVEL: i32 = 3;
 pub const COMPRESSION_BROTLI_QUALITY: i32 = 4;
 /// The level of gzip: 33 MB per second of the same, to 28 %.
 pub const COMPRESSION_GZIP_LEVEL: i32 = 5;
+
+// ---- our script in pages -----------------------------------------------------------------------
+
+/// Bytes of a tag that are kept while it arrives in pieces. Over it: what stands behind them in
+/// the tag is not learnt; the page passes all the same.
+pub const INJECT_TAG_BYTES_MAX: usize = 4 * 1024;
+/// The window of a zstd body that is decoded, as a power of two; RFC 9659 lets HTTP have no more.
+/// Over it: the answer is broken off as malformed.
+pub const INJECT_ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Forms of one page whose fields are looked at. Over it: the others are not learnt.
+pub const LEARNT_FORMS_PER_PAGE_MAX: usize = 200;
+/// Secret names, and addresses, of one form. Over it: the others are not learnt.
+pub const LEARNT_NAMES_PER_FORM_MAX: usize = 200;
+/// Bytes of names and addresses that are read of one page. Over it: no more is learnt of it.
+pub const LEARNT_BYTES_PER_PAGE_MAX: usize = 64 * 1024;
+/// Forms of which is remembered what they keep secret. Over it: the least recently learnt goes.
+pub const LEARNT_FORMS_MAX: usize = 10_000;
+/// Bytes of all that. Over it: as above.
+pub const LEARNT_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -30,6 +30,9 @@ pub(super) enum BodyError {
     /// The server's framing is broken.
     #[error("the framing of the answer's body is broken")]
     Malformed,
+    /// It is not of the coding that its head names, or cut short.
+    #[error("the answer's body cannot be decoded: {0}")]
+    Coding(std::io::Error),
     /// Nothing came for too long.
     #[error("the body paused for too long")]
     TimedOut,
@@ -219,7 +222,9 @@ impl HttpBody for Body {
                 Some(Err(BodyError::Broken(_) | BodyError::Reset(_))) => {
                     story.cut(End::UpstreamAnswerReset);
                 }
-                Some(Err(BodyError::Malformed)) => story.cut(End::UpstreamAnswerMalformed),
+                Some(Err(BodyError::Malformed | BodyError::Coding(_))) => {
+                    story.cut(End::UpstreamAnswerMalformed)
+                }
                 Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
                 None => story.complete(),
             }

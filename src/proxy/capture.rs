@@ -5,6 +5,7 @@
 //! is made after the vault has said that the form is durable.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, REFERER, SET_COOKIE};
 use http::{HeaderValue, Response, request};
@@ -62,7 +63,7 @@ async fn keep(
 ) -> Result<(Owner, Receipt), Failed> {
     let (worker, vault) = (&lane.link.worker, &lane.link.worker.vault);
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
-    let terms = terms(lane, judged, kind);
+    let terms = terms(lane, judged, parts, kind);
     let declared = upload.size_hint().exact();
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
         return Err(Failed::NotKept(NotKept::Size));
@@ -90,7 +91,7 @@ async fn keep(
 
 /// On which terms the route keeps a form. Its life begins when visitors were told that the window
 /// ends, so that it does not run out while nobody could have sent it.
-fn terms(lane: &Lane, judged: &Judged, kind: FormKind) -> Terms {
+fn terms(lane: &Lane, judged: &Judged, parts: &request::Parts, kind: FormKind) -> Terms {
     let forms = &judged.rules().forms;
     let until = judged.closure.as_ref().and_then(|closure| closure.until);
     let closed_for =
@@ -104,9 +105,21 @@ fn terms(lane: &Lane, judged: &Judged, kind: FormKind) -> Terms {
         kind,
         bytes_max,
         life: forms.life + closed_for,
-        never_kept: forms.never_kept.clone(),
+        never_kept: never_kept(lane, judged, parts),
         csrf_fields: forms.csrf_fields.clone(),
     }
+}
+
+/// The names that the route never keeps, and those of passwords and their like in the pages that
+/// were served.
+fn never_kept(lane: &Lane, judged: &Judged, parts: &request::Parts) -> Arc<[String]> {
+    let named = &judged.rules().forms.never_kept;
+    let authority = head::authority(parts, judged);
+    let secrets = lane.link.worker.learnt.secrets(authority, parts.uri.path());
+    if secrets.is_empty() {
+        return Arc::clone(named);
+    }
+    named.iter().cloned().chain(secrets).collect()
 }
 
 /// What is remembered of a request besides its body; none if a field of it is not text.

@@ -1,26 +1,12 @@
-//! Smaller answers: bodies that a server sent as they are, compressed on the way to a client that
-//! takes it, on routes that ask for it. What a server compressed itself is never touched, and
-//! nothing is ever decompressed.
+//! Smaller answers: which bodies that a server sent as they are get compressed for a client that
+//! takes it, on routes that ask for it. What a server compressed itself stays so.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use async_compression::Level;
-use async_compression::codecs::brotli::params::EncoderParams;
-use async_compression::codecs::flate::params::FlateEncoderParams;
-use async_compression::codecs::zstd::params::CParameter;
-use async_compression::codecs::{BrotliEncoder, Encode, GzipEncoder, ZstdEncoder};
-use async_compression::core::util::PartialBuffer;
-use bytes::{Buf, Bytes};
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_TYPE, ETAG, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, response};
-use http_body::{Body as HttpBody, Frame};
 
-use super::body::{Answer, Body, BodyError};
-use crate::limit;
 use crate::snapshot::edge::{Coding, Compression};
 
 /// The coding that a client takes and likes best, of those that a route offers; among equals the
@@ -57,51 +43,31 @@ fn weighed(item: &str) -> (&str, u16) {
     (name.trim(), (weight * 1000.0) as u16)
 }
 
-/// What is done with an answer's body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Doing {
-    /// It stays as it is.
-    Nothing,
-    /// It is compressed.
-    Compress(Coding),
-}
-
-/// Makes an answer's head into that of a compressed one, if its body is to be.
+/// Makes an answer's head into that of a compressed one, if its body is to be, and tells by which
+/// coding.
 pub(super) fn prepare(
     parts: &mut response::Parts,
     rules: &Compression,
     chosen: Option<Coding>,
-) -> Doing {
+) -> Option<Coding> {
     if parts.status == StatusCode::NOT_MODIFIED {
         if chosen.is_some() {
             // The client's copy has the tag that it was given with the compressed body.
             weaken(&mut parts.headers);
         }
-        return Doing::Nothing;
+        return None;
     }
     if !is_fit(parts, rules) {
-        return Doing::Nothing;
+        return None;
     }
     // Caches must know, also of an answer to somebody who takes none.
     vary(&mut parts.headers);
-    let Some(coding) = chosen else { return Doing::Nothing };
+    let coding = chosen?;
     parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.remove(ACCEPT_RANGES);
     weaken(&mut parts.headers);
-    Doing::Compress(coding)
-}
-
-/// The body of an answer whose head was prepared.
-pub(super) fn body(answer: Answer, doing: Doing, is_head: bool) -> Body {
-    match doing {
-        Doing::Compress(coding) if !is_head => {
-            let encoder = Encoder::new(coding);
-            let (input, holds, phase) = (Bytes::new(), false, Phase::Going);
-            Body::boxed(Box::pin(Compressed { answer, encoder, input, holds, phase }))
-        }
-        Doing::Compress(_) | Doing::Nothing => Body::upstream(answer),
-    }
+    Some(coding)
 }
 
 fn is_fit(parts: &response::Parts, rules: &Compression) -> bool {
@@ -165,206 +131,5 @@ fn weaken(headers: &mut HeaderMap) {
     };
     if let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()) {
         headers.insert(ETAG, weak);
-    }
-}
-
-/// An encoder at the quality that a proxy can afford, in memory that is bounded whatever the body:
-/// for each answer under way up to three MiB, brotli's being the most.
-enum Encoder {
-    Zstd(ZstdEncoder),
-    Brotli(Box<BrotliEncoder>),
-    Gzip(Box<GzipEncoder>),
-}
-
-impl Encoder {
-    fn new(coding: Coding) -> Self {
-        match coding {
-            Coding::Zstd => {
-                let window = [CParameter::window_log(limit::COMPRESSION_WINDOW_LOG)];
-                Self::Zstd(ZstdEncoder::new_with_params(limit::COMPRESSION_ZSTD_LEVEL, &window))
-            }
-            Coding::Brotli => {
-                let quality = Level::Precise(limit::COMPRESSION_BROTLI_QUALITY);
-                let window = i32::try_from(limit::COMPRESSION_WINDOW_LOG).unwrap_or(18);
-                let params = EncoderParams::default().quality(quality).window_size(window);
-                Self::Brotli(Box::new(BrotliEncoder::new(params)))
-            }
-            Coding::Gzip => {
-                let level = Level::Precise(limit::COMPRESSION_GZIP_LEVEL);
-                Self::Gzip(Box::new(GzipEncoder::new(FlateEncoderParams::from(level))))
-            }
-        }
-    }
-
-    /// Takes all of `input`; what comes of it is appended to `out`.
-    fn encode(&mut self, input: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
-        let mut input = PartialBuffer::new(input);
-        while !input.unwritten().is_empty() {
-            room(out, |room| {
-                match self {
-                    Self::Zstd(encoder) => Encode::encode(encoder, &mut input, room),
-                    Self::Brotli(encoder) => Encode::encode(&mut **encoder, &mut input, room),
-                    Self::Gzip(encoder) => Encode::encode(&mut **encoder, &mut input, room),
-                }
-                .map(|()| true)
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Everything that was taken so far can be read from `out`.
-    fn flush(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
-        while !room(out, |room| match self {
-            Self::Zstd(encoder) => Encode::flush(encoder, room),
-            Self::Brotli(encoder) => Encode::flush(&mut **encoder, room),
-            Self::Gzip(encoder) => Encode::flush(&mut **encoder, room),
-        })? {}
-        Ok(())
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
-        while !room(out, |room| match self {
-            Self::Zstd(encoder) => Encode::finish(encoder, room),
-            Self::Brotli(encoder) => Encode::finish(&mut **encoder, room),
-            Self::Gzip(encoder) => Encode::finish(&mut **encoder, room),
-        })? {}
-        Ok(())
-    }
-}
-
-/// Gives an encoder room at the end of `out`, and keeps what it filled.
-fn room(
-    out: &mut Vec<u8>,
-    fill: impl FnOnce(&mut PartialBuffer<&mut [u8]>) -> std::io::Result<bool>,
-) -> std::io::Result<bool> {
-    let start = out.len();
-    out.resize(start + limit::COMPRESSION_ROOM, 0);
-    let mut room = PartialBuffer::new(&mut out[start..]);
-    let done = fill(&mut room);
-    let filled = room.written_len();
-    out.truncate(start + filled);
-    done
-}
-
-/// What a body says when it is asked for more.
-type Told = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
-
-/// A body on its way from a server, compressed.
-struct Compressed {
-    answer: Answer,
-    encoder: Encoder,
-    /// Taken from the server and not yet from us.
-    input: Bytes,
-    /// Whether the encoder holds something that the client cannot read yet.
-    holds: bool,
-    phase: Phase,
-}
-
-enum Phase {
-    Going,
-    /// The server's body has ended, with these trailers.
-    Ending(Option<HeaderMap>),
-    Trailing(HeaderMap),
-    Over,
-}
-
-impl Compressed {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Told {
-        let mut out = Vec::new();
-        let mut turn = limit::COMPRESSION_TURN_BYTES;
-        loop {
-            if let Some(told) = self.step(cx, &mut out, &mut turn) {
-                return told;
-            }
-        }
-    }
-
-    /// One step; none if there is more to do at once.
-    fn step(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, turn: &mut usize) -> Option<Told> {
-        if !self.input.is_empty() {
-            return self.take(cx, out, turn);
-        }
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Going => {}
-            Phase::Ending(trailers) => {
-                if let Err(fault) = self.encoder.finish(out) {
-                    return Some(failed(&fault));
-                }
-                self.phase = trailers.map_or(Phase::Over, Phase::Trailing);
-                return (!out.is_empty()).then(|| data(out));
-            }
-            Phase::Trailing(trailers) => {
-                return Some(Poll::Ready(Some(Ok(Frame::trailers(trailers)))));
-            }
-            Phase::Over => return Some(Poll::Ready(None)),
-        }
-        let frame = match self.answer.poll(cx) {
-            Poll::Pending => {
-                self.phase = Phase::Going;
-                // The server pauses: what it has said so far must not wait for what it will say.
-                if std::mem::take(&mut self.holds)
-                    && let Err(fault) = self.encoder.flush(out)
-                {
-                    self.phase = Phase::Over;
-                    return Some(failed(&fault));
-                }
-                return Some(if out.is_empty() { Poll::Pending } else { data(out) });
-            }
-            Poll::Ready(frame) => frame,
-        };
-        self.phase = match frame {
-            None => Phase::Ending(None),
-            Some(Err(error)) => return Some(Poll::Ready(Some(Err(error)))),
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(piece) => {
-                    self.input = piece;
-                    Phase::Going
-                }
-                Err(frame) => Phase::Ending(frame.into_trailers().ok()),
-            },
-        };
-        None
-    }
-
-    /// Compresses a piece of what is at hand, no more than its turn among the worker's other
-    /// tasks allows.
-    fn take(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, turn: &mut usize) -> Option<Told> {
-        if *turn == 0 {
-            if out.is_empty() {
-                cx.waker().wake_by_ref();
-                return Some(Poll::Pending);
-            }
-            return Some(data(out));
-        }
-        let length = self.input.len().min(limit::COMPRESSION_ROOM).min(*turn);
-        if let Err(fault) = self.encoder.encode(&self.input[..length], out) {
-            (self.phase, self.input) = (Phase::Over, Bytes::new());
-            return Some(failed(&fault));
-        }
-        self.input.advance(length);
-        *turn -= length;
-        self.holds = true;
-        (out.len() >= limit::COMPRESSION_TURN_BYTES).then(|| data(out))
-    }
-}
-
-fn data(out: &mut Vec<u8>) -> Told {
-    Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(out))))))
-}
-
-fn failed(fault: &std::io::Error) -> Told {
-    Poll::Ready(Some(Err(BodyError::Unreadable(fault.to_string()))))
-}
-
-impl HttpBody for Compressed {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Told {
-        self.poll(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self.phase, Phase::Over) && self.input.is_empty()
     }
 }

@@ -16,6 +16,7 @@ use super::head::{Judged, Scheme};
 use super::lane::{self, Lane};
 use super::lasting::Lasting;
 use super::lasting::leave::{Kind, Leave};
+use super::page::Asked;
 use super::worker::Current;
 use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
@@ -53,6 +54,8 @@ pub(super) struct Story {
     uri: Uri,
     host: Option<HeaderValue>,
     visible: Option<Box<Visible>>,
+    /// What matters if its answer is a page that our script goes into.
+    pub page: Option<Box<Asked>>,
     /// The bypass by which it was let in.
     pass: Option<Pass>,
     /// Whom the request is for.
@@ -118,6 +121,7 @@ impl Story {
             uri: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
             visible: None,
+            page: None,
             pass: None,
             client,
             verdict: Verdict::Refuse(Refusal::Unsupported),

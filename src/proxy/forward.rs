@@ -13,13 +13,14 @@ use hyper::body::{Body as _, Incoming};
 use super::admit;
 use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
-use super::compress;
 use super::ending::{Progress, Story};
 use super::exchange::{Answered, Exchange, Turn};
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
 use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
+use super::page;
+use super::pipe;
 use super::request::Acting;
 use super::rewrite;
 use super::target;
@@ -50,6 +51,7 @@ pub(super) fn start(
         return Err(reply.finish(lane, story, incoming));
     }
     let switch = upgrade::wanted(&judged, &parts);
+    story.page = page::up(&mut parts, &judged);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
     {
@@ -99,6 +101,7 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
+    story.page = page::up(&mut parts, judged);
     if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
     {
@@ -164,7 +167,8 @@ pub(super) fn answered(
         // It has none, whatever the server says (RFC 9110 §8.6).
         parts.headers.remove(CONTENT_LENGTH);
     }
-    let doing = rewrite::down(&mut parts, judged.rules(), &story);
+    rewrite::down(&mut parts, judged.rules(), &story);
+    let plan = page::down(&mut parts, lane, judged, &mut story);
     if let Some(let_in) = &judged.let_in {
         admit::mark(let_in, &mut parts.headers);
     }
@@ -184,7 +188,7 @@ pub(super) fn answered(
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
     };
-    let body = compress::body(answer, doing, story.is_head());
+    let body = pipe::body(answer, plan, story.is_head());
     Response::from_parts(parts, body.ending(story))
 }
 

@@ -71,7 +71,7 @@ async fn rest(link: &Link, Parked { socket, until }: Parked) -> Option<Socket> {
         clockwork.watch(cx);
         if link.worker.stopping() && !std::mem::replace(&mut hurried, true) {
             // A request may be on its way; whoever stays silent is not waited for.
-            clockwork.restart(Wait::Head, limit::STOP_IDLE);
+            clockwork.restart(Wait::Head, link.stays());
         }
         if socket.poll_readable(cx).is_ready() {
             return Poll::Ready(true);
@@ -106,7 +106,7 @@ async fn carry(link: &Rc<Link>, socket: Socket) -> Option<Parked> {
         let hurry = worker.stopping() && !std::mem::replace(&mut hurried, worker.stopping());
         if hurry && !wire.in_flight() && !wire.in_head() {
             // As above; the answer to a request that still comes says that it is the last.
-            clockwork.restart(Wait::Head, limit::STOP_IDLE);
+            clockwork.restart(Wait::Head, link.stays());
         }
         if let Poll::Ready(served) = Pin::new(&mut http).poll(cx) {
             return Poll::Ready(Ended::Served(served));

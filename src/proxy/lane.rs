@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -71,6 +72,11 @@ impl Link {
     /// Whether so many requests have begun on it.
     pub(super) fn has_carried(&self, requests: u64) -> bool {
         self.begun.get() >= requests
+    }
+
+    /// How long the next request is waited for while the node stops.
+    pub(super) fn stays(&self) -> Duration {
+        if self.begun.get() == 0 { limit::STOP_FRESH } else { limit::STOP_IDLE }
     }
 
     /// Whether it is as old as it may become.

@@ -11,6 +11,7 @@ mod body;
 mod bypass;
 mod caller;
 mod capture;
+mod coding;
 mod compress;
 mod confirm;
 mod conn;
@@ -36,8 +37,11 @@ mod hop;
 mod inbound;
 mod lane;
 mod lasting;
+mod learnt;
 mod listen;
 mod own;
+mod page;
+mod pipe;
 mod probe;
 mod proof;
 mod proxy_protocol;
@@ -64,6 +68,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use doors::Doors;
+use learnt::Learnt;
 use tokio::sync::watch;
 
 pub use listen::{Bound, Inherited};
@@ -143,16 +148,17 @@ impl Workers {
         let (sockets, addresses) = bound.into_parts();
         let count = sockets.len();
         let doors = Doors::new(doors::raise_files());
+        let learnt = Learnt::default();
         let mut threads = Vec::new();
         for (number, listeners) in sockets.into_iter().enumerate() {
-            let (parts, doors) = (parts.clone(), doors.clone());
+            let (parts, house) = (parts.clone(), (count, doors.clone(), learnt.clone()));
             let phase = phase.subscribe();
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
             threads.push(thread.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default())?;
-                runtime.block_on(worker::run(parts, listeners, (count, doors), phase))
+                runtime.block_on(worker::run(parts, listeners, house, phase))
             })?);
         }
         Ok(Self { threads, addresses, phase, doors })

@@ -29,10 +29,10 @@ use super::forward;
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
 use super::lane::Lane;
-use super::rewrite;
 use super::unanswered::ForwardError;
 use super::upstream::Lease;
 use super::visitor;
+use super::{page, rewrite};
 use crate::id::Id;
 use crate::limit;
 use crate::pages::PlainKind;
@@ -255,6 +255,7 @@ impl Delivery {
         *request.uri_mut() = head.target.parse().map_err(|_| Unsendable)?;
         *request.headers_mut() = headers;
         let (mut parts, body) = request.into_parts();
+        story.page = page::up(&mut parts, &self.judged);
         rewrite::up(&mut parts, self.judged.rules(), story).map_err(|_| Unsendable)?;
         Ok(Request::from_parts(parts, body))
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, request,
 
 use super::answer::{self, Asker, Reply};
 use super::body::Body;
-use super::compress::{self, Doing};
+use super::compress;
 use super::ending::Story;
 use super::head::{Judged, Scheme};
 use crate::decide::Leads;
@@ -56,9 +56,9 @@ pub(super) fn up(
     Ok(())
 }
 
-/// Makes a server's head into what the visitor sees, and tells what is to be done with the body.
-pub(super) fn down(parts: &mut response::Parts, rules: &RouteRules, story: &Story) -> Doing {
-    let Some(edge) = rules.edge.as_deref() else { return Doing::Nothing };
+/// Makes a server's head into what the visitor sees.
+pub(super) fn down(parts: &mut response::Parts, rules: &RouteRules, story: &Story) {
+    let Some(edge) = rules.edge.as_deref() else { return };
     if edge.path.is_some() || edge.host.is_some() {
         outer_location(&mut parts.headers, edge, rules, story);
     }
@@ -73,9 +73,6 @@ pub(super) fn down(parts: &mut response::Parts, rules: &RouteRules, story: &Stor
         parts.headers.remove(STRICT_TRANSPORT_SECURITY);
     }
     with_hsts(&mut parts.headers, story);
-    let Some(compression) = &edge.compression else { return Doing::Nothing };
-    let chosen = story.visible().and_then(|visible| visible.coding);
-    compress::prepare(parts, compression, chosen)
 }
 
 /// Adds what the route wants browsers to remember of `https`, to an answer of anybody's.

@@ -18,6 +18,7 @@ use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
 use super::hold::{Queue as HoldQueue, Seats};
 use super::lasting::Register;
+use super::learnt::Learnt;
 use super::socket::Socket;
 use super::time::Time;
 use super::tls::Handshakes;
@@ -42,6 +43,8 @@ pub(super) struct Worker {
     pub(super) shard: Shard,
     pub(super) lines: Lines,
     pub(super) vault: Vault,
+    /// What pages keep secret.
+    pub(super) learnt: Learnt,
     http: RefCell<http1::Builder>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) handshakes: Handshakes,
@@ -82,6 +85,9 @@ pub(super) struct Scratch {
     pub path: String,
 }
 
+/// What workers share: how many they are, the doors, and what was learnt of pages.
+pub(super) type House = (usize, Doors, Learnt);
+
 /// A snapshot, with this worker's counters for it.
 pub(super) struct Current {
     pub snapshot: Arc<Snapshot>,
@@ -107,7 +113,7 @@ impl Current {
 }
 
 impl Worker {
-    fn new(parts: &Parts, (workers, doors): (usize, Doors)) -> Rc<Self> {
+    fn new(parts: &Parts, (workers, doors, learnt): House) -> Rc<Self> {
         let shard = parts.metrics.shard();
         let mut view = parts.live.view();
         let site = &view.snapshot().site;
@@ -119,6 +125,7 @@ impl Worker {
         Rc::new(Self {
             view: RefCell::new(view),
             doors,
+            learnt,
             admission_key: parts.vault.key_for("admission"),
             workers,
             requests: Cell::new(0),
@@ -371,7 +378,7 @@ impl Drop for UnderWay {
 pub(super) async fn run(
     parts: Parts,
     listeners: Vec<(std::net::TcpListener, Listener)>,
-    house: (usize, Doors),
+    house: House,
     mut phase: watch::Receiver<Phase>,
 ) -> std::io::Result<usize> {
     let worker = Worker::new(&parts, house);

@@ -75,6 +75,35 @@ impl Held {
     pub const NAMES: [&str; 5] = ["called", "late", "full", "gone", "stop"];
 }
 
+/// What became of a page that our script could go into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Insertion {
+    /// The script is in.
+    Injected,
+    /// Its status is none of a page that people fill in.
+    Status,
+    /// It is a part of a body.
+    Part,
+    /// It is to be stored, not shown.
+    Download,
+    /// It says that it must not be changed, or is signed.
+    Sealed,
+    /// Its text is not written in bytes of ASCII.
+    Charset,
+    /// Its coding is none that we know.
+    Coding,
+    /// Its Content-Security-Policy keeps the script out.
+    Csp,
+    /// Its body is no page, or has no place for the script.
+    Body,
+}
+
+impl Insertion {
+    /// The names of all, in the order of the cells.
+    pub const NAMES: [&str; 9] =
+        ["injected", "status", "part", "download", "sealed", "charset", "coding", "csp", "body"];
+}
+
 /// How a request went, for counting.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
@@ -210,6 +239,11 @@ impl Shard {
         bump(&self.worker.ejections, 1);
     }
 
+    /// What became of a page that our script could go into.
+    pub fn page(&self, went: Insertion) {
+        bump(&self.worker.pages[went as usize], 1);
+    }
+
     /// A request was let through a closed place by a bypass.
     pub fn bypassed(&self) {
         bump(&self.worker.bypassed, 1);
@@ -286,6 +320,7 @@ pub(super) struct WorkerCells {
     pub(super) ejections: AtomicU64,
     pub(super) queued: AtomicU64,
     pub(super) bypassed: AtomicU64,
+    pub(super) pages: [AtomicU64; Insertion::NAMES.len()],
     pub(super) held_began: AtomicU64,
     pub(super) held: [AtomicU64; Held::NAMES.len()],
     pub(super) handshakes: [AtomicU64; Handshake::ALL.len()],

@@ -7,8 +7,9 @@ use intermission::proxy::Pace;
 use super::good::{Client, get, plain};
 use super::wire::{
     ACK, DATA, END_STREAM, GET, GOAWAY, HEADERS, Outcome, PING, PREFACE, SETTINGS, Wire,
+    settings_payload,
 };
-use super::{before, h2c, paced};
+use super::{Secured, before, h2c, paced};
 use crate::proxy::node::{Node, end_of};
 use crate::support::origin::{Act, Origin, ok};
 use crate::support::{PATIENCE, eventually};
@@ -131,6 +132,24 @@ fn a_request_that_crosses_the_first_goaway_is_served() {
     wire.frame(PING, ACK, 0, &ping.payload);
     node.origin.release();
     drop(farewell(&mut wire));
+    assert_eq!(stopping.join().expect("it stops"), 0);
+}
+
+#[test]
+fn a_client_that_has_just_shaken_hands_is_heard_though_the_process_stops() {
+    let secured = Secured::before(holding());
+    let mut late = secured.shaken();
+    // The server speaks first: it is waiting for the preface now.
+    assert_eq!(late.next().expect("its SETTINGS").kind, SETTINGS);
+    let mut idle = secured.connect();
+    assert!(idle.is_alive());
+    let stopping = secured.node.stop(PATIENCE);
+    assert_eq!(farewell(&mut idle), [(GOAWAY, 0x7fff_ffff), (GOAWAY, 0)]);
+    let begins = late.raw(PREFACE) && late.frame(SETTINGS, 0, 0, settings_payload([(1, 0)]));
+    assert!(begins, "the connection is there");
+    late.request(1, END_STREAM, &GET);
+    let seen = farewell(&mut late);
+    assert!(seen.contains(&(HEADERS, 1)) && seen.contains(&(DATA, 1)), "{seen:?}");
     assert_eq!(stopping.join().expect("it stops"), 0);
 }
 

@@ -65,9 +65,18 @@ impl Secured {
     }
 
     fn connect(&self) -> Wire {
+        Wire::over(self.channel(), [])
+    }
+
+    /// Connected, and nothing said over it yet.
+    fn shaken(&self) -> Wire {
+        Wire::quiet(self.channel())
+    }
+
+    fn channel(&self) -> Channel {
         let secure = self.visitor.connect(self.node.addresses()[1], "site.test");
         assert_eq!(secure.connection().alpn_protocol(), Some(&b"h2"[..]));
-        Wire::over(Channel::Tls(Box::new(secure.into_stream())), [])
+        Channel::Tls(Box::new(secure.into_stream()))
     }
 }
 

@@ -130,6 +130,11 @@ impl Wire {
         Self::begin(Self::silent(to), settings)
     }
 
+    /// Says nothing over this channel.
+    pub(super) fn quiet(stream: Channel) -> Self {
+        Self { stream, ahead: Vec::new() }
+    }
+
     /// Begins over this channel, with these settings.
     #[track_caller]
     pub(super) fn over(stream: Channel, settings: impl IntoIterator<Item = (u16, u32)>) -> Self {

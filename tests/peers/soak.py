@@ -93,6 +93,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=30, help="at most 240")
     parser.add_argument("--binary", default="target/release/intermission")
     parser.add_argument("--record", default="target/soak.jsonl", help="where the samples go")
+    parser.add_argument("--calm", type=int, default=1, help="everybody pauses so many times longer")
     parser.add_argument("--without", default="", help="kinds of traffic to leave out, by comma")
     parser.add_argument("--leak", action="store_true", help="the control")
     parser.add_argument("--applications", action="store_true", help=argparse.SUPPRESS)
@@ -151,7 +152,7 @@ def leak(node):
 
 def judge(node, seconds, without, options):
     """Lets the traffic in, looks on, and tells what it was like."""
-    account, kept, samples = traffic.Account(), [], []
+    account, kept, samples = traffic.Account(options.calm), [], []
     began, idle = time.monotonic(), node.resources()
     threads = traffic.start(account, node, without)
     Path(options.record).parent.mkdir(parents=True, exist_ok=True)

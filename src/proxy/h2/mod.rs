@@ -92,7 +92,9 @@ async fn converse(link: &Rc<Link>, socket: Rc<RefCell<Gather<Socket>>>) -> Farew
         clockwork.watch(cx);
         match handshake.as_mut().poll(cx) {
             Poll::Ready(shaken) => Poll::Ready(Some(shaken)),
-            Poll::Pending if worker.stopping() || clockwork.passed(Wait::Head) => Poll::Ready(None),
+            // Whoever has just connected is heard also while the node stops: closing on a preface
+            // that is on its way would reset the connection, before its client was told anything.
+            Poll::Pending if clockwork.passed(Wait::Head) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     })

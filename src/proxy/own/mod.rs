@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `bypass?token={secret}&to={path}` | GET | 303 to that path, with the secret in a cookie |
 //! | `v1/state?p={path}` | GET | whether that path is open, as JSON |
+//! | `v1/state.mjs?p={path}` | GET | the same as a module of JavaScript |
 //! | `v1/events?p={path}` | GET | the same as an event stream: told when it changes |
 //! | `a/{digest}/{name}` | GET | what our script is made of, for ever the same at one address |
 //! | `s` | GET | what this browser has saved |
@@ -23,11 +24,12 @@ mod state;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 
 use super::answer::{self, Asker, Reply};
 use super::body::Body;
+use super::compress;
 use super::ending::Story;
 use super::head::{self, Judged};
 use super::inbound::Inbound;
@@ -36,6 +38,7 @@ use super::{bypass, forward, visitor};
 use crate::id::Id;
 use crate::inject::{self, Asset};
 use crate::pages::PlainKind;
+use crate::snapshot::edge::Coding;
 use crate::telemetry::end::End;
 use crate::vault::receipt::Denied;
 
@@ -45,7 +48,7 @@ enum Endpoint {
     Asset(&'static Asset),
     Bypass,
     Events,
-    State,
+    State(state::Form),
     List,
     Receipt(Id),
     Data(Id),
@@ -83,9 +86,9 @@ pub(super) async fn run(
     let posts = parts.method == Method::POST;
     let reply = match endpoint(parts.uri.path()) {
         None => asked.plain(PlainKind::UnknownRoute),
-        Some(Endpoint::Asset(asset)) if reads => served(asset),
+        Some(Endpoint::Asset(asset)) if reads => served(asset, &parts.headers),
         Some(Endpoint::Bypass) if reads => bypass(&asked),
-        Some(Endpoint::State) if reads => state::state(&asked, story.client).await,
+        Some(Endpoint::State(form)) if reads => state::state(&asked, story.client, form).await,
         Some(Endpoint::Events) if parts.method == Method::GET => {
             events::events(&asked, story.client)
         }
@@ -115,11 +118,15 @@ pub(super) async fn run(
 }
 
 /// What our script is made of. Its address changes with it, so that it may be kept.
-fn served(asset: &'static Asset) -> Reply {
-    Reply::new(StatusCode::OK, Body::full(Bytes::from_static(asset.bytes.as_bytes())))
+fn served(asset: &'static Asset, headers: &HeaderMap) -> Reply {
+    let packs = compress::choose(headers, &[Coding::Gzip]).is_some();
+    let bytes = if packs { &asset.packed[..] } else { asset.bytes.as_bytes() };
+    let reply = Reply::new(StatusCode::OK, Body::full(Bytes::from_static(bytes)))
         .with(CONTENT_TYPE, HeaderValue::from_static(asset.media_type))
+        .with(VARY, HeaderValue::from_static("accept-encoding"))
         .guarded()
-        .with(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"))
+        .with(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    if packs { reply.with(CONTENT_ENCODING, HeaderValue::from_static("gzip")) } else { reply }
 }
 
 /// Turns the secret of a link into a cookie. A secret that is worth nothing is answered like an
@@ -147,7 +154,8 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("a", Some(digest), Some(name)) => Endpoint::Asset(inject::asset(digest, name)?),
         ("bypass", None, _) => Endpoint::Bypass,
         ("v1", Some("events"), None) => Endpoint::Events,
-        ("v1", Some("state"), None) => Endpoint::State,
+        ("v1", Some("state"), None) => Endpoint::State(state::Form::Json),
+        ("v1", Some("state.mjs"), None) => Endpoint::State(state::Form::Module),
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
             let id = id.parse().ok()?;
@@ -176,7 +184,7 @@ impl Asked<'_> {
             Endpoint::Events => "GET",
             Endpoint::Asset(_)
             | Endpoint::Bypass
-            | Endpoint::State
+            | Endpoint::State(_)
             | Endpoint::List
             | Endpoint::Receipt(_)
             | Endpoint::Data(_) => "GET, HEAD",

@@ -1,11 +1,12 @@
 //! Whether a path is open to who asks, for the script on our pages and for whoever polls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode, request};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Asked;
 use crate::addr::ClientAddr;
@@ -20,7 +21,7 @@ use crate::proxy::visitor;
 use crate::proxy::worker::Worker;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
-use crate::snapshot::{Closure, Note, Ramp, Snapshot};
+use crate::snapshot::{Closure, Note, Ramp, RouteRules, Snapshot};
 use crate::window::plan::RampBy;
 use crate::window::state::{self as window, Mode};
 
@@ -39,6 +40,42 @@ pub(super) struct State {
     #[serde(skip_serializing_if = "str::is_empty")]
     title: String,
     next: Option<Next>,
+    #[serde(flatten)]
+    forms: Forms,
+}
+
+/// What becomes of forms there: for our script in the application's pages.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+struct Forms {
+    /// What the place is called.
+    service: String,
+    /// Whether a form that is posted there while it is closed may be kept.
+    keeps: bool,
+    /// Whether the script is to leave, with all that it stored: it is switched off for the route.
+    off: bool,
+    /// Fields that hold tokens, to be taken from the live page.
+    #[serde(serialize_with = "texts")]
+    csrf: Arc<[String]>,
+    /// Fields that are never kept, besides passwords, codes and cards.
+    #[serde(serialize_with = "texts")]
+    never: Arc<[String]>,
+}
+
+fn texts<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    texts.serialize(serializer)
+}
+
+impl Forms {
+    fn of(rules: &RouteRules) -> Self {
+        let policy = &rules.forms;
+        Self {
+            service: rules.title.clone(),
+            keeps: policy.keep,
+            off: !policy.script,
+            csrf: Arc::clone(&policy.csrf_fields),
+            never: Arc::clone(&policy.never_kept),
+        }
+    }
 }
 
 /// What is announced for it.
@@ -77,15 +114,17 @@ impl State {
         let now = viewer.lane.link.worker.time.now();
         let note = snapshot.beside.announced.note(at.0, at.1, now);
         let next = note.map(|note| Next::of(note.as_ref()));
-        // Whoever asks is on a page, or wants to be.
-        let closure = snapshot.cells.closure_for(at.0, at.1, &Method::GET, now);
-        let Some(closure) = closure else {
-            return (Self::open(next), None);
-        };
+        let open = || Self::open(next.clone(), Forms::of(snapshot.site.rules(at.0)));
         let Viewer { lane, parts, scheme, client } = *viewer;
-        let who = Knocking { client, scheme, method: "GET", headers: &parts.headers };
+        let method = method(parts);
+        let closure = snapshot.cells.closure_for(at.0, at.1, &method, now);
+        let Some(closure) = closure else {
+            return (open(), None);
+        };
+        let method = method.as_str();
+        let who = Knocking { client, scheme, method, headers: &parts.headers };
         let (ends_at, ramp) = match admit::look(lane, snapshot, at, closure, &who) {
-            Door::In(LetIn::Pass(_) | LetIn::Ramp(_)) => return (Self::open(next), None),
+            Door::In(LetIn::Pass(_) | LetIn::Ramp(_)) => return (open(), None),
             Door::Later(turn) => {
                 let ramp = closure.course.ramp;
                 // By number nobody knows the turn: a guess would be another at each look.
@@ -96,19 +135,21 @@ impl State {
         };
         let state = name(closure);
         let title = closure.course.title.clone();
-        (Self { state, starts_at: Some(closure.since), ends_at, title, next }, ramp)
+        let starts_at = Some(closure.since);
+        (Self { state, starts_at, ends_at, title, ..open() }, ramp)
     }
 
-    fn open(next: Option<Next>) -> Self {
+    fn open(next: Option<Next>, forms: Forms) -> Self {
         let state = if next.is_some() { "announced" } else { "open" };
-        Self { state, starts_at: None, ends_at: None, title: String::new(), next }
+        Self { state, starts_at: None, ends_at: None, title: String::new(), next, forms }
     }
 
     /// What tells it from another.
     pub(super) fn tag(&self) -> String {
         let millis = |at: Option<Wall>| at.map_or(0, Wall::millis);
         let next = self.next.as_ref().map_or((0, 0), |n| (n.starts_at.millis(), millis(n.ends_at)));
-        format!("{}-{}-{}-{}", self.state, millis(self.ends_at), next.0, next.1)
+        let forms = u8::from(self.forms.keeps) + 2 * u8::from(self.forms.off);
+        format!("{}-{}-{}-{}-{forms}", self.state, millis(self.ends_at), next.0, next.1)
     }
 
     /// As JSON, with the pause until the next look.
@@ -155,7 +196,23 @@ pub(super) fn path(parts: &request::Parts) -> String {
     path.split('?').next().unwrap_or_default().to_owned()
 }
 
-pub(super) async fn state(asked: &Asked<'_>, client: ClientAddr) -> Reply {
+/// The method that is asked about: whoever asks is on a page, or wants to be, unless they say that
+/// it is about sending.
+fn method(parts: &request::Parts) -> Method {
+    let query = parts.uri.query().unwrap_or_default();
+    let told = visitor::field(query.as_bytes(), "m");
+    if told.is_some_and(|m| m == "POST") { Method::POST } else { Method::GET }
+}
+
+/// How a state is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    Json,
+    /// A module, for pages whose policy forbids `fetch` and lets our script load others.
+    Module,
+}
+
+pub(super) async fn state(asked: &Asked<'_>, client: ClientAddr, form: Form) -> Reply {
     let place = head::place_of(asked.lane, asked.judged, asked.parts, &path(asked.parts));
     let Some(at) = place else { return asked.plain(PlainKind::UnknownRoute) };
     let worker = &asked.lane.link.worker;
@@ -167,15 +224,19 @@ pub(super) async fn state(asked: &Asked<'_>, client: ClientAddr) -> Reply {
         && holds_a_receipt(asked).await
     {
         cookie = Some(admit::admission(worker, &ramp, scheme, worker.time.now()));
-        state = State::open(state.next);
+        state = State::open(state.next, state.forms);
     }
     let tag = HeaderValue::from_str(&format!("\"{}\"", state.tag())).expect("letters and digits");
-    let json = HeaderValue::from_static("application/json");
     let reply = if asked.parts.headers.get(IF_NONE_MATCH) == Some(&tag) {
         Reply::new(StatusCode::NOT_MODIFIED, Body::empty())
     } else {
-        let body = Bytes::from(state.json(worker));
-        Reply::new(StatusCode::OK, Body::full(body)).with(CONTENT_TYPE, json)
+        let json = state.json(worker);
+        let (media_type, body) = match form {
+            Form::Json => ("application/json", json),
+            Form::Module => ("text/javascript", [b"export default ", &json[..]].concat()),
+        };
+        Reply::new(StatusCode::OK, Body::full(Bytes::from(body)))
+            .with(CONTENT_TYPE, HeaderValue::from_static(media_type))
     };
     match cookie {
         Some(cookie) => reply.with(SET_COOKIE, cookie),

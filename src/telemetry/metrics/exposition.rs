@@ -19,7 +19,9 @@ use super::windows::{
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
 use crate::telemetry::handshake::Handshake;
-use crate::telemetry::shard::{BUCKETS_US, CLASSES, Goaway, VERDICTS, WorkerCells, lock};
+use crate::telemetry::shard::{
+    BUCKETS_US, CLASSES, Goaway, Insertion, VERDICTS, WorkerCells, lock,
+};
 
 /// One metric: what it is called and what it tells.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +151,11 @@ const BYPASSED: Named = counter(
     &[],
     "Requests that were let into a closed place by a bypass.",
 );
+const PAGES: Named = counter(
+    "intermission_pages_total",
+    &["outcome"],
+    "Pages that our script could go into: injected, or why not.",
+);
 const QUEUED: Named = counter(
     "intermission_upstream_queued_total",
     &[],
@@ -209,6 +216,7 @@ pub const NAMES: &[Named] = &[
     EJECTIONS,
     QUEUED,
     BYPASSED,
+    PAGES,
     SERVERS,
     CHECKS,
     STALE,
@@ -304,6 +312,9 @@ impl Metrics {
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
         page.add(BYPASSED, [number(&[], sum(|worker| &worker.bypassed))]);
+        let pages = |at: usize| workers.iter().map(|worker| read(&worker.pages[at])).sum();
+        let outcomes = Insertion::NAMES.iter().enumerate();
+        page.add(PAGES, outcomes.map(|(at, went)| number(&[("outcome", went)], pages(at))));
         held::expose(&workers, page);
     }
 
