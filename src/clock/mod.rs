@@ -109,6 +109,11 @@ impl Tick {
         Self(self.0 + span)
     }
 
+    /// This tick moved back, as far as ticks go.
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.checked_sub(span).unwrap_or(self.0))
+    }
+
     /// The same point for tokio's timers.
     pub fn instant(self) -> tokio::time::Instant {
         self.0.into()

@@ -109,6 +109,8 @@ impl Gauges {
             commit_p50: latency.commit_p50,
             commit_p99: latency.commit_p99,
             failures: latency.failures,
+            free_bytes: latency.free_bytes,
+            is_full: latency.is_full,
         });
     }
 }

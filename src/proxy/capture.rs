@@ -17,6 +17,7 @@ use super::ending::Story;
 use super::head::{self, Judged};
 use super::lane::Lane;
 use super::visitor;
+use crate::addr::ClientAddr;
 use crate::decide::{FormKind, NotKept, Wants};
 use crate::limit;
 use crate::telemetry::end::End;
@@ -41,7 +42,12 @@ pub(super) async fn run(
     kind: FormKind,
 ) -> Response<Body> {
     let asker = Asker::of(&parts.headers);
-    match keep(&lane, &judged, &parts, &mut upload, kind).await {
+    let paced = pace(&lane, &judged, story.client);
+    let kept_form = match paced {
+        Ok(()) => keep(&lane, &judged, &parts, &mut upload, kind).await,
+        Err(why) => Err(Failed::NotKept(why)),
+    };
+    match kept_form {
         Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
         Err(Failed::NotKept(why)) => {
             let reply = answer::closed(&judged, &lane, Wants::Html, Some(why), &asker);
@@ -52,6 +58,17 @@ pub(super) async fn run(
             answer::failed(&judged.current.snapshot, end, &asker).send(&lane, story)
         }
     }
+}
+
+/// How many forms are kept for one address; all that this machine sends itself, perhaps for
+/// others, are.
+fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
+    let per_minute = judged.site().limits.forms_per_minute;
+    if client.0.to_canonical().is_loopback() {
+        return Ok(());
+    }
+    let paced = lane.link.worker.vault.pace_form(client.0, per_minute);
+    paced.map_err(|_| NotKept::Quota)
 }
 
 async fn keep(

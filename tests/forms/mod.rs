@@ -4,6 +4,8 @@
 mod attack;
 /// What is kept, and what is honestly not.
 mod capture;
+/// Resume codes, references, and a computer that others use.
+mod codes;
 /// The receipt, the list, the download, and who may act.
 mod own;
 /// From the ticket to the application's answer, and every way it can go wrong.

@@ -84,6 +84,10 @@ pub struct StoreFigures {
     pub commit_p99: Duration,
     /// Reads and writes that failed.
     pub failures: u64,
+    /// Bytes that are free on the store's file system.
+    pub free_bytes: u64,
+    /// 1 while so few are free that nothing more is kept.
+    pub is_full: u64,
 }
 
 /// Requests in flight in one place.
