@@ -4,10 +4,10 @@
 mod attack;
 /// What is kept, and what is honestly not.
 mod capture;
-/// Resume codes, references, and a computer that others use.
-mod codes;
 /// Forms that are on their way when the application fails.
 mod caught;
+/// Resume codes, references, and a computer that others use.
+mod codes;
 /// What becomes of requests in flight when the time to drain is over.
 mod drain;
 /// One key on every attempt.
