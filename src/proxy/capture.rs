@@ -85,6 +85,7 @@ async fn keep(
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
         return Err(Failed::NotKept(NotKept::Size));
     }
+    let _room = vault.reserve(declared, terms.bytes_max)?;
     let owner = match visitor::owner(lane, &parts.headers, judged.scheme) {
         None => vault.new_owner(),
         Some(owner) => {

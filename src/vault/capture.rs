@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -129,6 +130,20 @@ impl Vault {
         Ok(())
     }
 
+    /// Takes room for a body before it is read: as much as it declares, else as much as it may
+    /// have. What the store holds is known as of the last sweep; [`Receiving::finish`] holds the
+    /// bound exactly.
+    pub fn reserve(&self, declared: Option<u64>, most: u64) -> Result<Reserved, NotKept> {
+        let bytes = declared.unwrap_or(most);
+        let before = self.parts.reserved.fetch_add(bytes, Ordering::Relaxed);
+        let reserved = Reserved { vault: self.clone(), bytes };
+        let held = self.parts.held.load(Ordering::Relaxed);
+        if held.saturating_add(before).saturating_add(bytes) > self.parts.bounds.bytes {
+            return Err(NotKept::Quota("bytes of the store"));
+        }
+        Ok(reserved)
+    }
+
     /// Begins to receive a form.
     pub fn receive(&self, owner: &Owner, head: Head, terms: Terms) -> Result<Receiving, NotKept> {
         let scanner = Scanner::new(terms.kind, &head.content_type)?;
@@ -159,6 +174,25 @@ impl Vault {
             word: None,
             size: 0,
         })
+    }
+}
+
+/// Room for a body that is being received, until this is dropped.
+#[must_use = "the room is given back when this is dropped"]
+pub struct Reserved {
+    vault: Vault,
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.vault.parts.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reserved({})", self.bytes)
     }
 }
 
@@ -220,7 +254,10 @@ impl Receiving {
         let store = Arc::clone(&self.vault.parts.store);
         let kept = store.keep(item, vec![last], self.vault.quota()).await?;
         let receipt = match kept {
-            Kept::New => Receipt { id: self.id, kept: Fresh::New },
+            Kept::New => {
+                self.vault.parts.held.fetch_add(self.size, Ordering::Relaxed);
+                Receipt { id: self.id, kept: Fresh::New }
+            }
             Kept::Same(id) => Receipt { id, kept: Fresh::Same },
         };
         // Kept, or dropped by the store: the destructor has nothing to do.

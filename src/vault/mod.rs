@@ -38,7 +38,7 @@ pub mod transcript;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -75,6 +75,10 @@ struct Parts {
     abandon: Sender<Abandoned>,
     abandoned: Mutex<Receiver<Abandoned>>,
     promises: AtomicUsize,
+    /// Bytes of bodies that are being received.
+    reserved: AtomicU64,
+    /// Sealed bytes in the store, as far as is known.
+    held: AtomicU64,
 }
 
 /// Something under way that may still want the store: a capture, or work for a visitor that is
@@ -162,6 +166,8 @@ impl Vault {
                 abandon,
                 abandoned,
                 promises: AtomicUsize::new(0),
+                reserved: AtomicU64::new(0),
+                held: AtomicU64::new(0),
             }),
         }
     }
