@@ -44,6 +44,9 @@ pub(super) struct On {
     wait: Wait,
     #[command(flatten)]
     consent: Consent,
+    /// Where another operator would have to approve: close alone, as an admin.
+    #[arg(long)]
+    emergency: bool,
     /// Close nothing; print what would be closed.
     #[arg(long, conflicts_with = "wait_drained")]
     dry_run: bool,
@@ -153,6 +156,9 @@ impl On {
         }
         if let Some(drain) = &self.drain {
             body["drain"] = json!(drain);
+        }
+        if self.emergency {
+            body["emergency"] = json!(true);
         }
         Ok(body)
     }

@@ -126,6 +126,7 @@ pub const ADMIN: Keys = once(
         key("token", "[{ name = \"ops\", sha256 = \"…\" }]"),
         key("unix", "\"/run/intermission/admin.sock\""),
         key("tls", "{ chain = \"admin.pem\", key = \"admin.key\" }"),
+        key("confirm_share", "25"),
     ],
 );
 

@@ -135,6 +135,9 @@ pub struct AdminRules {
     pub tls: Option<AdminTls>,
     /// Where nobody closes anything alone.
     pub approvals: Vec<Scope>,
+    /// Above which share of the last hour's requests, in percent, people are asked whether they
+    /// mean it.
+    pub confirm_share: u8,
 }
 
 /// How the admin API is encrypted.

@@ -113,7 +113,7 @@ fn terms(lane: &Lane, judged: &Judged, parts: &request::Parts, kind: FormKind) -
     let forms = &judged.rules().forms;
     let until = judged.closure.as_ref().and_then(|closure| closure.until);
     let closed_for =
-        until.map(|until| until.since(lane.link.worker.clock.now())).unwrap_or_default();
+        until.map(|until| until.since(lane.link.worker.time.now())).unwrap_or_default();
     let (kind, bytes_max) = match kind {
         FormKind::Urlencoded => (Kind::Urlencoded, forms.body_bytes_max),
         FormKind::Plain => (Kind::Plain, forms.body_bytes_max),

@@ -51,6 +51,7 @@ mod rewrite;
 mod socket;
 mod target;
 mod tempo;
+mod time;
 mod tls;
 mod trace;
 mod trailers;

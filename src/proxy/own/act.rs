@@ -83,7 +83,7 @@ fn admission(asked: &Asked<'_>, to: &Head) -> Option<HeaderValue> {
     let worker = &asked.lane.link.worker;
     let closure = closure(asked, to)?.1?;
     let ramp = closure.course.ramp.as_ref()?;
-    Some(admit::admission(worker, ramp, asked.judged.scheme, worker.clock.now()))
+    Some(admit::admission(worker, ramp, asked.judged.scheme, worker.time.now()))
 }
 
 /// Where a submission goes, so that no browser takes it for another host.

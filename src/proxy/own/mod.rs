@@ -159,7 +159,7 @@ fn bypass(asked: &Asked<'_>) -> Reply {
     let query = asked.parts.uri.query().unwrap_or_default().as_bytes();
     let secret = visitor::field(query, "token").unwrap_or_default();
     let to = visitor::field(query, "to").unwrap_or_default();
-    let now = asked.lane.link.worker.clock.now();
+    let now = asked.lane.link.worker.time.now();
     match asked.judged.current.snapshot.beside.grants.by_secret(&secret, now) {
         Some(bypass) => bypass::lead(bypass, &secret, &to, asked.judged.scheme, now),
         None => asked.plain(PlainKind::UnknownRoute),

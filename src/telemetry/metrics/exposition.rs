@@ -13,7 +13,8 @@ use prometheus::proto::{
 use super::held::{self, HELD, HELD_TOTAL};
 use super::servers::{self, CHECKS, SERVERS, STALE};
 use super::windows::{
-    self, ANNOUNCED, CLOSED_CELLS, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED, WINDOWS,
+    self, ANNOUNCED, CLOSED_CELLS, DRIFT, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED,
+    WINDOWS,
 };
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
@@ -232,6 +233,7 @@ pub const NAMES: &[Named] = &[
     WINDOWS,
     CLOSED_CELLS,
     MAINTENANCE,
+    DRIFT,
     ANNOUNCED,
     OVERRUN,
     UNPROMISED,

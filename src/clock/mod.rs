@@ -3,6 +3,8 @@
 //! Everything else takes time as an argument, so that windows, tickets and retention can be
 //! tested at any instant, and so that a jump of the wall clock moves no timeout.
 
+pub mod steady;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
