@@ -34,7 +34,11 @@ pub(super) fn may_be_ticket(cookie: &str, ask: &Ask) -> bool {
 
 fn kind(ask: &Ask) -> Option<FormKind> {
     let Ok(Some(value)) = field::single(ask.headers, &header::CONTENT_TYPE) else { return None };
-    let essence = field::essence(value);
+    kind_of(field::essence(value))
+}
+
+/// The kind of a form of this media type.
+pub(super) fn kind_of(essence: &str) -> Option<FormKind> {
     let kinds = [
         ("application/x-www-form-urlencoded", FormKind::Urlencoded),
         ("multipart/form-data", FormKind::Multipart),

@@ -85,6 +85,7 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
         answer: refused.then_some(403),
         sign_in: None,
         form_gone: false,
+        honoured: false,
         fields: fields(),
         more_fields: 3,
         mode: Mode::Confirm,

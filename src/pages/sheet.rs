@@ -21,6 +21,8 @@ pub(super) struct Receipt<'a> {
     stale: bool,
     /// Where to sign in first.
     sign_in: Option<&'a str>,
+    /// Whether it can be sent again unseen although it may have arrived.
+    once: bool,
 }
 
 impl<'a> Receipt<'a> {
@@ -43,6 +45,7 @@ impl<'a> Receipt<'a> {
                 (false, false) => view.mode,
             },
             stale,
+            once: view.honoured && view.state == ReceiptState::Unknown,
             sign_in: view.sign_in.as_deref().filter(|path| is_local(path)),
             view,
         }

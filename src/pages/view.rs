@@ -35,6 +35,8 @@ pub struct ReceiptView {
     pub sign_in: Option<String>,
     /// Whether the form's page was asked for fresh tokens and has no such form any more.
     pub form_gone: bool,
+    /// Whether the application knows a send that arrived before, so that nobody needs to look.
+    pub honoured: bool,
     /// What was typed.
     pub fields: Vec<Field>,
     /// How many further fields were kept and are not shown.

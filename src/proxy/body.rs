@@ -6,13 +6,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
+use super::flight::Flight;
 use super::inbound::Inbound;
 use super::lasting::leave::Leave;
+use super::tee::AtHand;
 use super::tempo::Tempo;
 use super::trailers;
 use super::upstream::Lease;
@@ -36,9 +39,15 @@ pub(super) enum BodyError {
     /// Nothing came for too long.
     #[error("the body paused for too long")]
     TimedOut,
+    /// A window closed its place, and the time to drain is over.
+    #[error("a window cut the answer off")]
+    Closed,
     /// What was kept cannot be read.
     #[error("the kept body cannot be read: {0}")]
     Unreadable(String),
+    /// The form was caught: the rest of it is not for the application any more.
+    #[error("the rest of the form is kept")]
+    Caught,
 }
 
 /// A body that comes from somewhere else than a socket.
@@ -66,6 +75,8 @@ pub(super) struct Answer {
     pub idle: Duration,
     /// How it takes leave, if it does not end by itself.
     pub leave: Option<Box<Leave>>,
+    /// Where it is in flight, and by which method.
+    pub flight: (Flight, Method),
 }
 
 impl Body {
@@ -179,6 +190,9 @@ impl Answer {
             Poll::Pending if self.clockwork.passed(Wait::Upstream) => {
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
             }
+            Poll::Pending if self.leave.is_none() && self.flight.0.is_cut_off(&self.flight.1) => {
+                Poll::Ready(Some(Err(BodyError::Closed)))
+            }
             Poll::Pending => {
                 self.clockwork.arm(Wait::Upstream, self.idle);
                 Poll::Pending
@@ -219,13 +233,16 @@ impl HttpBody for Body {
                     }
                 }
                 Some(Err(BodyError::TimedOut)) => story.cut(End::UpstreamAnswerTimeout),
+                Some(Err(BodyError::Closed)) => story.cut(End::ProxyAnswerClosed),
                 Some(Err(BodyError::Broken(_) | BodyError::Reset(_))) => {
                     story.cut(End::UpstreamAnswerReset);
                 }
                 Some(Err(BodyError::Malformed | BodyError::Coding(_))) => {
                     story.cut(End::UpstreamAnswerMalformed)
                 }
-                Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
+                Some(Err(BodyError::Unreadable(_) | BodyError::Caught)) => {
+                    story.cut(End::ProxyFault)
+                }
                 None => story.complete(),
             }
         }
@@ -255,6 +272,8 @@ pub(super) enum Upload {
     Bytes(Bytes),
     /// From the client's connection.
     Client(FromClient),
+    /// From the client's connection, while it is kept at hand.
+    Teed(Rc<AtHand>),
     /// From the vault.
     Boxed(Boxed),
 }
@@ -271,7 +290,11 @@ pub(super) struct FromClient {
 }
 
 impl FromClient {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// The next piece of it.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.inbound).poll_frame(cx) {
             Poll::Ready(mut frame) => {
                 clean(&mut frame);
@@ -313,6 +336,7 @@ impl HttpBody for Upload {
             Self::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Client(body) => body.poll(cx),
+            Self::Teed(at_hand) => at_hand.poll(cx),
             Self::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -321,6 +345,7 @@ impl HttpBody for Upload {
         match self {
             Self::Bytes(bytes) => bytes.is_empty(),
             Self::Client(body) => body.inbound.is_end_stream(),
+            Self::Teed(at_hand) => at_hand.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -329,6 +354,7 @@ impl HttpBody for Upload {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Client(body) => body.inbound.size_hint(),
+            Self::Teed(at_hand) => at_hand.size_hint(),
             Self::Boxed(body) => body.size_hint(),
         }
     }

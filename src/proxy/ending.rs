@@ -261,6 +261,11 @@ impl Story {
         }
     }
 
+    /// The method that was asked by.
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// Whether the client asked for a head alone.
     pub(super) fn is_head(&self) -> bool {
         self.method == Method::HEAD
@@ -277,6 +282,16 @@ impl Story {
             Told::Head if self.lane.clockwork.passed(Wait::Write) => End::ClientAnswerTimeout,
             Told::Head => End::ClientAnswerAbort,
         }
+    }
+}
+
+/// A path as it may stand in a line: some of ours hold what opens a submission.
+fn shown(path: &str) -> &str {
+    match memchr::memmem::find(path.as_bytes(), b"/v1/submissions/") {
+        Some(at) if path[..at].contains("intermission") || path[..at].contains('%') => {
+            &path[..at + 16]
+        }
+        Some(_) | None => path,
     }
 }
 
@@ -304,7 +319,7 @@ impl Drop for Story {
             },
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),
-            target: self.uri.path(),
+            target: shown(self.uri.path()),
             status: self.status,
             route: named.map(|(route, _)| route),
             region: named.map(|(_, region)| region),

@@ -12,14 +12,15 @@ use super::admit::{self, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
+use super::programs;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
 use crate::addr::canonical_host;
 use crate::clock::Wall;
 use crate::decide::{
-    Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
-    decide_unheld, is_same_origin,
+    Accepts, Ask, FormKind, Ground, Keeps, Redirects, Refusal, Verdict, catchable, claimed, decide,
+    decide_no_ticket, decide_unheld, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
@@ -86,6 +87,8 @@ pub(super) struct Judged {
     pub otherwise: Verdict,
     /// The verdict if it is to wait and cannot, or not any longer.
     pub unheld: Verdict,
+    /// What it is kept as if it is forwarded and the application fails; none on most routes.
+    pub catches: Option<FormKind>,
     pub scheme: Scheme,
     /// The version that it came in.
     pub version: Version,
@@ -209,6 +212,8 @@ pub(super) fn judge<B>(
         verdict = decide(&ground, &ask);
     }
     let (otherwise, unheld) = later(verdict, &ground, &ask);
+    let tees = rules.is_some_and(|rules| rules.forms.tee) && otherwise == Verdict::Forward;
+    let catches = if tees { catchable(ground.keeps_forms, &ask) } else { None };
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
@@ -224,6 +229,7 @@ pub(super) fn judge<B>(
         verdict,
         otherwise,
         unheld,
+        catches,
         scheme,
         version,
         said,
@@ -246,6 +252,7 @@ fn ground<'a>(
         holds: closure.is_some_and(|closure| closure.holds()),
         probes: &site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
+        accepts: rules.map_or(Accepts::Nothing, programs::accepts),
         cookie: scheme.cookie(),
         redirects: rules.map_or(Redirects::default(), redirects),
     }
@@ -260,6 +267,7 @@ fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
         | Verdict::Hold
         | Verdict::Forward
         | Verdict::Capture(_)
+        | Verdict::Accept(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => verdict,
@@ -271,6 +279,7 @@ fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
         | Verdict::Forward
         | Verdict::Resume
         | Verdict::Capture(_)
+        | Verdict::Accept(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => otherwise,
@@ -320,9 +329,12 @@ fn redirects(rules: &RouteRules) -> Redirects {
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
         Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
-        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume | Verdict::Hold => {
-            !judged.site().probes.iter().any(|probe| probe == request.uri().path())
-        }
+        Verdict::Forward
+        | Verdict::Own
+        | Verdict::Capture(_)
+        | Verdict::Accept(_)
+        | Verdict::Resume
+        | Verdict::Hold => !judged.site().probes.iter().any(|probe| probe == request.uri().path()),
     }
 }
 

@@ -140,7 +140,7 @@ impl Vault {
         let now = self.now();
         let longest = item.captured.plus(limit::SUBMISSION_LIFE_MAX);
         let prolonged = item.expires.max(now.plus(limit::SUBMISSION_LIFE)).min(longest);
-        if in_force.contains(&item.window) && now < prolonged {
+        if item.window.is_some_and(|window| in_force.contains(&window)) && now < prolonged {
             Event::Remain(prolonged)
         } else if now < item.expires {
             Event::Remain(item.expires)

@@ -2,7 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use intermission::decide::{
-    Ask, FormKind, Ground, Keeps, Leads, NotKept, Redirects, Refusal, Verdict, Wants, decide, wants,
+    Accepts, Ask, FormKind, Ground, Keeps, Leads, NotKept, Redirects, Refusal, Verdict, Wants,
+    decide, wants,
 };
 use intermission::window::state::Mode;
 
@@ -31,6 +32,7 @@ struct Case<'a> {
     allow: &'a [&'a [&'a str]],
     holds: bool,
     keeps: Keeps,
+    accepts: Accepts,
     method: &'a str,
     path: &'a str,
     scheme: &'a str,
@@ -44,6 +46,7 @@ const CASE: Case = Case {
     allow: &[],
     holds: false,
     keeps: Keeps::Forms,
+    accepts: Accepts::Asked,
     method: "POST",
     path: "/claims",
     scheme: "http",
@@ -61,6 +64,7 @@ impl Case<'_> {
             holds: self.closed == Some(Mode::Hold) || self.holds,
             probes: &probes,
             keeps_forms: self.keeps,
+            accepts: self.accepts,
             cookie: "intermission",
             redirects: self.redirects,
         };
@@ -181,6 +185,7 @@ fn kept(case: &Case) -> Result<FormKind, NotKept> {
         | Verdict::Own
         | Verdict::Probe
         | Verdict::Forward
+        | Verdict::Accept(_)
         | Verdict::Resume
         | Verdict::Hold
         | Verdict::Redirect(_)

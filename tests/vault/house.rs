@@ -74,6 +74,7 @@ impl House {
 
     pub(super) fn receive(&self, owner: &Owner, kind: Kind, content_type: &str) -> Receiving {
         let terms = Terms {
+            name: None,
             kind,
             bytes_max: limit::FORM_BYTES_MAX,
             life: limit::SUBMISSION_LIFE,
@@ -129,7 +130,8 @@ fn head(content_type: &str) -> Head {
         referer: Some("https://example.org/claims/new".into()),
         route: "claims".into(),
         region: "apac".into(),
-        window: Id::new(START, NodeTag(1)),
+        window: Some(Id::new(START, NodeTag(1))),
+        idempotency_key: None,
     }
 }
 

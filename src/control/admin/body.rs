@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::clock::Wall;
 use crate::control::command::Expected;
 use crate::limit;
-use crate::window::plan::Plan;
+use crate::window::plan::{DrainAction, Plan};
 use crate::window::scope::{Scope, Selection};
 use crate::window::state::{Mode, Order, Texts};
 
@@ -185,6 +185,9 @@ pub(super) struct On {
     until: Option<Wall>,
     /// How long requests in flight may take to finish.
     drain: Option<Span>,
+    /// What becomes of those that have not finished by then.
+    #[serde(default)]
+    drain_action: DrainAction,
     /// Where two operators are needed, an admin may close alone.
     #[serde(default)]
     emergency: bool,
@@ -215,7 +218,7 @@ impl On {
             ..Texts::default()
         };
         let promised_end = promise(self.back_in, self.until, now)?;
-        let plan = Plan::draining(drain);
+        let plan = Plan { drain_action: self.drain_action, ..Plan::draining(drain) };
         Ok(Order { scope, mode: self.mode, texts, promised_end, plan })
     }
 }

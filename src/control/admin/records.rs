@@ -72,8 +72,9 @@ pub(super) struct SubmissionView {
     state: String,
     route: String,
     region: String,
-    /// The window during which it was captured.
-    window: Id,
+    /// The window during which it was captured; null if its place was open and the application
+    /// failed.
+    window: Option<Id>,
     captured: Wall,
     /// When its content is erased if nobody comes.
     expires: Wall,

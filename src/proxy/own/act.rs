@@ -59,6 +59,7 @@ async fn resume(asked: &Asked<'_>, owner: &Owner, id: Id, form: &[u8], token: &s
     };
     let checked = match visitor::field(form, "checked").as_deref() {
         Some("yes") => Checked::NotThere,
+        Some(_) | None if honours(asked, &record.head) => Checked::Honoured,
         Some(_) | None => Checked::No,
     };
     let Ok(target) = HeaderValue::from_str(&address(&record.head)) else {
@@ -113,6 +114,14 @@ pub(super) fn standing(asked: &Asked<'_>, to: &Head) -> Standing {
         }
         Some((route, _)) => Standing::Open(asked.judged.site().rules(route).forms.resume),
     }
+}
+
+/// Whether the application knows a send of this submission that arrived before. What was captured
+/// while it did not have a key has none.
+pub(super) fn honours(asked: &Asked<'_>, to: &Head) -> bool {
+    to.idempotency_key.is_some()
+        && closure(asked, to)
+            .is_some_and(|(route, _)| asked.judged.site().rules(route).forms.idempotency_key)
 }
 
 /// The route that a submission goes to, and what closes it there.

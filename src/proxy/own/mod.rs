@@ -10,6 +10,7 @@
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
+//! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
 //! | `s/{id}/code` | POST | a code that opens it on another device, told once |
@@ -24,6 +25,7 @@ mod code;
 mod events;
 mod show;
 mod state;
+mod submission;
 
 use std::rc::Rc;
 
@@ -54,6 +56,7 @@ enum Endpoint {
     Bypass,
     Events,
     State(state::Form),
+    Submission,
     List,
     Receipt(Id),
     Data(Id),
@@ -100,6 +103,10 @@ pub(super) async fn run(
         Some(Endpoint::Events) if parts.method == Method::GET => {
             events::events(&asked, story.client)
         }
+        Some(Endpoint::Submission) if reads => submission::status(&asked).await,
+        Some(Endpoint::Submission) if parts.method == Method::DELETE => {
+            submission::erase(&asked).await
+        }
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
@@ -135,6 +142,7 @@ async fn posted(asked: &Asked<'_>, to: Endpoint, client: ClientAddr, form: &[u8]
         | Endpoint::Bypass
         | Endpoint::Events
         | Endpoint::State(_)
+        | Endpoint::Submission
         | Endpoint::List
         | Endpoint::Receipt(_)
         | Endpoint::Data(_) => asked.wrong_method(to),
@@ -181,6 +189,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("v1", Some("state"), None) => Endpoint::State(state::Form::Json),
         ("v1", Some("state.mjs"), None) => Endpoint::State(state::Form::Module),
         ("r", None, _) => Endpoint::Code,
+        ("v1", Some("submissions"), Some(_)) => Endpoint::Submission,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
             let id = id.parse().ok()?;
@@ -210,6 +219,7 @@ impl Asked<'_> {
             Endpoint::Act(..) => "POST",
             Endpoint::Code => "GET, HEAD, POST",
             Endpoint::Events => "GET",
+            Endpoint::Submission => "GET, HEAD, DELETE",
             Endpoint::Asset(_)
             | Endpoint::Bypass
             | Endpoint::State(_)

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 
 use super::Asked;
-use super::act::{Standing, standing};
+use super::act::{Standing, honours, standing};
 use crate::clock::Wall;
 use crate::id::Id;
 use crate::pages::{
@@ -75,6 +75,7 @@ pub(super) async fn receipt(asked: &Asked<'_>, id: Id) -> Reply {
 fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptView {
     let Opened { item, record } = opened;
     let at = record.as_ref().map_or(Standing::Nowhere, |record| standing(asked, &record.head));
+    let honoured = record.as_ref().is_some_and(|record| honours(asked, &record.head));
     let (closure, mode) = match at {
         Standing::Closed(closure) => (Some(closure), Mode::Confirm),
         Standing::Open(ResumeMode::Replay) => (None, Mode::Replay),
@@ -100,6 +101,7 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         sign_in: record.as_ref().filter(|_| wants_sign_in(item, note.as_deref())).map(page_path),
         // A form that is not on its page any more cannot be refreshed; it can still go as it was.
         form_gone: mode != Mode::Copy && note.as_deref() == Some("no_form"),
+        honoured,
         more_fields,
         fields,
         mode,
