@@ -190,6 +190,7 @@ pub(super) async fn keep(
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
         return Err(Failed::NotKept(NotKept::Size));
     }
+    let _room = vault.reserve(declared, terms.bytes_max)?;
     let owner = owner.or_else(|| visitor::owner(lane, &parts.headers, judged.scheme));
     let owner = match owner {
         None => vault.new_owner(),
