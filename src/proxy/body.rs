@@ -76,10 +76,10 @@ pub(super) struct Answer {
     pub idle: Duration,
     /// How it takes leave, if it does not end by itself.
     pub leave: Option<Box<Leave>>,
-    /// What goes into the form on it.
-    pub fill: Option<Box<Fill>>,
     /// Where it is in flight, and by which method.
     pub flight: (Flight, Method),
+    /// What goes into the form on it.
+    pub fill: Option<Box<Fill>>,
 }
 
 impl Body {

@@ -51,6 +51,15 @@ pub(super) struct How {
     pub owner: Option<Owner>,
 }
 
+impl How {
+    /// What a page keeps for later, before anything was sent.
+    pub(super) fn of_page(lane: &Lane, judged: &Judged, kind: FormKind) -> Self {
+        let honoured = judged.rules().forms.idempotency_key;
+        let key = idempotency_key(&lane.link.worker, None, honoured);
+        Self { kind, fate: Fate::NotSent, key, name: None, owner: None }
+    }
+}
+
 /// What is wrong with a name that a client gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum NameFault {
@@ -159,7 +168,6 @@ pub(super) async fn caught(
     }
 }
 
-/// Takes a form whole and makes it durable.
 pub(super) async fn keep(
     lane: &Rc<Lane>,
     judged: &Judged,
@@ -172,7 +180,8 @@ pub(super) async fn keep(
     let How { kind, fate, key, name, owner } = how;
     let closure = closing(lane, judged, parts);
     let never_kept = never_kept(lane, judged, parts);
-    // A program, whose `owner` is made for it, has shown by its own means who it is.
+    // A program shows who it is each time; a browser's form whose page nobody knows is kept, and
+    // never sent on from here.
     let refill_only = owner.is_none() && !head::is_from_here(parts, judged);
     let terms = terms(lane, judged, closure.as_deref(), kind);
     let terms = Terms { name, never_kept, refill_only, ..terms };
@@ -181,6 +190,7 @@ pub(super) async fn keep(
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
         return Err(Failed::NotKept(NotKept::Size));
     }
+    let _room = vault.reserve(declared, terms.bytes_max)?;
     let owner = owner.or_else(|| visitor::owner(lane, &parts.headers, judged.scheme));
     let owner = match owner {
         None => vault.new_owner(),

@@ -212,8 +212,8 @@ pub(super) fn answered(
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
-        fill,
         flight: (Flight::of(lane, judged), story.method().clone()),
+        fill,
     };
     let body = pipe::body(answer, plan, story.is_head());
     Response::from_parts(parts, body.ending(story))

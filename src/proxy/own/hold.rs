@@ -19,11 +19,10 @@ use crate::limit;
 use crate::proxy::answer::{self, Reply, STATE};
 use crate::proxy::body::{Body, Upload};
 use crate::proxy::caller::Caller;
-use crate::proxy::capture::{self, Arriving, Failed, How};
+use crate::proxy::capture::{self, Arriving, Failed};
 use crate::proxy::head::{self, Judged};
 use crate::proxy::visitor;
 use crate::telemetry::end::End;
-use crate::vault::capture::Fate;
 
 /// Where the form goes: the path and query of its action.
 const FORM: HeaderName = HeaderName::from_static("intermission-form");
@@ -61,9 +60,9 @@ impl From<Failed> for Refused {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::NotKept(why) => Self::NotKept(why),
+            // A page gives no names.
+            Failed::Named(_) => Self::NotKept(NotKept::Policy),
             Failed::Client(end) => Self::Client(end),
-            // A page gives no name.
-            Failed::Named(_) => Self::NotKept(NotKept::Broken),
         }
     }
 }
@@ -96,12 +95,11 @@ async fn keep(
     let kind = kind(&judged)?;
     capture::pace(asked.lane, &judged, client).map_err(Refused::NotKept)?;
     let parts = request.into_parts().0;
-    let honoured = judged.rules().forms.idempotency_key;
-    let key = capture::idempotency_key(&asked.lane.link.worker, None, honoured);
-    let how = How { kind, fate: Fate::NotSent, key, name: None, owner: None };
+    let how = capture::How::of_page(asked.lane, &judged, kind);
     let rest = std::mem::replace(upload, Upload::Bytes(Bytes::new()));
     let mut arriving = Arriving { ahead: Bytes::new(), rest };
     let kept = capture::keep(asked.lane, &judged, &parts, &mut arriving, how).await;
+    // What was not read of it is taken with the answer.
     *upload = arriving.rest;
     let (owner, receipt) = kept?;
     // It is saved whether or not it can be looked at just now.
@@ -178,13 +176,13 @@ fn kind(judged: &Judged) -> Result<FormKind, Refused> {
     match unheld {
         Verdict::Capture(kind) => Ok(kind),
         Verdict::Forward => Err(Refused::Open),
-        Verdict::Accept(_) => Err(Refused::NotKept(NotKept::Type)),
         Verdict::Page(_, why) => Err(Refused::NotKept(why.unwrap_or(NotKept::Policy))),
         Verdict::Own
         | Verdict::Probe
         | Verdict::Resume
         | Verdict::Hold
         | Verdict::Refuse(_)
+        | Verdict::Accept(_)
         | Verdict::Redirect(_) => Err(Refused::NotKept(NotKept::Policy)),
     }
 }

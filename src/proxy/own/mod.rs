@@ -10,10 +10,10 @@
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
+//! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
 //! | `s/{id}/fields` | GET | the same as JSON, for our script |
 //! | `s/{id}/refill` | POST | 303 to the page of the form, which comes with the answers in it |
 //! | `v1/hold` | POST | keeps the form that a page has open, while its place is closed |
-//! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
 //! | `s/{id}/code` | POST | a code that opens it on another device, told once |

@@ -75,8 +75,8 @@ pub(super) async fn receipt(asked: &Asked<'_>, id: Id) -> Reply {
 fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptView {
     let Opened { item, record } = opened;
     let at = record.as_ref().map_or(Standing::Nowhere, |record| standing(asked, &record.head));
-    let is_refill_only = record.as_ref().is_some_and(|record| record.refill_only);
     let honoured = record.as_ref().is_some_and(|record| honours(asked, &record.head));
+    let is_refill_only = record.as_ref().is_some_and(|record| record.refill_only);
     let (closure, mode) = match at {
         Standing::Closed(closure) => (Some(closure), Mode::Confirm),
         Standing::Open(ResumeMode::Copy) | Standing::Nowhere => (None, Mode::Copy),
