@@ -100,13 +100,15 @@ fn a_hidden_twin_of_a_box_is_the_forms_own() {
 fn options_are_chosen_by_value_or_by_text() {
     assert_filled(
         "<select name=s><option value=1 selected>One<option value=2>Two</select>\
-         <select name=t><option selected>One &amp;  all</option><option>Tw&eacute;\n o</option></select>\
+         <select name=t><option selected>One &amp;  all</option>\
+         <option>Tw&eacute;\n o</option></select>\
          <select name=m multiple><option selected>a<option>b<option>c</select>\
          <select name=n multiple><option selected>a</select><select name=o><option>x<option selected>y</select>",
         &[("s", "2"), ("t", "Twé o"), ("m", "b"), ("m", "c"), ("gone", "1"), ("o", "z")],
         "[4|gone=1&o=z|]",
         "<select name=s><option value=1>One<option value=2 selected=\"\">Two</select>\
-         <select name=t><option>One &amp;  all</option><option selected=\"\">Tw&eacute;\n o</option></select>\
+         <select name=t><option>One &amp;  all</option>\
+         <option selected=\"\">Tw&eacute;\n o</option></select>\
          <select name=m multiple><option>a<option selected=\"\">b<option selected=\"\">c</select>\
          <select name=n multiple><option>a</select><select name=o><option>x<option selected>y</select>",
     );

@@ -165,14 +165,9 @@ fn local(told: &str) -> Option<PathAndQuery> {
 
 /// The kind of a form that would be kept.
 fn kind(judged: &Judged) -> Result<FormKind, Refused> {
-    let judged_on = match judged.verdict {
-        Verdict::Resume => judged.otherwise,
-        verdict => verdict,
-    };
-    let unheld = match judged_on {
-        Verdict::Hold => judged.unheld,
-        verdict => verdict,
-    };
+    let resumes = judged.verdict == Verdict::Resume;
+    let judged_on = if resumes { judged.otherwise } else { judged.verdict };
+    let unheld = if judged_on == Verdict::Hold { judged.unheld } else { judged_on };
     match unheld {
         Verdict::Capture(kind) => Ok(kind),
         Verdict::Forward => Err(Refused::Open),
