@@ -16,6 +16,18 @@ const spell = (time) => {
 };
 document.querySelectorAll('time[datetime]').forEach(spell);
 
+// "Do not keep on this computer": what our script has kept of forms goes, here and in other tabs.
+const forget = document.querySelector('[data-forget]');
+if (forget) {
+  for (const name of ['localStorage', 'sessionStorage']) {
+    try {
+      const kept = window[name];
+      Object.keys(kept).filter((key) => key.startsWith(forget.dataset.forget)).forEach((key) => kept.removeItem(key));
+    } catch { /* what may not be read here was not written either */ }
+  }
+  try { new BroadcastChannel('im').postMessage('forget'); } catch { /* an old browser */ }
+}
+
 const card = document.querySelector('[data-watch]');
 if (!card || !window.fetch) return;
 const status = card.querySelector('[role=status]');

@@ -115,12 +115,14 @@ const listen = () => {
   // Turbo would put the closed page in the place of the form.
   on('turbo:before-fetch-response', (event) => {
     const answer = event.detail.fetchResponse?.response;
-    if (answer?.status === 503 && im.awaited && answer.headers.has('intermission-state')) event.preventDefault();
+    if (answer?.status !== 503 || !im.awaited || !answer.headers.has('intermission-state')) return;
+    event.preventDefault();
+    onAnswer(503, im.awaited.at, '');
   });
   try {
     new PerformanceObserver((list) => {
       for (const entry of /** @type {any[]} */ (list.getEntries())) {
-        if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType) && !entry.name.includes('/.intermission/') && !im.stopped) onAnswer(entry.responseStatus, entry.startTime);
+        if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType) && !entry.name.includes('/.intermission/') && !im.stopped) onAnswer(entry.responseStatus, entry.startTime, entry.name);
       }
     }).observe({ type: 'resource' });
   } catch {

@@ -1,6 +1,6 @@
 // Whether the place is closed, is going to be, or is back: asked seldom, by one tab for all.
 
-/** @typedef {{ state: string, service?: string, ends_at: string | null, poll_after_ms?: number, keeps?: boolean,
+/** @typedef {{ state: string, service?: string, starts_at: string | null, ends_at: string | null, poll_after_ms?: number, keeps?: boolean,
  *   off?: boolean, csrf?: string[], never?: string[],
  *   next: { starts_at: string, ends_at: string | null, maintenance: string } | null }} State */
 

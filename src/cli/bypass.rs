@@ -73,7 +73,7 @@ struct BypassShown {
     window: Option<String>,
     #[serde(default)]
     networks: Vec<String>,
-    not_after: Wall,
+    expires: Wall,
     #[serde(default)]
     by: String,
     #[serde(default)]
@@ -118,7 +118,7 @@ impl Create {
         table::print(self.reach.json, &answer, |answer| {
             let shown: BypassShown = client::read(answer["bypass"].clone())?;
             let (now, zone) = (Clock::System.now(), TimeZone::system());
-            let until = text::until(Some(shown.not_after), now, &zone);
+            let until = text::until(Some(shown.expires), now, &zone);
             let mut told = format!("lets through: {}\nuntil:  {until}\n", shown.scope.place());
             if shown.networks.is_empty() {
                 let said = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
@@ -145,7 +145,7 @@ fn list(bypasses: &[BypassShown]) -> String {
         [
             format!("{}{window}", bypass.scope.place()),
             whom,
-            text::until(Some(bypass.not_after), now, &zone),
+            text::until(Some(bypass.expires), now, &zone),
             bypass.by.clone(),
             bypass.why.clone(),
             bypass.id.clone(),

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::clock::Clock;
+use crate::config::maintenances::{self, Planned};
 use crate::config::{self, Color, Loaded, Problem, Problems};
 
 /// The exit code for a config that cannot be served, as for a wrong command line.
@@ -62,7 +64,10 @@ impl Check {
         }
         match result {
             Ok(loaded) => {
-                let out = format!("{}: ok: {}\n", path.display(), summary(&loaded));
+                let mut out = format!("{}: ok: {}\n", path.display(), summary(&loaded));
+                for plan in plans(&loaded) {
+                    out += &line(&plan);
+                }
                 Report { out, err: String::new(), code }
             }
             Err(problems) => {
@@ -109,6 +114,20 @@ impl Counts {
     }
 }
 
+fn plans(loaded: &Loaded) -> Vec<Planned<'_>> {
+    maintenances::plans(loaded, Clock::System.now())
+}
+
+fn line(plan: &Planned<'_>) -> String {
+    let Planned { file, title, next } = plan;
+    let Some(next) = next else { return format!("  {file}: {title}: nothing is to come\n") };
+    let phases = next.phases.iter().map(|phase| {
+        let ends = phase.local_ends.as_deref().unwrap_or("an end nobody knows");
+        format!("{} until {ends}", phase.local_starts)
+    });
+    format!("  {file}: {title}: {}\n", phases.collect::<Vec<_>>().join(", then "))
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -118,6 +137,8 @@ struct Told<'a> {
     fingerprint: Option<&'a str>,
     #[serde(flatten)]
     counts: Option<Counts>,
+    /// What files of the directory of maintenances plan.
+    maintenances: Vec<Planned<'a>>,
     problems: Vec<&'a Problem>,
 }
 
@@ -128,6 +149,7 @@ fn json(path: &Path, result: &Result<Loaded, Problems>) -> String {
         ok: loaded.is_some(),
         fingerprint: loaded.map(|loaded| loaded.site.fingerprint.as_str()),
         counts: loaded.map(Counts::of),
+        maintenances: loaded.into_iter().flat_map(plans).collect(),
         problems: result.as_ref().err().into_iter().flatten().collect(),
     };
     serde_json::to_string_pretty(&told).expect("texts and numbers have a JSON form")

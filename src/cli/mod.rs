@@ -23,6 +23,7 @@ mod serve;
 pub mod shown;
 mod state;
 pub mod status;
+mod store;
 mod submissions;
 mod table;
 mod text;
@@ -82,6 +83,8 @@ enum Command {
     Approve(approve::Approve),
     /// Tell how many forms were kept, by route and by what became of them.
     Submissions(submissions::Submissions),
+    /// The keys that kept forms are sealed with.
+    Store(store::Store),
     /// Tell which servers there are; say which of them take requests.
     Upstream(upstream::Upstream),
     /// Tell who changed what, newest first.
@@ -126,6 +129,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Bypass(command) => command.run(),
         Command::Approve(command) => command.run(),
         Command::Submissions(command) => command.run(),
+        Command::Store(command) => command.run(),
         Command::Upstream(command) => command.run(),
         Command::History(command) => command.run(),
         Command::Audit(command) => command.run(),

@@ -47,6 +47,9 @@ pub(super) struct On {
     wait: Wait,
     #[command(flatten)]
     consent: Consent,
+    /// Where another operator would have to approve: close alone, as an admin.
+    #[arg(long)]
+    emergency: bool,
     /// Close nothing; print what would be closed.
     #[arg(long, conflicts_with = "wait_drained")]
     dry_run: bool,
@@ -173,6 +176,9 @@ impl On {
                 DrainChoice::Capture => "capture",
                 DrainChoice::Close => "close",
             });
+        }
+        if self.emergency {
+            body["emergency"] = json!(true);
         }
         Ok(body)
     }

@@ -171,6 +171,38 @@ pub(super) struct MaintenanceShown {
     pub(super) updates: Vec<UpdateShown>,
     #[serde(default)]
     pub(super) aftermath: Option<AftermathShown>,
+    #[serde(default)]
+    pub(super) source: SourceShown,
+    #[serde(default)]
+    pub(super) drift: Vec<DriftShown>,
+}
+
+/// Who declares a maintenance.
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SourceShown {
+    #[default]
+    Operator,
+    File(String),
+}
+
+/// Where a maintenance differs from the document that it was laid down by.
+#[derive(Deserialize, Debug)]
+pub(super) struct DriftShown {
+    pub(super) field: String,
+    pub(super) declared: String,
+    pub(super) live: String,
+}
+
+impl MaintenanceShown {
+    /// A line for each difference: `phases[0].ends: 18:00 declared, 19:00 in force`.
+    pub(super) fn drifts(&self) -> String {
+        let line = |drift: &DriftShown| {
+            let DriftShown { field, declared, live } = drift;
+            format!("  {field}: {declared} declared, {live} in force\n")
+        };
+        self.drift.iter().map(line).collect()
+    }
 }
 
 #[derive(Deserialize, Debug)]

@@ -42,6 +42,8 @@ pub struct StatusShown {
     /// Windows in force.
     pub windows: Vec<WindowShown>,
     closed_cells: u64,
+    #[serde(default)]
+    drift: u64,
     in_flight: Vec<PlaceShown>,
     connections: u64,
     store: StoreShown,
@@ -105,6 +107,10 @@ pub fn render(status: &StatusShown, width: Option<u16>, paint: Paint, zone: &Tim
         let _ = writeln!(out, "{}", table((&in_force, status.now), width, paint, zone));
         let cells = status.closed_cells;
         let _ = writeln!(out, "closed places (route × region): {cells}");
+    }
+    if status.drift > 0 {
+        let drift = status.drift;
+        let _ = writeln!(out, "otherwise than declared: {drift}; `maintenance diff` tells where");
     }
     for window in coming {
         let at = window.starts().map(|at| text::instant(at, *now, zone)).unwrap_or_default();

@@ -41,6 +41,8 @@ pub(super) fn read(
     certificates_without_tls(&admin, &tokens, tls.as_ref(), found);
     let approvals = file.sections("approval", &keys::APPROVAL, found);
     let approvals = approvals.iter().map(|section| named.scope(section, found)).collect();
+    let share = admin.whole("confirm_share", 0..=100, found);
+    let share = share.and_then(|share| u8::try_from(share).ok());
     let rules = AdminRules {
         listen,
         tokens: tokens.into_iter().map(|(token, _)| token).collect(),
@@ -48,6 +50,7 @@ pub(super) fn read(
         unix: directory(&admin, "unix", base, found).map(Spanned::into_inner),
         tls,
         approvals,
+        confirm_share: share.unwrap_or(limit::CONFIRM_SHARE),
     };
     Read { rules, regions: named.regions, routes: named.routes }
 }

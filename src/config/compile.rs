@@ -71,6 +71,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         workers: node.workers,
         admin,
         store_dir: node.store_dir,
+        store: node.store,
         access_target: node.access_target,
         access_format: node.access_format,
         drain: node.drain,
@@ -99,6 +100,7 @@ pub(super) fn compile(model: Model, fingerprint: String, found: &mut Found) -> O
         limits: node.limits,
         pace: node.pace,
         operator: node.operator,
+        privacy: node.privacy,
         blackouts,
     };
     let declared =

@@ -126,6 +126,7 @@ pub const ADMIN: Keys = once(
         key("token", "[{ name = \"ops\", sha256 = \"…\" }]"),
         key("unix", "\"/run/intermission/admin.sock\""),
         key("tls", "{ chain = \"admin.pem\", key = \"admin.key\" }"),
+        key("confirm_share", "25"),
     ],
 );
 
@@ -157,7 +158,36 @@ pub const TOKEN: Keys = many(
 );
 
 /// `[store]`.
-pub const STORE: Keys = once("store", &[key("directory", "\"/var/lib/intermission\"")]);
+pub const STORE: Keys = once(
+    "store",
+    &[
+        key("directory", "\"/var/lib/intermission\""),
+        key("bytes_max", "\"10GiB\""),
+        key("free_bytes_min", "\"64MiB\""),
+        key("key", "{ file = \"/etc/intermission/node.key\" }"),
+        key("former_keys", "[{ file = \"/etc/intermission/node.key.2025\" }]"),
+    ],
+);
+
+/// `[store.key]`.
+pub const STORE_KEY: Keys = once(
+    "store.key",
+    &[
+        key("file", "\"/etc/intermission/node.key\""),
+        key("env", "\"INTERMISSION_NODE_KEY\""),
+        key("credential", "\"node.key\""),
+    ],
+);
+
+/// `[[store.former_keys]]`.
+pub const FORMER_KEYS: Keys = many(
+    "store.former_keys",
+    &[
+        key("file", "\"/etc/intermission/node.key.2025\""),
+        key("env", "\"INTERMISSION_FORMER_KEY\""),
+        key("credential", "\"former.key\""),
+    ],
+);
 
 /// `[log]`.
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
@@ -180,6 +210,7 @@ pub const LIMITS: Keys = once(
         key("head_fields", "100"),
         key("target_bytes", "8192"),
         key("body_rate", "500"),
+        key("forms_per_minute", "200"),
     ],
 );
 
@@ -222,8 +253,24 @@ pub const BLACKOUT: Keys = many(
 pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
 
 /// `[pages]`.
-pub const PAGES: Keys =
-    once("pages", &[key("directory", "\"pages\""), key("operator", "\"Example Ltd\"")]);
+pub const PAGES: Keys = once(
+    "pages",
+    &[
+        key("directory", "\"pages\""),
+        key("operator", "\"Example Ltd\""),
+        key("privacy", "{ url = \"https://www.example.com/privacy\" }"),
+    ],
+);
+
+/// `[pages.privacy]`.
+pub const PRIVACY: Keys = once(
+    "pages.privacy",
+    &[
+        key("text", "\"We keep your answers for two days, encrypted.\""),
+        key("url", "\"https://www.example.com/privacy\""),
+        key("contact", "\"privacy@example.com\""),
+    ],
+);
 
 /// `[[probe]]`.
 pub const PROBE: Keys = many("probe", &[key("path", "\"/healthz\"")]);
@@ -405,6 +452,8 @@ pub const ALL: &[&Keys] = &[
     &ADMIN_TLS,
     &APPROVAL,
     &STORE,
+    &STORE_KEY,
+    &FORMER_KEYS,
     &LOG,
     &TRACE,
     &ANNOUNCE,
@@ -415,6 +464,7 @@ pub const ALL: &[&Keys] = &[
     &BLACKOUT,
     &STOP,
     &PAGES,
+    &PRIVACY,
     &PROBE,
     &REGION,
     &REGION_HEADER,

@@ -38,6 +38,10 @@ pub(super) fn limits(file: &Section<'_>, found: &mut Found) -> Limits {
         body_rate: section
             .whole("body_rate", 0..=limit::BODY_RATE_CEILING, found)
             .unwrap_or(default.body_rate),
+        forms_per_minute: section
+            .whole("forms_per_minute", 0..=limit::FORMS_PER_MINUTE_CEILING, found)
+            .and_then(|typed| u32::try_from(typed).ok())
+            .unwrap_or(default.forms_per_minute),
     }
 }
 

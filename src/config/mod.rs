@@ -22,6 +22,7 @@ mod quantity;
 mod reload;
 mod resolve;
 mod routes;
+mod store;
 mod tls;
 mod upstreams;
 pub mod watch;
@@ -71,6 +72,8 @@ pub struct Process {
     pub admin: AdminRules,
     /// Where windows and submissions are kept.
     pub store_dir: PathBuf,
+    /// How much is kept there, and the keys that it is sealed with.
+    pub store: StoreRules,
     /// Where access lines go.
     pub access_target: LogTarget,
     /// How an access line looks.
@@ -82,6 +85,30 @@ pub struct Process {
     pub stop: StopRules,
     /// The directory of the operator's templates, to be watched together with the file.
     pub pages_dir: Option<PathBuf>,
+}
+
+/// How much is kept, and the keys that it is sealed with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreRules {
+    /// Sealed bytes of all submissions.
+    pub bytes_max: u64,
+    /// Free bytes of the file system below which nothing more is kept; none is the usual reserve.
+    pub free_bytes_min: Option<u64>,
+    /// The key that seals; none is one of the store's own directory.
+    pub key: Option<KeyFrom>,
+    /// Keys that sealed before, and still open.
+    pub former_keys: Vec<KeyFrom>,
+}
+
+/// Where a node key is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeyFrom {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable of the environment.
+    Env(String),
+    /// Among the credentials that systemd passes.
+    Credential(String),
 }
 
 /// How the process stops.
@@ -108,6 +135,9 @@ pub struct AdminRules {
     pub tls: Option<AdminTls>,
     /// Where nobody closes anything alone.
     pub approvals: Vec<Scope>,
+    /// Above which share of the last hour's requests, in percent, people are asked whether they
+    /// mean it.
+    pub confirm_share: u8,
 }
 
 /// How the admin API is encrypted.

@@ -11,10 +11,10 @@ use toml::Spanned;
 
 use super::file::{Section, Text};
 use super::problem::Found;
-use super::{StopRules, keys, limits, names, quantity};
+use super::{StopRules, StoreRules, keys, limits, names, quantity};
 use crate::addr::Networks;
 use crate::snapshot::{
-    AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Protocol, Via,
+    AccessFormat, Acme, ForwardedBy, Limits, Listener, LogTarget, Pace, Privacy, Protocol, Via,
 };
 use crate::{limit, route, tls};
 
@@ -33,6 +33,7 @@ pub(super) struct Node {
     pub(super) announce_header: bool,
     pub(super) admin: super::admin::Read,
     pub(super) store_dir: PathBuf,
+    pub(super) store: StoreRules,
     pub(super) acme: Option<Arc<Acme>>,
     /// Answers that prove to a CA who we are, by their token.
     pub(super) answers: BTreeMap<String, String>,
@@ -44,6 +45,7 @@ pub(super) struct Node {
     pub(super) stop: StopRules,
     pub(super) pages_dir: Option<Spanned<PathBuf>>,
     pub(super) operator: String,
+    pub(super) privacy: Privacy,
     pub(super) probes: Vec<String>,
 }
 
@@ -56,7 +58,7 @@ impl Node {
         let pages = file.section("pages", &keys::PAGES, found);
         let (access_target, access_format) = log(file, base, found);
         let listeners = listeners(&listen, found);
-        let store_dir = store(file, base, found);
+        let (store_dir, store) = super::store::store(file, base, found);
         let acme = super::acme::read(file, base, &store_dir, found);
         let drain = quantity::duration(
             &window,
@@ -79,6 +81,7 @@ impl Node {
             admin: super::admin::read(file, base, &listeners, found),
             listeners: unspanned(listeners),
             store_dir,
+            store,
             acme: acme.asked,
             answers: acme.answers,
             access_target,
@@ -89,6 +92,7 @@ impl Node {
             stop: stop(file, found),
             pages_dir: directory(&pages, "directory", base, found),
             operator: operator(&pages, found),
+            privacy: privacy(&pages, found),
             probes: probes(file, found),
         }
     }
@@ -225,12 +229,6 @@ fn via(listen: &Section<'_>, found: &mut Found) -> Option<Via> {
     }
 }
 
-fn store(file: &Section<'_>, base: &Path, found: &mut Found) -> PathBuf {
-    let store = file.section("store", &keys::STORE, found);
-    let typed = directory(&store, "directory", base, found);
-    typed.map_or_else(|| PathBuf::from("/var/lib/intermission"), Spanned::into_inner)
-}
-
 pub(super) fn directory(
     section: &Section<'_>,
     key: &'static str,
@@ -269,6 +267,22 @@ fn log(file: &Section<'_>, base: &Path, found: &mut Found) -> (LogTarget, Access
 fn operator(pages: &Section<'_>, found: &mut Found) -> String {
     let Some(typed) = pages.text("operator", found) else { return String::new() };
     names::for_visitors("operator", typed, found)
+}
+
+/// What receipts say of data protection.
+fn privacy(pages: &Section<'_>, found: &mut Found) -> Privacy {
+    let section = pages.section("privacy", &keys::PRIVACY, found);
+    let mut text = |name| {
+        let typed = section.text(name, found);
+        typed.map(|typed| names::for_visitors(name, typed, found)).unwrap_or_default()
+    };
+    let (text, url, contact) = (text("text"), text("url"), text("contact"));
+    let leads_somewhere = ["https://", "http://", "/"].iter().any(|begin| url.starts_with(begin));
+    if !url.is_empty() && !leads_somewhere {
+        let help = format!("write it whole, with https: {}", section.example("url"));
+        found.add(section.place("url"), "`url` is no address", help);
+    }
+    Privacy { text, url, contact }
 }
 
 fn probes(file: &Section<'_>, found: &mut Found) -> Vec<String> {

@@ -19,6 +19,7 @@ pub fn compatible(running: &Process, next: &Process) -> Vec<String> {
         (running.admin.tls != next.admin.tls, "admin.tls"),
         (running.admin.approvals != next.admin.approvals, "approval"),
         (running.store_dir != next.store_dir, "store.directory"),
+        (running.store != next.store, "store"),
         (running.access_target != next.access_target, "log.access"),
         (running.access_format != next.access_format, "log.format"),
         (running.drain != next.drain, "window.drain"),

@@ -111,6 +111,9 @@ pub async fn sweep(vault: Vault, clock: Clock, mut phase: watch::Receiver<Phase>
             _ = due.tick() => {}
             () = stopped(&mut phase) => return,
         }
+        if let Err(error) = vault.rewrap().await {
+            tracing::warn!(%error, "what former node keys wrapped cannot be looked at");
+        }
         let erasing = steady.look(clock.now(), clock.tick());
         if let Err(error) = vault.sweep_as(erasing).await {
             tracing::warn!(%error, "submissions that are due cannot be looked at");

@@ -7,9 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::command::{Draft, Expected, Refused, Standing};
+use super::drift;
 use super::handle::Handle;
-use crate::clock::Clock;
+use crate::clock::{Clock, Wall};
 use crate::config::maintenances::Declared;
 use crate::limit;
 use crate::snapshot::Site;
@@ -25,6 +29,63 @@ pub struct Declarations {
     store: Arc<dyn Store>,
     clock: Clock,
     drain: Duration,
+}
+
+/// What would be done about one file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Foreseen {
+    /// Its name, without its directory.
+    pub file: String,
+    /// What.
+    pub act: Deed,
+    /// The phases that it would plan, in their order.
+    pub phases: Vec<ForeseenPhase>,
+    /// Why, where that is not plain.
+    pub why: String,
+}
+
+/// One phase that a file would plan.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct ForeseenPhase {
+    /// What operators call it.
+    pub name: String,
+    /// When it begins.
+    pub starts: Wall,
+    /// When it ends, if anybody knows.
+    pub ends: Option<Wall>,
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// It is new.
+    Plan,
+    /// It changed.
+    Revise,
+    /// It says what is planned already, or what is over.
+    Nothing,
+    /// It is gone.
+    Cancel,
+    /// It cannot be planned.
+    Refuse,
+}
+
+impl Foreseen {
+    fn of(file: &str, act: Result<Act, Vec<Fault>>) -> Self {
+        let (act, compiled, why) = match act {
+            Ok(Act::Plan(compiled)) => (Deed::Plan, Some(compiled), String::new()),
+            Ok(Act::Revise(_, compiled)) => (Deed::Revise, Some(compiled), String::new()),
+            Ok(Act::Nothing) => (Deed::Nothing, None, String::new()),
+            Err(faults) => (Deed::Refuse, None, sentence(&faults)),
+        };
+        let phases = compiled.into_iter().flat_map(|compiled| compiled.phases);
+        let phases = phases.map(|(name, order)| {
+            let (starts, ends) = (order.plan.starts, order.promised_end);
+            ForeseenPhase { name, starts, ends }
+        });
+        Self { file: file.to_owned(), act, phases: phases.collect(), why }
+    }
 }
 
 /// What is to be done about one file.
@@ -80,7 +141,27 @@ impl Declarations {
                 Err(refused) => warnings.push(format!("{file} is gone: {refused}")),
             }
         }
+        drift::tell(&self.handle.standing());
         warnings
+    }
+
+    /// What would be done about each file if `site` were in force; nothing is.
+    pub async fn rehearse(&self, declared: &[Declared], site: &Site) -> Vec<Foreseen> {
+        let standing = self.handle.standing();
+        let over = self.store.ended_maintenances(limit::DECLARED_OVER_MAX).await;
+        let over = over.unwrap_or_default();
+        let files = declared.iter().map(|file| {
+            let live = find(standing.maintenances.iter().map(AsRef::as_ref), &file.name);
+            let live = live.map(|live| Arc::new(live.clone()));
+            Foreseen::of(&file.name, self.act(file, live, find(&over, &file.name), site))
+        });
+        let gone = gone(&standing, declared).map(|(_, file)| Foreseen {
+            file: file.to_owned(),
+            act: Deed::Cancel,
+            phases: Vec::new(),
+            why: "the file is gone: what has not begun is cancelled".to_owned(),
+        });
+        files.chain(gone).collect()
     }
 
     fn act(

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::command::{Handle, Standing};
-use super::figures;
 use super::reload::{Outcome, Reloads, Verdict};
 use super::roster::{Pool, Servers};
+use super::{drift, figures};
 use crate::clock::Clock;
 use crate::duty::Duty;
 use crate::limit;
@@ -96,6 +96,7 @@ impl Gauges {
         // Overruns grow though nothing changes.
         let standing = Arc::clone(&self.standing.borrow());
         self.metrics.windows(figures::of(&standing, self.clock.now()));
+        self.metrics.drift(drift::all(&standing).count() as u64);
         // A failure is counted by the store itself, and logged where it hurts.
         let Ok(census) = self.store.census().await else { return };
         let by_state = census.submissions.iter().map(|(state, count)| (state.name(), *count));
@@ -108,6 +109,8 @@ impl Gauges {
             commit_p50: latency.commit_p50,
             commit_p99: latency.commit_p99,
             failures: latency.failures,
+            free_bytes: latency.free_bytes,
+            is_full: latency.is_full,
         });
     }
 }

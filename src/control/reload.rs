@@ -1,7 +1,7 @@
 //! Reading the config again, as a transaction: everything compiles and everything that is closed
 //! stays coverable, or nothing changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use utoipa::ToSchema;
 
 use super::command::{Handle, Refused};
-use super::declared::Declarations;
+use super::declared::{Declarations, Foreseen};
 use crate::clock::{Clock, Wall};
 use crate::config::{self, Loaded, Problem, Process};
 use crate::snapshot::Cells;
@@ -48,6 +48,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What the file says that only a restart puts in force.
     pub warnings: Vec<String>,
+    /// Where it was only looked at: what would be done about declared maintenances.
+    pub declared: Vec<Foreseen>,
 }
 
 /// Whether a config was taken.
@@ -81,6 +83,8 @@ pub struct Reloads {
 struct Wanted {
     trigger: Trigger,
     way: Way,
+    /// What is looked at in place of the file.
+    text: Option<String>,
     answer: Option<oneshot::Sender<Arc<Outcome>>>,
 }
 
@@ -113,8 +117,8 @@ impl Reloader {
 
     /// Works until every [`Reloads`] is gone.
     pub async fn run(mut self) {
-        while let Some(Wanted { trigger, way, answer }) = self.wanted.recv().await {
-            let outcome = Arc::new(self.carry_out(trigger, way).await);
+        while let Some(Wanted { trigger, way, text, answer }) = self.wanted.recv().await {
+            let outcome = Arc::new(self.carry_out(trigger, way, text).await);
             if way == Way::Apply {
                 tell(&outcome);
                 self.last.send_replace(Some(Arc::clone(&outcome)));
@@ -125,7 +129,7 @@ impl Reloader {
         }
     }
 
-    async fn carry_out(&self, trigger: Trigger, way: Way) -> Outcome {
+    async fn carry_out(&self, trigger: Trigger, way: Way, text: Option<String>) -> Outcome {
         let mut outcome = Outcome {
             at: self.clock.now(),
             trigger,
@@ -135,24 +139,11 @@ impl Reloader {
             reason: String::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            declared: Vec::new(),
         };
-        let path = self.path.clone();
-        // Compiling may take long (10,000 routes, a slow disk) and holds nobody up here.
-        let loaded = match tokio::task::spawn_blocking(move || config::load(&path)).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(problems)) => {
-                outcome.problems = problems.iter().cloned().collect();
-                let count = outcome.problems.len();
-                let first = outcome.problems.first();
-                let first = first.map(|p| format!(", line {}: {}", p.line, p.what));
-                let s = if count == 1 { "" } else { "s" };
-                outcome.reason = format!("{count} problem{s}{}", first.unwrap_or_default());
-                return outcome;
-            }
-            Err(_) => {
-                outcome.reason = "the compiler of the config broke off; this is a fault".to_owned();
-                return outcome;
-            }
+        let loaded = match read(self.path.clone(), text).await {
+            Ok(loaded) => loaded,
+            Err((reason, problems)) => return Outcome { reason, problems, ..outcome },
         };
         outcome.fingerprint = Some(loaded.site.fingerprint.clone());
         outcome.warnings = config::compatible(&self.started, &loaded.process);
@@ -161,11 +152,16 @@ impl Reloader {
             return outcome;
         }
         let mut loaded = loaded;
-        let declared = loaded.declared.take();
+        let (site, declared) = (Arc::clone(&loaded.site), loaded.declared.take());
         let taken = match way {
             Way::Apply => self.apply(loaded).await.map(Some),
             Way::Check => self.check(&loaded).map(|()| None),
         };
+        if let (Way::Check, Some(declarations), Some(declared)) =
+            (way, &self.declarations, &declared)
+        {
+            outcome.declared = declarations.rehearse(declared, &site).await;
+        }
         match taken {
             Ok(generation) => (outcome.result, outcome.generation) = (Verdict::Ok, generation),
             Err(refused) => outcome.reason = refused.to_string(),
@@ -207,18 +203,55 @@ impl Reloads {
 
     /// Asks for a reload without waiting for it. If many wait already, one of them will do.
     pub fn request(&self, trigger: Trigger) {
-        let _ = self.wanted.try_send(Wanted { trigger, way: Way::Apply, answer: None });
+        let _ = self.wanted.try_send(Wanted { trigger, way: Way::Apply, text: None, answer: None });
     }
 
     /// Reads the file and applies it, or only says whether that could be done.
     pub async fn carry_out(&self, trigger: Trigger, way: Way) -> Result<Arc<Outcome>, Refused> {
+        self.ask(trigger, way, None).await
+    }
+
+    /// Says whether this text could be put in force in place of the file.
+    pub async fn check(&self, trigger: Trigger, text: String) -> Result<Arc<Outcome>, Refused> {
+        self.ask(trigger, Way::Check, Some(text)).await
+    }
+
+    async fn ask(
+        &self,
+        trigger: Trigger,
+        way: Way,
+        text: Option<String>,
+    ) -> Result<Arc<Outcome>, Refused> {
         let (answer, answered) = oneshot::channel();
-        let wanted = Wanted { trigger, way, answer: Some(answer) };
+        let wanted = Wanted { trigger, way, text, answer: Some(answer) };
         self.wanted.try_send(wanted).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refused::Busy,
             mpsc::error::TrySendError::Closed(_) => Refused::Stopped,
         })?;
         answered.await.map_err(|_| Refused::Stopped)
+    }
+}
+
+/// Reads and compiles the file, or the text as if it stood in the file's place; else tells why
+/// not, in one sentence and place by place.
+async fn read(path: PathBuf, text: Option<String>) -> Result<Loaded, (String, Vec<Problem>)> {
+    // Compiling may take long (10,000 routes, a slow disk) and holds nobody up here.
+    let loading = tokio::task::spawn_blocking(move || match text {
+        None => config::load(&path),
+        Some(text) => config::load_text("the text", &text, path.parent().unwrap_or(Path::new("."))),
+    });
+    match loading.await {
+        Ok(Ok(loaded)) => Ok(loaded),
+        Ok(Err(problems)) => {
+            let problems: Vec<_> = problems.iter().cloned().collect();
+            let first = problems.first().map(|p| format!(", line {}: {}", p.line, p.what));
+            let s = if problems.len() == 1 { "" } else { "s" };
+            let reason = format!("{} problem{s}{}", problems.len(), first.unwrap_or_default());
+            Err((reason, problems))
+        }
+        Err(_) => {
+            Err(("the compiler of the config broke off; this is a fault".to_owned(), Vec::new()))
+        }
     }
 }
 

@@ -1,19 +1,16 @@
 //! How many requests are under way, as far as the control plane asks.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::telemetry::metrics::Metrics;
 use crate::window::scope::Scope;
 
 /// Requests under way on one route in one region.
 pub use crate::telemetry::metrics::InFlightCount as InFlight;
 
-/// What goes on for long, as a part of what is under way at a place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Lasting {
-    /// WebSockets and other tunnels.
-    pub tunnels: u64,
-    /// Answers that go on, such as events.
-    pub streams: u64,
-}
+/// A route and a region, and how many requests.
+pub type Begun = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
 /// Who counts them.
 pub trait Traffic: Send + Sync {
@@ -22,13 +19,8 @@ pub trait Traffic: Send + Sync {
 
     /// What has begun since the start, by route and region. A count may begin anew when the config
     /// is read again.
-    fn begun(&self) -> Vec<InFlight> {
-        Vec::new()
-    }
-
-    /// What of it goes on for long.
-    fn lasting(&self, _: &InFlight) -> Lasting {
-        Lasting::default()
+    fn begun(&self) -> Begun {
+        Begun::new()
     }
 }
 
@@ -37,7 +29,7 @@ impl Traffic for Metrics {
         Metrics::in_flight(self)
     }
 
-    fn begun(&self) -> Vec<InFlight> {
+    fn begun(&self) -> Begun {
         Metrics::begun(self)
     }
 }

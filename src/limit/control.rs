@@ -89,8 +89,11 @@ pub const HOUR_LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Places whose requests are kept one by one for each of those minutes. Over it: the quietest
 /// count in the total only.
 pub const HOUR_PLACES_MAX: usize = 10_000;
-/// The share of the last hour's requests above which people are asked whether they mean it.
-pub const CONFIRM_SHARE: f64 = 0.5;
+/// The share of the last hour's requests, in percent, above which people are asked whether they
+/// mean it (`admin.confirm_share`).
+pub const CONFIRM_SHARE: u8 = 50;
+/// Requests without which that share says nothing in the first minute after a start.
+pub const CONFIRM_REQUESTS_MIN: u64 = 20;
 /// The longest life of a bypass. Over it: 422.
 pub const BYPASS_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Client networks of one bypass. Over it: 422.

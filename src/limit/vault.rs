@@ -26,6 +26,8 @@ pub const SUBMISSIONS_PER_BROWSER_MAX: u32 = 20;
 pub const BYTES_PER_BROWSER_MAX: u64 = 50 * 1024 * 1024;
 /// Sealed bytes of one node (`store.bytes_max`). Over it: 503, "not kept: full".
 pub const BYTES_PER_NODE_MAX: u64 = 10 * 1024 * 1024 * 1024;
+/// The most that a config may allow. Over it: refused by `check`.
+pub const STORE_BYTES_CEILING: u64 = 1 << 50;
 /// Captures under way on one worker. Over it: 503, "not kept: busy".
 pub const CAPTURES_UNDER_WAY_MAX: usize = 4_096;
 /// Bytes of a form that are kept at hand while it is on its way (`forms.tee`). A longer form is
@@ -77,6 +79,26 @@ pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const PAGE_VERSIONS_BACK_MAX: u64 = 32;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.
 pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
+/// Wrong resume codes for one submission. After them its code is void; its owner's browser can ask
+/// for another.
+pub const CODE_WRONG_MAX: u32 = 100;
+/// Wrong resume codes that one address, or one /64 of IPv6, may try in a minute. Over it: 429.
+pub const CODES_PER_MINUTE: u32 = 5;
+/// Forms kept for one address, or one /64 of IPv6, in a minute (`limits.forms_per_minute`); this
+/// machine's own has no such bound. Over it: 503, "not kept: quota". A browser's own quota is far
+/// below it: an office behind one address must not lose what its people typed.
+pub const FORMS_PER_MINUTE: u32 = 200;
+/// The most that a config may allow. Over it: refused by `check`.
+pub const FORMS_PER_MINUTE_CEILING: u64 = 100_000;
+/// Addresses whose pace is remembered. Over it: those at rest are forgotten, then it is not held.
+pub const PACED_ADDRESSES_MAX: usize = 65_536;
+/// Wrapped keys that are looked at in one query while they are wrapped anew.
+pub const REWRAPPED_AT_ONCE: u32 = 256;
+/// How long a former node key is held though nothing needs it: longer than a capture that began
+/// under it takes.
+pub const FORMER_KEY_HELD: Duration = Duration::from_secs(300);
+/// Former node keys that a config may name. Over it: refused by `check`.
+pub const FORMER_KEYS_MAX: usize = 8;
 
 // ---- store ---------------------------------------------------------------------------------
 
@@ -84,7 +106,8 @@ pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
 pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit. More wait for the next.
 pub const STORE_BATCH_MAX: usize = 256;
-/// Free bytes of the store's file system, or an eighth of it where that is less. Below it nothing
+/// Free bytes of the store's file system (`store.free_bytes_min`), or an eighth of it where that is
+/// less and the config says nothing. Below it nothing
 /// more is kept ("not kept: full"), so that windows can still be switched and content be erased.
 pub const STORE_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Pages in the write-ahead log. From here on the writer moves them into the main file.

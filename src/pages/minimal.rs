@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::catalog::Texts;
 use super::sheet::not_kept_key;
-use super::view::{PlainKind, ReceiptView};
+use super::view::{CodeView, PlainKind, ReceiptView};
 use super::{Lang, Notice, Words};
 use crate::clock::Wall;
 
@@ -51,6 +51,18 @@ pub(super) fn receipt(lang: Lang, texts: &Texts, view: &ReceiptView) -> String {
         body.push_str(&anchor(&data, &texts.fill("receipt.download", &[])));
     }
     page(lang, &texts.fill(&format!("receipt.title_{state}"), &service), &body)
+}
+
+/// The codes themselves, where there are any: they are told this once.
+pub(super) fn code(lang: Lang, texts: &Texts, view: &CodeView) -> String {
+    let mut body = String::new();
+    for made in &view.made {
+        body.push_str(&paragraph(&format!("{}: {}", made.reference, made.code)));
+    }
+    if body.is_empty() {
+        return plain(lang, texts, PlainKind::Fault);
+    }
+    page(lang, &texts.fill("code.title_made", &[]), &body)
 }
 
 /// The list cannot be drawn; the answers are not touched.

@@ -32,7 +32,8 @@ pub use self::overrides::TemplateFault;
 use self::render::{Sheet, Templates};
 use self::sheet::{Plain, Receipt, Unkept, not_kept_key};
 pub use self::view::{
-    Field, FieldKind, ListItem, ListView, Mode, PlainKind, ReceiptState, ReceiptView,
+    CodeMade, CodeStep, CodeView, Field, FieldKind, ListItem, ListView, Mode, PlainKind, Privacy,
+    ReceiptState, ReceiptView,
 };
 
 /// A language that pages are written in.
@@ -167,6 +168,12 @@ impl Pages {
         let shown = Value::from(Serde(Receipt::of(view)));
         let minimal = || minimal::receipt(lang, self.in_force.texts(lang), view);
         self.in_force.page(Sheet::Receipt, lang, &shown, minimal)
+    }
+
+    /// What a code opens, or is asked for, or that it is there.
+    pub fn code(&self, lang: Lang, view: &CodeView) -> Page {
+        let minimal = || minimal::code(lang, self.in_force.texts(lang), view);
+        self.in_force.page(Sheet::Code, lang, &Value::from(Serde(view)), minimal)
     }
 
     /// All submissions of one browser.

@@ -188,6 +188,7 @@ fn views(sheet: Sheet) -> Vec<Value> {
         Sheet::Receipt => {
             sample::receipts().iter().map(|r| Value::from(Serde(Receipt::of(r)))).collect()
         }
+        Sheet::Code => sample::codes().iter().map(|c| Value::from(Serde(c))).collect(),
         Sheet::List => sample::lists().iter().map(|l| Value::from(Serde(l))).collect(),
         Sheet::NotKept => sample::notices()
             .iter()

@@ -19,11 +19,13 @@ use crate::clock::Wall;
 use crate::{digest, limit};
 
 /// The template files: the frame, a piece that several pages include, and the pages.
-pub(super) const FILES: [(&str, &str); 7] = [
+pub(super) const FILES: [(&str, &str); 9] = [
     ("layout.html", include_str!("../../pages/layout.html")),
     ("_returns.html", include_str!("../../pages/_returns.html")),
+    ("_answers.html", include_str!("../../pages/_answers.html")),
     ("closed.html", include_str!("../../pages/closed.html")),
     ("receipt.html", include_str!("../../pages/receipt.html")),
+    ("code.html", include_str!("../../pages/code.html")),
     ("list.html", include_str!("../../pages/list.html")),
     ("not_kept.html", include_str!("../../pages/not_kept.html")),
     ("plain.html", include_str!("../../pages/plain.html")),
@@ -37,6 +39,7 @@ const SCRIPT: &str = include_str!("../../pages/script.js");
 pub(super) enum Sheet {
     Closed,
     Receipt,
+    Code,
     List,
     NotKept,
     Plain,
@@ -44,14 +47,15 @@ pub(super) enum Sheet {
 
 impl Sheet {
     /// Every page.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Closed, Self::Receipt, Self::List, Self::NotKept, Self::Plain];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Closed, Self::Receipt, Self::Code, Self::List, Self::NotKept, Self::Plain];
 
     /// Its template.
     pub(super) const fn file(self) -> &'static str {
         match self {
             Self::Closed => "closed.html",
             Self::Receipt => "receipt.html",
+            Self::Code => "code.html",
             Self::List => "list.html",
             Self::NotKept => "not_kept.html",
             Self::Plain => "plain.html",
@@ -122,7 +126,9 @@ impl Templates {
     pub(super) fn csp(&self, sheet: Sheet) -> HeaderValue {
         match sheet {
             Sheet::Receipt => self.receipt_csp.clone(),
-            Sheet::Closed | Sheet::List | Sheet::NotKept | Sheet::Plain => self.csp.clone(),
+            Sheet::Closed | Sheet::Code | Sheet::List | Sheet::NotKept | Sheet::Plain => {
+                self.csp.clone()
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::view::{Field, FieldKind, ListItem, ListView, Mode, ReceiptState, ReceiptView};
+use super::view::{
+    CodeMade, CodeStep, CodeView, Field, FieldKind, ListItem, ListView, Mode, Privacy,
+    ReceiptState, ReceiptView,
+};
 use super::{News, Notice, PhaseNotice, Stage, Words};
 use crate::clock::Wall;
 use crate::id::Id;
@@ -90,7 +93,45 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
         ticket: "ticket".to_owned(),
         operator: "Example Insurance".to_owned(),
         contact: "help@example.com".to_owned(),
+        privacy: Privacy {
+            text: String::new(),
+            url: "https://www.example.com/privacy".to_owned(),
+            contact: "privacy@example.com".to_owned(),
+        },
     }
+}
+
+/// The page of resume codes in each of its steps.
+pub fn codes() -> Vec<CodeView> {
+    let made = CodeMade {
+        service: "Claims".to_owned(),
+        reference: "7K3Q-92MD".to_owned(),
+        code: "K7QF-2M9X-04TB-WZ3C".to_owned(),
+        expires: NOON.plus(Duration::from_secs(48 * 3600)),
+    };
+    let steps = [
+        CodeStep::Ask,
+        CodeStep::Wrong,
+        CodeStep::Late,
+        CodeStep::Made,
+        CodeStep::Left,
+        CodeStep::Shown,
+        CodeStep::Deleted,
+    ];
+    let view = |step| CodeView {
+        step,
+        reference: made.reference.clone(),
+        code: made.code.clone(),
+        made: vec![made.clone()],
+        address: "https://www.example.com/.intermission/r".to_owned(),
+        service: made.service.clone(),
+        captured: NOON,
+        expires: made.expires,
+        fields: fields(),
+        more_fields: 3,
+        operator: "Example Insurance".to_owned(),
+    };
+    steps.map(view).into()
 }
 
 /// Every receipt that looks different: each state with the place open and closed, and what depends
@@ -100,11 +141,19 @@ pub fn receipts() -> Vec<ReceiptView> {
     let refused = receipt(ReceiptState::Refused);
     let (until, sign_in) = (Some(NOON.plus(Duration::from_secs(3600))), Some("/login".to_owned()));
     let (operator, contact) = (String::new(), String::new());
+    let privacy_in_words =
+        Privacy { text: "We keep this for two days.".to_owned(), ..Privacy::default() };
     let mut views = vec![
         ReceiptView { window_closed: true, until, ..held.clone() },
         ReceiptView { mode: Mode::Copy, fields: Vec::new(), ..held.clone() },
         ReceiptView { form_gone: true, ..held.clone() },
-        ReceiptView { mode: Mode::Replay, more_fields: 0, ..held },
+        ReceiptView {
+            mode: Mode::Replay,
+            more_fields: 0,
+            privacy: privacy_in_words,
+            ..held.clone()
+        },
+        ReceiptView { privacy: Privacy::default(), operator: String::new(), ..held },
         ReceiptView { answer: Some(302), sign_in, ..refused.clone() },
         ReceiptView { answer: Some(422), operator, contact, ..refused },
     ];

@@ -51,6 +51,86 @@ pub struct ReceiptView {
     pub operator: String,
     /// Whom to ask; may be empty.
     pub contact: String,
+    /// What the operator says of data protection.
+    pub privacy: Privacy,
+}
+
+/// What the operator says of data protection; each may be empty.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Privacy {
+    /// Instead of our own words.
+    pub text: String,
+    /// Where more stands.
+    pub url: String,
+    /// Whom to ask.
+    pub contact: String,
+}
+
+/// The page of resume codes, in each of its steps.
+#[derive(Clone, Serialize)]
+pub struct CodeView {
+    /// Which one.
+    pub step: CodeStep,
+    /// What was typed, or the reference of what was opened.
+    pub reference: String,
+    /// The code that has opened it, for the forms of this page. Secret.
+    pub code: String,
+    /// Codes that were just made, with what they open.
+    pub made: Vec<CodeMade>,
+    /// Where codes are typed.
+    pub address: String,
+    /// The title of the route of what was opened.
+    pub service: String,
+    /// When that was saved.
+    pub captured: Wall,
+    /// When it is deleted.
+    pub expires: Wall,
+    /// What was typed into it.
+    pub fields: Vec<Field>,
+    /// How many further fields were kept and are not shown.
+    pub more_fields: usize,
+    /// Who operates the site; may be empty.
+    pub operator: String,
+}
+
+/// INVARIANT: neither codes nor what they open is ever printed.
+impl fmt::Debug for CodeView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodeView").field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+/// Where in its life the page of resume codes is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeStep {
+    /// A reference and a code are asked for.
+    Ask,
+    /// They do not belong together.
+    Wrong,
+    /// There were too many wrong ones.
+    Late,
+    /// A code was made.
+    Made,
+    /// Codes were made, and this browser has forgotten what they open.
+    Left,
+    /// A code has opened a submission.
+    Shown,
+    /// It was deleted.
+    Deleted,
+}
+
+/// A code that was just made.
+#[derive(Clone, Serialize)]
+pub struct CodeMade {
+    /// The title of the route of what it opens.
+    pub service: String,
+    /// What belongs to it.
+    pub reference: String,
+    /// The code. Secret.
+    pub code: String,
+    /// When what it opens is deleted.
+    pub expires: Wall,
 }
 
 impl ReceiptView {

@@ -118,7 +118,7 @@ pub(super) fn look(
     who: &Knocking<'_>,
 ) -> Door {
     let worker = &lane.link.worker;
-    let now = worker.clock.now();
+    let now = worker.time.now();
     let knock = Knock {
         client: who.client.0,
         route: &snapshot.site.rules(route).name,

@@ -299,10 +299,10 @@ fn seconds_to_return(lane: &Lane, closure: &Closure, turn: Option<Wall>) -> Opti
     let worker = &lane.link.worker;
     if let Some(turn) = turn {
         // Turns are spread already: each visitor has another.
-        return retry_after(Some(turn), worker.clock.now(), 0);
+        return retry_after(Some(turn), worker.time.now(), 0);
     }
     closure.until?;
-    retry_after(closure.until, worker.clock.now(), worker.jitter())
+    retry_after(closure.until, worker.time.now(), worker.jitter())
 }
 
 /// The answer where something of ours went wrong.

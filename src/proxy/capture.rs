@@ -22,6 +22,7 @@ use super::programs;
 use super::tee::IDEMPOTENCY_KEY;
 use super::visitor;
 use super::worker::Worker;
+use crate::addr::ClientAddr;
 use crate::decide::{FormKind, NotKept, Wants};
 use crate::id::Id;
 use crate::limit;
@@ -48,6 +49,8 @@ pub(super) struct How {
     pub name: Option<String>,
     /// Whose it is; the browser's, if nobody says.
     pub owner: Option<Owner>,
+    /// Where it comes from.
+    pub client: ClientAddr,
 }
 
 /// What is wrong with a name that a client gave.
@@ -101,7 +104,8 @@ pub(super) async fn run(
     let flag = judged.rules().forms.idempotency_key;
     let key = idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
-    let how = How { kind, fate: Fate::NotSent, key, name, owner: None };
+    let client = story.client;
+    let how = How { kind, fate: Fate::NotSent, key, name, owner: None, client };
     match keep(&lane, &judged, &parts, &mut arriving, how).await {
         Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
         Err(Failed::NotKept(why)) => {
@@ -114,6 +118,17 @@ pub(super) async fn run(
             answer::failed(&judged.current.snapshot, end, &asker).send(&lane, story)
         }
     }
+}
+
+/// How many forms are kept for one address; all that this machine sends itself, perhaps for
+/// others, are.
+fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
+    let per_minute = judged.site().limits.forms_per_minute;
+    if client.0.to_canonical().is_loopback() {
+        return Ok(());
+    }
+    let paced = lane.link.worker.vault.pace_form(client.0, per_minute);
+    paced.map_err(|_| NotKept::Quota)
 }
 
 /// Keeps a form that the application has failed. None: it is not kept, and its visitor is told what
@@ -152,7 +167,8 @@ pub(super) async fn keep(
 ) -> Result<(Owner, Receipt), Failed> {
     let (worker, vault) = (&lane.link.worker, &lane.link.worker.vault);
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
-    let How { kind, fate, key, name, owner } = how;
+    let How { kind, fate, key, name, owner, client } = how;
+    pace(lane, judged, client).map_err(Failed::NotKept)?;
     let closure = closing(lane, judged, parts);
     let never_kept = never_kept(lane, judged, parts);
     let terms = Terms { name, never_kept, ..terms(lane, judged, closure.as_deref(), kind) };
@@ -203,7 +219,7 @@ fn terms(lane: &Lane, judged: &Judged, closure: Option<&Closure>, kind: FormKind
     let forms = &judged.rules().forms;
     let until = closure.and_then(|closure| closure.until);
     let closed_for =
-        until.map(|until| until.since(lane.link.worker.clock.now())).unwrap_or_default();
+        until.map(|until| until.since(lane.link.worker.time.now())).unwrap_or_default();
     let (kind, bytes_max) = match kind {
         FormKind::Urlencoded => (Kind::Urlencoded, forms.body_bytes_max),
         FormKind::Plain => (Kind::Plain, forms.body_bytes_max),

@@ -28,7 +28,8 @@ use crate::snapshot::edge::{Coding, EdgeRules};
 use crate::snapshot::{Pass, Reads};
 use crate::telemetry::access::Record;
 use crate::telemetry::end::End;
-use crate::telemetry::shard::{Ended, InFlight};
+use crate::telemetry::shard::Ended;
+use crate::telemetry::under_way::{InFlight, Lasts};
 
 /// What happened to a request's body on its way up.
 #[derive(Debug, Default)]
@@ -193,7 +194,10 @@ impl Story {
     }
 
     /// Puts it on the register of what lasts; none if it is at no place.
-    pub(super) fn lasting(&self, reads: Reads) -> Option<Lasting> {
+    pub(super) fn lasting(&mut self, reads: Reads, how: Lasts) -> Option<Lasting> {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.lasts(how);
+        }
         let (current, place) = (self.current.as_ref()?, self.place?);
         let worker = &self.lane.link.worker;
         let clockwork = self.lane.clockwork.clone();
@@ -202,10 +206,10 @@ impl Story {
     }
 
     /// Puts an answer with this head on the register, if it is of a kind that lasts.
-    pub(super) fn leave(&self, head: &response::Parts) -> Option<Box<Leave>> {
+    pub(super) fn leave(&mut self, head: &response::Parts) -> Option<Box<Leave>> {
         let kind = Kind::of(head)?;
         let reads = if self.method.is_safe() { Reads::Only } else { Reads::Beyond };
-        Some(Leave::new(kind, self.lasting(reads)?))
+        Some(Leave::new(kind, self.lasting(reads, Lasts::Stream)?))
     }
 
     /// It waits for a window to end.
@@ -307,7 +311,7 @@ impl Drop for Story {
             self.lane.link.worker.shard.bypassed();
         }
         let record = Record {
-            at: self.lane.link.worker.wall(self.began),
+            at: self.lane.link.worker.time.wall(self.began),
             client: self.client,
             protocol: match self.lane.kind {
                 lane::Kind::Http1 => "h1",

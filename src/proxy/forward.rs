@@ -223,7 +223,7 @@ fn announce(lane: &Lane, judged: &Judged, headers: &mut HeaderMap) {
         return;
     }
     let Some((route, region)) = judged.place else { return };
-    if let Some(note) = announced.note(route, region, lane.link.worker.clock.now()) {
+    if let Some(note) = announced.note(route, region, lane.link.worker.time.now()) {
         headers.insert(NEXT, note.header.clone());
     }
 }

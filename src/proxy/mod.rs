@@ -54,6 +54,7 @@ mod socket;
 mod target;
 mod tee;
 mod tempo;
+mod time;
 mod tls;
 mod trace;
 mod trailers;

@@ -21,6 +21,7 @@ use super::upstream::{Lease, Switching};
 use crate::digest;
 use crate::snapshot::Reads;
 use crate::telemetry::end::End;
+use crate::telemetry::under_way::Lasts;
 
 /// What is told when the client's side of a tunnel breaks.
 const CLIENT: End = End::ClientAnswerAbort;
@@ -127,7 +128,7 @@ pub(super) async fn tunnel(
     clockwork.clear(Wait::Head);
     clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
     let moved = || clockwork.restart(Wait::Upstream, clockwork.pace().tunnel);
-    let lasting = story.lasting(Reads::Beyond);
+    let lasting = story.lasting(Reads::Beyond, Lasts::Tunnel);
     let (mut up, mut down) = (Flow::new(early), Flow::new(ahead));
     let mut leave = None;
     let ended = poll_fn(|cx| {

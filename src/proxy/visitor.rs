@@ -47,6 +47,17 @@ pub(super) fn set_cookie(owner: &Owner, scheme: Scheme) -> HeaderValue {
     value
 }
 
+/// The `Set-Cookie` that has a browser forget its key.
+pub(super) fn forget_cookie(scheme: Scheme) -> HeaderValue {
+    let secure = match scheme {
+        Scheme::Https => "; Secure",
+        Scheme::Http => "",
+    };
+    let name = scheme.cookie();
+    let text = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).expect("our own words are visible ASCII")
+}
+
 /// The next piece of a request's body; none at its end.
 pub(super) async fn next_piece(lane: &Lane, body: &mut Upload) -> Result<Option<Bytes>, End> {
     let piece = poll_fn(|cx| {

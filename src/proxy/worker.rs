@@ -22,6 +22,7 @@ use super::lasting::Register;
 use super::learnt::Learnt;
 use super::socket::Socket;
 use super::tee::Room;
+use super::time::Time;
 use super::tls::Handshakes;
 use super::turnstile::Turnstile;
 use super::upstream::{Pool, Way};
@@ -50,7 +51,7 @@ pub(super) struct Worker {
     pub(super) scratch: RefCell<Scratch>,
     pub(super) handshakes: Handshakes,
     began: Tick,
-    epoch: Cell<(Tick, Wall)>,
+    pub(super) time: Time,
     number: Cell<u64>,
     jitter: Cell<u64>,
     /// The first half of the ids of traces that begin here.
@@ -146,7 +147,7 @@ impl Worker {
             scratch: RefCell::default(),
             handshakes: Handshakes::default(),
             began,
-            epoch: Cell::new((began, parts.clock.now())),
+            time: Time::new(&parts.clock),
             number: Cell::new(0),
             jitter: Cell::new(u64::from_be_bytes(digest::random()) | 1),
             date: DateLine::default(),
@@ -237,20 +238,14 @@ impl Worker {
         bits
     }
 
-    /// The wall time of a tick.
-    pub(super) fn wall(&self, tick: Tick) -> Wall {
-        let (then, wall) = self.epoch.get();
-        wall.plus(tick.since(then))
-    }
-
-    /// The wall time, to the precision of the sweep: to judge by, at no cost.
+    /// What requests are judged by, to the precision of the sweep.
     pub(super) fn moment(&self) -> Wall {
-        self.epoch.get().1
+        self.time.moment()
     }
 
     /// The value of `Date` for an answer that leaves now, to the precision of the sweep.
     pub(super) fn date(&self) -> HeaderValue {
-        self.date.at(self.epoch.get().1)
+        self.date.at(self.time.swept())
     }
 
     /// Whether connections are to end after their current request.
@@ -348,7 +343,7 @@ impl Worker {
     fn sweep(&self) {
         while self.tasks.borrow_mut().try_join_next().is_some() {}
         let now = self.clock.tick();
-        self.epoch.set((now, self.clock.now()));
+        self.time.sweep();
         self.sweep.sweep(u64::try_from(now.since(self.began).as_millis()).unwrap_or(u64::MAX));
         self.pool.prune();
         self.lines.flush();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::control::BootError;
 use crate::store::StoreError;
-use crate::vault::seal::NodeKeyError;
+use crate::vault::keys::NodeKeyError;
 
 /// Why a node did not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]

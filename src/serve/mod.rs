@@ -6,6 +6,7 @@
 mod error;
 mod handover;
 mod running;
+mod secrets;
 mod sockets;
 
 use std::io;
@@ -40,11 +41,11 @@ use crate::control::{Handle, Parts, Reconciler};
 use crate::limit;
 use crate::proxy;
 use crate::snapshot::Live;
-use crate::store::embedded::Embedded;
-use crate::store::{self, Store};
+use crate::store::Store;
+use crate::store::embedded::{self, Embedded};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
-use crate::vault::{NodeKey, Vault};
+use crate::vault::Vault;
 
 use error::addresses;
 use running::Again;
@@ -102,14 +103,15 @@ fn start_at(options: Options, sockets: Sockets) -> Result<Running, ServeError> {
         taker.wait_for_store().map_err(ServeError::Handover)?;
     }
     let at = process.store_dir.clone();
-    let engine = store::open(&at, clock.clone());
+    let engine = embedded::open_with(&at, clock.clone(), process.store.free_bytes_min);
     let engine = Arc::new(engine.map_err(|source| ServeError::Store { at, source })?);
     let metrics = Metrics::default();
     metrics.watch_access(&access);
     let store = Arc::clone(&engine) as Arc<dyn Store>;
-    let key = NodeKey::load_or_create(&process.store_dir)?;
-    metrics.seed_visitors(key.visitor_seed());
-    let vault = Vault::new(Arc::clone(&store), key, clock.clone(), loaded.site.node_tag);
+    let keys = secrets::keys(&process)?;
+    metrics.seed_visitors(keys.first().visitor_seed());
+    let (bounds, tag) = (secrets::bounds(&process), loaded.site.node_tag);
+    let vault = Vault::with_bounds(Arc::clone(&store), keys, clock.clone(), tag, bounds);
     let (phase, phases) = watch::channel(Phase::Starting);
     let plane = ControlPlane {
         loaded,
@@ -276,6 +278,7 @@ impl ControlPlane {
         let (holds, clock) = ((Arc::clone(&store), figures), self.clock.clone());
         let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
+        let vault = self.vault.clone();
         let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
         tasks.spawn(named("vault sweep", sweep));
         let hour = look_back(&mut tasks, &traffic, &self.phase);
@@ -285,6 +288,7 @@ impl ControlPlane {
             handle,
             live: live.clone(),
             store,
+            vault,
             traffic,
             reloads,
             metrics,

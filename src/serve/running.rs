@@ -257,7 +257,7 @@ fn wait_for_promises(vault: &Vault) {
 
 /// Tells what is about to be cut.
 fn tell_cut(metrics: &Metrics) {
-    for InFlightCount { route, region, count } in metrics.in_flight() {
+    for InFlightCount { route, region, count, .. } in metrics.in_flight() {
         tracing::warn!(%route, %region, requests = count, "not done in time: cut");
     }
 }

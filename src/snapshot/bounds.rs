@@ -67,6 +67,8 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Bytes a second that a client must send of a body, or take of an answer, on the whole.
     pub body_rate: u64,
+    /// Forms kept for one address in a minute; 0 is no bound.
+    pub forms_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -80,6 +82,7 @@ impl Default for Limits {
             head_fields: limit::HEAD_FIELDS_MAX,
             target_bytes: limit::TARGET_BYTES_MAX,
             body_rate: limit::BODY_RATE_MIN,
+            forms_per_minute: limit::FORMS_PER_MINUTE,
         }
     }
 }

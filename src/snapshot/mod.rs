@@ -33,8 +33,8 @@ pub use notice::told_of;
 pub use ramp::{Course, Ramp};
 pub use roster::{Member, Roster};
 pub use site::{
-    Csp, FormPolicy, ForwardedBy, Listener, Programs, Protocol, ResumeMode, RouteRules, Server,
-    Site, Upstream, UpstreamIx, Via,
+    Csp, FormPolicy, ForwardedBy, Listener, Privacy, Programs, Protocol, ResumeMode, RouteRules,
+    Server, Site, Upstream, UpstreamIx, Via,
 };
 
 pub use crate::duty::Duty;

@@ -113,6 +113,8 @@ pub struct Site {
     pub pace: Pace,
     /// The page's name for the operator: "Example Ltd".
     pub operator: String,
+    /// What receipts say of data protection.
+    pub privacy: Privacy,
     /// Times in which nothing may be planned.
     pub blackouts: Vec<Blackout>,
 }
@@ -250,6 +252,17 @@ impl RouteRules {
     pub fn redirects(&self) -> bool {
         self.edge.as_ref().is_some_and(|edge| edge.redirect.is_some())
     }
+}
+
+/// What receipts say of data protection, in the operator's words; each may be empty.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Privacy {
+    /// Instead of our own words.
+    pub text: String,
+    /// Where more stands.
+    pub url: String,
+    /// Whom to ask.
+    pub contact: String,
 }
 
 impl Site {

@@ -14,7 +14,7 @@ use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
 use crate::grant::{Audit, Bypass, Reply, Token};
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
 use crate::window::maintenance::Maintenance;
@@ -115,6 +115,33 @@ pub struct Heap {
     pub count: u64,
     /// Their sealed bytes.
     pub bytes: u64,
+}
+
+/// A submission, as who knows its reference may ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referred {
+    /// The submission.
+    pub item: Item,
+    /// Its key as its resume code wraps it; none if it has no code, or none that is good.
+    pub code: Option<Vec<u8>>,
+}
+
+/// Who holds the secret that a submission's key is wrapped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// The browser that sent the form.
+    Browser,
+    /// Whoever has the resume code.
+    Code,
+}
+
+/// A wrapped key of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrap {
+    /// The submission.
+    pub submission: Id,
+    /// Its key, wrapped.
+    pub wrapped_key: Vec<u8>,
 }
 
 /// Which maintenances a page of them is taken from.
@@ -227,8 +254,25 @@ pub trait Store: Send + Sync {
     fn bury(&self, id: Id) -> Pending<()>;
     /// Submissions by route and state.
     fn heaps(&self) -> Pending<Vec<Heap>>;
-    /// Submissions whose id ends so; more than a few are cut off.
-    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>>;
+    /// The submission of this reference.
+    fn referred(&self, reference: Reference) -> Pending<Option<Referred>>;
+    /// Stores the key of a submission as a resume code wraps it, in place of the one before;
+    /// [`StoreError::Conflict`] if the submission has no content.
+    fn keep_code(&self, submission: Id, wrapped_key: Vec<u8>) -> Pending<()>;
+    /// Counts a wrong code for a submission. After
+    /// [`CODE_WRONG_MAX`](crate::limit::CODE_WRONG_MAX) of them its code is void.
+    fn wrong_code(&self, submission: Id) -> Pending<()>;
+    /// Wrapped keys that begin otherwise, in the order of their submissions, after this one.
+    fn wraps_unlike(
+        &self,
+        holder: Holder,
+        beginning: [u8; 5],
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Wrap>>;
+    /// Puts each wrapped key in the place of the one before it, if that is still there. A
+    /// submission's version stays: nothing of it has changed for anybody.
+    fn rewrap(&self, holder: Holder, wraps: Vec<(Wrap, Vec<u8>)>) -> Pending<()>;
     /// Counts for operators.
     fn census(&self) -> Pending<Census>;
 }

@@ -14,3 +14,4 @@ pub mod shard;
 pub mod tally;
 mod text;
 pub mod trace;
+pub mod under_way;

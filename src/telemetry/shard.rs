@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::end::End;
 use super::handshake::Handshake;
 use super::tally::{Board, Tallies, Waited};
+use super::under_way::InFlight;
 use crate::addr::ClientAddr;
 use crate::clock::Wall;
 use crate::decide::verdict::Verdict;
@@ -271,7 +272,7 @@ impl Shard {
 
 /// The counters of one worker for one config.
 pub struct Table {
-    cells: Arc<TableCells>,
+    pub(super) cells: Arc<TableCells>,
     worker: Arc<WorkerCells>,
 }
 
@@ -281,7 +282,7 @@ impl Table {
         let row = self.cells.row(route);
         bump(&row.in_flight[region], 1);
         bump(&row.begun[region], 1);
-        InFlight { table: Rc::clone(self), route, region }
+        InFlight::at(self, route, region)
     }
 
     /// Counts how a request at this place went, whether or not it was in flight.
@@ -294,21 +295,6 @@ impl Table {
             bump(failures, u64::from(ended.status >= 500));
         }
         bump(&self.worker.ends[ended.end as usize], 1);
-    }
-}
-
-/// A request in flight.
-#[must_use = "a request is in flight while this lives"]
-pub struct InFlight {
-    table: Rc<Table>,
-    route: usize,
-    region: usize,
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let cell = &self.table.cells.row(self.route).in_flight[self.region];
-        cell.store(cell.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
     }
 }
 
@@ -361,7 +347,7 @@ impl TableCells {
         Self { routes, regions, rows }
     }
 
-    fn row(&self, route: usize) -> &Row {
+    pub(super) fn row(&self, route: usize) -> &Row {
         self.rows[route].get_or_init(|| Box::new(Row::new(self.regions.len())))
     }
 
@@ -374,6 +360,8 @@ impl TableCells {
 /// What is counted for one route.
 pub(super) struct Row {
     pub(super) in_flight: Box<[AtomicU64]>,
+    /// What of it goes on for long, by [`Lasts`](super::under_way::Lasts).
+    pub(super) lasting: Box<[[AtomicU64; 2]]>,
     /// What was ever in flight.
     pub(super) begun: Box<[AtomicU64]>,
     /// By region: what was forwarded, and failed.
@@ -384,8 +372,9 @@ pub(super) struct Row {
 impl Row {
     fn new(regions: usize) -> Self {
         let zeros = || (0..regions).map(|_| AtomicU64::new(0)).collect();
-        let forwarded = (0..regions).map(|_| Default::default()).collect();
-        Self { in_flight: zeros(), begun: zeros(), forwarded, counts: Counts::default() }
+        let pairs = || (0..regions).map(|_| Default::default()).collect();
+        let (in_flight, begun, counts) = (zeros(), zeros(), Counts::default());
+        Self { in_flight, lasting: pairs(), begun, forwarded: pairs(), counts }
     }
 }
 

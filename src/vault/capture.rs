@@ -19,7 +19,7 @@ use super::seal::{ContentKey, Frames, Place};
 use super::summary::{Inspector, Summary};
 use super::{Abandoned, Vault};
 use crate::digest::{self, Hash};
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::limit;
 use crate::store::{Kept, Same, StoreError};
 
@@ -165,11 +165,12 @@ impl Vault {
     pub fn receive(&self, owner: &Owner, head: Head, terms: Terms) -> Result<Receiving, NotKept> {
         let scanner = Scanner::new(terms.kind, &head.content_type)?;
         let browser = owner.browser();
+        let keys = self.keys();
         let inspector = Inspector::new(
             terms.kind,
             Policy::new(Arc::clone(&terms.never_kept)),
             Arc::clone(&terms.csrf_fields),
-            &self.parts.key,
+            keys.first(),
             &[&browser, head.method.as_bytes(), head.authority.as_bytes(), head.target.as_bytes()],
         );
         let named = match &terms.name {
@@ -182,7 +183,7 @@ impl Vault {
             vault: self.clone(),
             id,
             browser,
-            wrapped_key: key.wrap(&self.parts.key, owner.secret(), id),
+            wrapped_key: key.wrap(keys.first(), owner.secret(), id),
             frames: key.frames(id),
             key,
             head,
@@ -319,6 +320,7 @@ impl Receiving {
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {
             id: self.id,
+            reference: Reference::random(),
             version: 0,
             state: State::Receiving,
             browser: self.browser,
@@ -351,7 +353,7 @@ struct Named {
 
 impl Named {
     fn begin(vault: &Vault, owner: &Owner, name: &str) -> Result<Self, NotKept> {
-        let key = vault.parts.key.fingerprint_key();
+        let key = vault.keys().first().fingerprint_key();
         let name = digest::mac(&*key, &[b"name", &owner.browser(), name.as_bytes()]);
         let is_first = vault.arriving().insert(name);
         let named = || Self { vault: vault.clone(), owner: owner.clone(), name };

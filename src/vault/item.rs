@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
 use crate::digest::Hash;
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::limit;
 
 /// Where in its life a submission is.
@@ -55,6 +55,8 @@ pub enum State {
 pub struct Item {
     /// Its name for ever.
     pub id: Id,
+    /// What stands on its receipt. The store gives it another one if this is taken.
+    pub reference: Reference,
     /// Counts changes, from 1.
     pub version: u64,
     /// Where in its life it is.

@@ -7,6 +7,9 @@
 //! | `policy`, `summary` | what is never kept; what the receipt shows |
 //! | `capture` | from the first byte to "saved", which is said after it is durable |
 //! | `seal`, `owner` | who can open it: this node and the visitor's browser, together |
+//! | `keys`, `rekey` | this node's keys, and how one takes the place of another |
+//! | `code` | what opens it without that browser, to read and delete it, never to send it |
+//! | `pace` | how often one address may try |
 //! | `receipt`, `transcript` | what its owner sees and may do |
 //! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
 //! | `refresh`, `substitute` | fresh CSRF values from the live form |
@@ -14,15 +17,19 @@
 
 pub mod body;
 pub mod capture;
+pub mod code;
 pub mod form;
 pub mod item;
 mod json;
+pub mod keys;
 mod multipart;
 pub mod owner;
+mod pace;
 mod pairs;
 pub mod policy;
 pub mod receipt;
 pub mod refresh;
+pub mod rekey;
 pub mod resume;
 pub mod retention;
 pub mod seal;
@@ -32,8 +39,10 @@ pub mod transcript;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
@@ -43,9 +52,12 @@ use crate::id::{Id, NodeTag};
 use crate::limit;
 use crate::store::{Quota, Same, Store};
 
+use pace::Pace;
+use rekey::KeyStanding;
+
 pub use capture::{Head, NotKept, Receipt, Receiving, Terms};
+pub use keys::{Keys, NodeKey};
 pub use owner::{Mode, Owner, Ticket};
-pub use seal::NodeKey;
 
 /// Where submissions live. Cheap to clone; one per process.
 #[derive(Clone)]
@@ -55,10 +67,13 @@ pub struct Vault {
 
 struct Parts {
     store: Arc<dyn Store>,
-    key: NodeKey,
+    keys: RwLock<Keys>,
+    key_standing: Mutex<KeyStanding>,
     clock: Clock,
     node: NodeTag,
     bounds: Bounds,
+    forms: Pace,
+    codes: Pace,
     abandon: Sender<Abandoned>,
     abandoned: Mutex<Receiver<Abandoned>>,
     promises: AtomicUsize,
@@ -123,27 +138,31 @@ impl Vault {
     }
 
     /// A vault over this store. `key` is this node's half of every key.
-    pub fn new(store: Arc<dyn Store>, key: NodeKey, clock: Clock, node: NodeTag) -> Self {
-        Self::with_bounds(store, key, clock, node, Bounds::default())
+    pub fn new(store: Arc<dyn Store>, keys: impl Into<Keys>, clock: Clock, node: NodeTag) -> Self {
+        Self::with_bounds(store, keys, clock, node, Bounds::default())
     }
 
     /// A vault that keeps no more than this.
     pub fn with_bounds(
         store: Arc<dyn Store>,
-        key: NodeKey,
+        keys: impl Into<Keys>,
         clock: Clock,
         node: NodeTag,
         bounds: Bounds,
     ) -> Self {
+        let keys = keys.into();
         let (abandon, abandoned) = mpsc::channel(bounds.abandoned);
         let abandoned = Mutex::new(abandoned);
         Self {
             parts: Arc::new(Parts {
                 store,
-                key,
+                key_standing: Mutex::new(KeyStanding::at_start(&keys, clock.tick())),
+                keys: RwLock::new(keys),
                 clock,
                 node,
                 bounds,
+                forms: Pace::default(),
+                codes: Pace::default(),
                 abandon,
                 abandoned,
                 promises: AtomicUsize::new(0),
@@ -176,7 +195,16 @@ impl Vault {
 
     /// A key of this node's for another purpose than sealing. It stays over restarts.
     pub fn key_for(&self, purpose: &'static str) -> Hash {
-        self.parts.key.key_for(purpose)
+        self.keys().first().key_for(purpose)
+    }
+
+    /// Counts a form of this address; how long to wait where that is one too many.
+    pub fn pace_form(&self, address: IpAddr, per_minute: u32) -> Result<(), Duration> {
+        self.parts.forms.take(address, per_minute, self.parts.clock.tick())
+    }
+
+    fn keys(&self) -> Keys {
+        self.parts.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn now(&self) -> Wall {

@@ -86,7 +86,7 @@ impl Vault {
     }
 
     /// One submission's whole content, for a copy.
-    pub async fn read(&self, owner: &Owner, id: Id) -> Result<(Record, Body), Denied> {
+    pub async fn read(&self, owner: &Owner, id: Id) -> Result<(Item, Record, Body), Denied> {
         let Opened { item, record } = self.open(owner, id).await?;
         if item.state.is_erased() {
             return Err(Denied::Gone(item.state));
@@ -95,7 +95,7 @@ impl Vault {
         let key = self.content_key(owner, &item).map_err(|Unreadable| Denied::Unreadable)?;
         let store = Arc::clone(&self.parts.store);
         let body = Body::new(store, &item, &key, &record, &Fresh::new());
-        Ok((record, body.map_err(|_| Denied::Unreadable)?))
+        Ok((item, record, body.map_err(|_| Denied::Unreadable)?))
     }
 
     /// Arms a submission: its ticket is good for one arrival at the original address.
@@ -160,7 +160,12 @@ impl Vault {
         item.filter(|item| digest::same(&item.browser, &owner.browser())).ok_or(Denied::NotYours)
     }
 
-    async fn for_action(&self, owner: &Owner, id: Id, token: &str) -> Result<Item, Denied> {
+    pub(super) async fn for_action(
+        &self,
+        owner: &Owner,
+        id: Id,
+        token: &str,
+    ) -> Result<Item, Denied> {
         let item = self.own(owner, id).await?;
         if item.state.is_erased() {
             return Err(Denied::Gone(item.state));
@@ -197,7 +202,7 @@ impl Vault {
     }
 
     pub(super) fn content_key(&self, owner: &Owner, item: &Item) -> Result<ContentKey, Unreadable> {
-        ContentKey::unwrap(&item.wrapped_key, &self.parts.key, owner.secret(), item.id)
+        self.unwrap(&item.wrapped_key, owner.secret(), item.id)
     }
 
     pub(super) fn record(&self, owner: &Owner, item: &Item) -> Result<Record, Unreadable> {

@@ -5,18 +5,17 @@
 //! stream: the nonce of a frame holds its number and whether it is the last, and the submission's
 //! id is authenticated with each. So a frame that is cut off, moved, swapped or changed is found.
 //!
-//! The content key itself is sealed under a key that only this node *and* the visitor's browser
-//! together can derive. A copied store opens nothing, and neither does a store with its node key.
+//! The content key itself is wrapped twice: within by what its holder knows, which is the cookie of
+//! the visitor's browser or a resume code, and around that by this node's key. So a copied store
+//! opens nothing, and neither does a store with its node key; and the node's key can be replaced
+//! by another one while nobody else is there, since only the outer wrapping changes.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::keys::{KeyId, NodeKey};
 use crate::digest::{self, Hash};
 use crate::id::Id;
 
@@ -27,107 +26,18 @@ const KEY_LEN: usize = 32;
 const FRAME: &[u8] = b"frame";
 const HEAD: &[u8] = b"head";
 const WRAP: &[u8] = b"wrap";
+const OUTER: &[u8] = b"outer";
+/// What a wrapped key begins with; before it there was one wrapping instead of two, and no such
+/// byte.
+const WRAPPED_TWICE: u8 = 2;
+const WRAPPED_ONCE_LEN: usize = NONCE_LEN + KEY_LEN + PREFIX_LEN + 16;
+/// The mark, and which node key.
+const BEGINNING_LEN: usize = 5;
 
 /// What was sealed cannot be opened: another cookie, another node key, or damaged bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the sealed content cannot be opened with this key, or is damaged")]
 pub struct Unreadable;
-
-/// This node's half of the key to every submission.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct NodeKey([u8; KEY_LEN]);
-
-/// Why the node key is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeKeyError {
-    /// Reading or writing it failed.
-    #[error("the node key {path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It is not 32 bytes long.
-    #[error(
-        "the node key {path} has {len} bytes instead of 32: put the right file back; without it what was kept so far cannot be opened"
-    )]
-    Size {
-        /// The file.
-        path: PathBuf,
-        /// Its length.
-        len: usize,
-    },
-    /// Others than its owner may read or write it.
-    #[error("the node key {path} is open to others (mode {mode:03o}): run `chmod 600` on it")]
-    Permissions {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-}
-
-impl NodeKey {
-    /// Reads `node.key` in `dir`, or makes it there if there is none.
-    pub fn load_or_create(dir: &Path) -> Result<Self, NodeKeyError> {
-        let path = dir.join("node.key");
-        let io = |source| NodeKeyError::Io { path: path.clone(), source };
-        match File::open(&path) {
-            Ok(file) => Self::read(file, &path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Self::create(dir, &path).map_err(io)
-            }
-            Err(error) => Err(io(error)),
-        }
-    }
-
-    /// The key of these bytes.
-    pub const fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
-    }
-
-    /// The key of hashes that tell nothing to who has not this one.
-    pub(super) fn fingerprint_key(&self) -> Zeroizing<Hash> {
-        Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
-    }
-
-    /// A key for another purpose, which tells nothing of this one.
-    pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
-        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
-    }
-
-    /// What keys the hashes of visitors that are counted, never kept.
-    pub fn visitor_seed(&self) -> u64 {
-        let seed = digest::derive(&self.0, b"", &[b"intermission/v1/visitors"]);
-        seed.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
-    }
-
-    fn read(file: File, path: &Path) -> Result<Self, NodeKeyError> {
-        let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
-        let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(NodeKeyError::Permissions { path: path.to_owned(), mode });
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LEN + 1));
-        file.take(KEY_LEN as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
-        let size = |_| NodeKeyError::Size { path: path.to_owned(), len: bytes.len() };
-        Ok(Self(bytes.as_slice().try_into().map_err(size)?))
-    }
-
-    /// ORDER: the file is whole and durable under another name before it gets its own, so that a
-    /// crash leaves either no key or all of it.
-    fn create(dir: &Path, path: &Path) -> io::Result<Self> {
-        let key = Self(digest::random());
-        let fresh = dir.join(format!("node.key.{}", digest::hex(&digest::random::<8>())));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(&key.0)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)?;
-        File::open(dir)?.sync_all()?;
-        Ok(key)
-    }
-}
 
 /// The secret of one submission.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -142,20 +52,26 @@ impl ContentKey {
         Self { key: digest::random(), prefix: digest::random() }
     }
 
-    /// Sealed for the browser with this secret, on this node, for this submission alone.
+    /// Wrapped for who holds this secret, on this node, for this submission alone.
     pub fn wrap(&self, node: &NodeKey, secret: &[u8], id: Id) -> Vec<u8> {
         let plain = Zeroizing::new([&self.key[..], &self.prefix[..]].concat());
-        seal_with_nonce(&wrapping_key(node, secret, id), WRAP, id, &plain)
+        let inner = seal_with_nonce(&holders_key(secret, id), WRAP, id, &plain);
+        wrap_around(&inner, node, id)
     }
 
-    /// Opens what [`ContentKey::wrap`] sealed.
+    /// Opens what [`ContentKey::wrap`] wrapped.
     pub fn unwrap(
         wrapped: &[u8],
         node: &NodeKey,
         secret: &[u8],
         id: Id,
     ) -> Result<Self, Unreadable> {
-        let plain = open_with_nonce(&wrapping_key(node, secret, id), WRAP, id, wrapped)?;
+        let plain = if wrapped.len() == WRAPPED_ONCE_LEN {
+            open_with_nonce(&single_key(node, secret, id), WRAP, id, wrapped)?
+        } else {
+            let inner = unwrap_around(wrapped, node, id)?;
+            open_with_nonce(&holders_key(secret, id), WRAP, id, &inner)?
+        };
         let (key, prefix) = plain.split_at_checked(KEY_LEN).ok_or(Unreadable)?;
         let key = key.try_into().map_err(|_| Unreadable)?;
         Ok(Self { key, prefix: prefix.try_into().map_err(|_| Unreadable)? })
@@ -237,8 +153,49 @@ impl Frames {
     }
 }
 
-fn wrapping_key(node: &NodeKey, secret: &[u8], id: Id) -> Zeroizing<Hash> {
-    let both = Zeroizing::new([secret, &node.0].concat());
+/// The first bytes of every key that is wrapped by this node key.
+pub(super) fn beginning(of: KeyId) -> [u8; BEGINNING_LEN] {
+    let [a, b, c, d] = of.bytes();
+    [WRAPPED_TWICE, a, b, c, d]
+}
+
+/// Which node key a wrapped key needs; none if it was wrapped before that was noted.
+pub(super) fn wrapped_by(wrapped: &[u8]) -> Option<KeyId> {
+    match wrapped {
+        [WRAPPED_TWICE, a, b, c, d, rest @ ..] if !rest.is_empty() => {
+            (wrapped.len() != WRAPPED_ONCE_LEN).then(|| KeyId::from_bytes([*a, *b, *c, *d]))
+        }
+        _ => None,
+    }
+}
+
+/// The same key under another node key. Its holder's part is not opened, and could not be.
+pub(super) fn rewrapped(
+    wrapped: &[u8],
+    from: &NodeKey,
+    to: &NodeKey,
+    id: Id,
+) -> Result<Vec<u8>, Unreadable> {
+    Ok(wrap_around(&unwrap_around(wrapped, from, id)?, to, id))
+}
+
+fn wrap_around(inner: &[u8], node: &NodeKey, id: Id) -> Vec<u8> {
+    let outer = seal_with_nonce(&node.around(id), OUTER, id, inner);
+    [&beginning(node.id())[..], &outer[..]].concat()
+}
+
+fn unwrap_around(wrapped: &[u8], node: &NodeKey, id: Id) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let outer = wrapped.strip_prefix(&beginning(node.id())).ok_or(Unreadable)?;
+    open_with_nonce(&node.around(id), OUTER, id, outer)
+}
+
+fn holders_key(secret: &[u8], id: Id) -> Zeroizing<Hash> {
+    Zeroizing::new(digest::derive(secret, id.bytes(), &[b"intermission/v2/holder"]))
+}
+
+/// Of the time when both secrets made one key.
+fn single_key(node: &NodeKey, secret: &[u8], id: Id) -> Zeroizing<Hash> {
+    let both = Zeroizing::new([secret, node.bytes()].concat());
     Zeroizing::new(digest::derive(&both, id.bytes(), &[b"intermission/v1/browser"]))
 }
 
@@ -279,12 +236,6 @@ fn cipher(key: &Hash) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("the key has the cipher's length"))
 }
 
-impl fmt::Debug for NodeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[sealed]")
-    }
-}
-
 impl fmt::Debug for ContentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[sealed]")
@@ -294,5 +245,38 @@ impl fmt::Debug for ContentKey {
 impl fmt::Debug for Frames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[sealed]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Wall;
+    use crate::id::NodeTag;
+
+    #[test]
+    fn a_key_of_an_earlier_release_opens_and_another_node_key_can_take_over() {
+        let (id, secret) = (Id::new(Wall::from_millis(1), NodeTag(1)), [5; 32]);
+        let (old, new) = (NodeKey::from_bytes([1; 32]), NodeKey::from_bytes([2; 32]));
+        let key = ContentKey::generate();
+        let plain = [&key.key[..], &key.prefix[..]].concat();
+        let once = seal_with_nonce(&single_key(&old, &secret, id), WRAP, id, &plain);
+        assert_eq!((once.len(), wrapped_by(&once)), (WRAPPED_ONCE_LEN, None));
+        let opened = ContentKey::unwrap(&once, &old, &secret, id).expect("as before");
+        assert_eq!(opened.key, key.key);
+        assert!(ContentKey::unwrap(&once, &new, &secret, id).is_err());
+
+        let twice = key.wrap(&old, &secret, id);
+        assert_eq!(wrapped_by(&twice), Some(old.id()));
+        assert!(rewrapped(&twice, &new, &new, id).is_err(), "only who can open it");
+        let anew = rewrapped(&twice, &old, &new, id).expect("rewrapped");
+        assert_eq!(wrapped_by(&anew), Some(new.id()));
+        let opened = ContentKey::unwrap(&anew, &new, &secret, id).expect("by its holder");
+        assert_eq!(opened.key, key.key);
+        assert!(ContentKey::unwrap(&anew, &new, &[6; 32], id).is_err(), "another holder");
+        assert!(ContentKey::unwrap(&anew, &old, &secret, id).is_err(), "the former key is spent");
+        for wrapped in [&b""[..], &[WRAPPED_TWICE], &anew[..BEGINNING_LEN], &anew[..50]] {
+            assert!(ContentKey::unwrap(wrapped, &new, &secret, id).is_err());
+        }
     }
 }

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::form::{Kind, Part, Token};
 use super::json::Unescape;
+use super::keys::NodeKey;
 use super::policy::{CardScan, Policy};
-use super::seal::NodeKey;
 use crate::digest::{Hash, RunningMac};
 use crate::limit;
 

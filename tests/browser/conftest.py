@@ -1,7 +1,9 @@
 """What the scenarios share: one Django, one proxy, a new browser each."""
 
+import http.server
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,26 @@ def visit(proxy, tmp_path):
     yield visit
     for browser in opened:
         browser.quit()
+
+
+@pytest.fixture
+def elsewhere():
+    """Somebody else's site: 127.0.0.1 is another site than localhost. Serves one page."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        page = b""
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(self.page)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Page, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()

@@ -54,6 +54,7 @@ class Django:
         self.folder = folder
         self.port = free_port()
         self.environment = os.environ | {
+            "DJANGO_SECRET": "only for tests, on one machine, for a minute",
             "DJANGO_SETTINGS_MODULE": "django_app.settings",
             "DJANGO_APP_FOLDER": str(folder),
             "PYTHONPATH": str(HERE),
@@ -89,6 +90,11 @@ class Django:
         self.stop()
         self.start()
 
+    def restart_with(self, secret):
+        """What a deploy does that also changes the application's key."""
+        self.environment["DJANGO_SECRET"] = secret
+        self.restart()
+
     def ask(self, sql, *values):
         """Runs one statement on the database."""
         with sqlite3.connect(self.folder / "db.sqlite3", timeout=10) as database:
@@ -111,12 +117,19 @@ class Django:
 class Proxy:
     """The built binary in front of Django, and the operator who types its commands."""
 
-    def __init__(self, binary, folder, upstream_port):
+    def __init__(self, binary, folder, upstream_port, more=""):
         self.binary, self.folder = binary, folder
         self.port, self.admin_port = free_port(), free_port()
         self.token = secrets.token_urlsafe(24)
         self.config = folder / "intermission.toml"
-        self.config.write_text(f"""
+        self.config.write_text(self.written(upstream_port) + more)
+        self.environment = dict(os.environ)
+        self.process = None
+        self.start()
+
+    def written(self, upstream_port):
+        """The configuration, but for what a scenario adds."""
+        return f"""
 [node]
 name = "browser-test"
 region = "eu"
@@ -129,9 +142,9 @@ listen = "127.0.0.1:{self.admin_port}"
 name = "tester"
 sha256 = "{hashlib.sha256(self.token.encode()).hexdigest()}"
 [store]
-directory = "{folder / "store"}"
+directory = "{self.folder / "store"}"
 [log]
-access = "{folder / "access.log"}"
+access = "{self.folder / "access.log"}"
 [pages]
 operator = "Harbour Mutual"
 [[region]]
@@ -157,9 +170,7 @@ title = "Everything else"
 hosts = ["*"]
 paths = ["/*"]
 upstream = "django"
-""")
-        self.process = None
-        self.start()
+"""
 
     @property
     def site(self):
@@ -170,7 +181,7 @@ upstream = "django"
         """Starts the proxy and waits until it is ready."""
         log = (self.folder / "proxy.log").open("a")
         command = [self.binary, "serve", "--config", str(self.config)]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
 
         def ready():
             assert self.process.poll() is None, (self.folder / "proxy.log").read_text()[-4000:]

@@ -1,35 +1,8 @@
 """What is kept to the byte, and what is never kept, in Chromium."""
 
 import hashlib
-import http.server
-import threading
-
-import pytest
 
 from stage import PASSWORD, USER
-
-
-@pytest.fixture
-def elsewhere():
-    """Somebody else's site: 127.0.0.1 is another site than localhost. Serves one page."""
-
-    class Page(http.server.BaseHTTPRequestHandler):
-        page = b""
-
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(self.page)
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Page, f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
 
 
 def test_an_uploaded_file_arrives_to_the_byte(visit, proxy, django, tmp_path):

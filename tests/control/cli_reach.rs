@@ -8,6 +8,8 @@ use std::process::Command;
 
 use super::cli::{binary, told};
 use super::node::{Node, TOKEN};
+use crate::support::origin::Origin;
+use crate::support::tls::Ca;
 
 fn keep(folder: &Path, text: &str) -> Command {
     let file = folder.join("intermission/cli.toml");
@@ -132,4 +134,34 @@ fn there_is_a_man_page_for_each_command() {
         let (code, script) = said(binary().args(["completions", shell]));
         assert!(code == 0 && script.contains("maintenance"), "{shell}");
     }
+}
+
+#[test]
+fn an_https_server_is_known_by_its_own_ca() {
+    let ca = Ca::new("operators");
+    let node = Node::configured(Origin::replying("hello"), |text, folder| {
+        ca.issue(&["localhost", "127.0.0.1"]).write(folder, "admin");
+        text + "[admin.tls]\nchain = \"admin.pem\"\nkey = \"admin.key\"\n"
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let (own, other) = (folder.path().join("own.pem"), folder.path().join("other.pem"));
+    std::fs::write(&own, ca.pem()).expect("written");
+    std::fs::write(&other, Ca::new("somebody else").pem()).expect("written");
+    let url = format!("https://127.0.0.1:{}", node.admin().port());
+    let text = format!(
+        "[server.secure]\nurl = \"{url}\"\ntoken = \"{TOKEN}\"\nca = \"{}\"\n",
+        own.display()
+    );
+    let mut profile = keep(folder.path(), &text);
+    let (code, told) = said(profile.args(["status", "--profile", "secure"]));
+    assert!(code == 0 && told.contains("nothing is closed"), "{told}");
+    let by_hand = |file: &Path| {
+        let mut command = binary();
+        command.args(["status", "--json", "--server", &url, "--token", TOKEN, "--ca"]).arg(file);
+        said(&mut command)
+    };
+    let (code, told) = by_hand(&own);
+    assert!(code == 0 && told.contains("\"node-1\""), "{told}");
+    let (code, told) = by_hand(&other);
+    assert!(code == 69 && told.contains("cannot be reached"), "{told}");
 }

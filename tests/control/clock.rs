@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use intermission::clock::steady::Steady;
 use intermission::clock::{Clock, Tick, Wall};
-use intermission::control::steady::Steady;
 use intermission::limit;
 use intermission::window::plan::Reopen;
 use intermission::window::state::State;

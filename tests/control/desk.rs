@@ -43,7 +43,9 @@ impl Traffic for Count {
     fn in_flight(&self) -> Vec<InFlight> {
         let count = self.0.load(Ordering::SeqCst);
         assert_ne!(count, PANIC, "as the test wishes");
-        vec![InFlight { route: "claims".into(), region: "apac".into(), count }]
+        let (tunnels, streams) = (0, 0);
+        let (route, region) = ("claims".into(), "apac".into());
+        vec![InFlight { route, region, count, tunnels, streams }]
     }
 }
 

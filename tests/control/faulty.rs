@@ -10,8 +10,10 @@ use intermission::clock::Wall;
 use intermission::digest::Hash;
 use intermission::duty::Posting;
 use intermission::grant::{Audit, Bypass, Reply, Token};
-use intermission::id::Id;
-use intermission::store::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
+use intermission::id::{Id, Reference};
+use intermission::store::{
+    Census, Commit, Heap, Holder, Kept, Pending, Quota, Reach, Referred, Store, StoreError, Wrap,
+};
 use intermission::vault::item::{Item, State};
 use intermission::window::history::Entry;
 use intermission::window::maintenance::Maintenance;
@@ -136,8 +138,30 @@ impl Store for Faulty {
         self.store.heaps()
     }
 
-    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
-        self.store.items_ending(tail)
+    fn referred(&self, reference: Reference) -> Pending<Option<Referred>> {
+        self.store.referred(reference)
+    }
+
+    fn keep_code(&self, submission: Id, wrapped_key: Vec<u8>) -> Pending<()> {
+        self.store.keep_code(submission, wrapped_key)
+    }
+
+    fn wrong_code(&self, submission: Id) -> Pending<()> {
+        self.store.wrong_code(submission)
+    }
+
+    fn wraps_unlike(
+        &self,
+        holder: Holder,
+        beginning: [u8; 5],
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Wrap>> {
+        self.store.wraps_unlike(holder, beginning, after, count)
+    }
+
+    fn rewrap(&self, holder: Holder, wraps: Vec<(Wrap, Vec<u8>)>) -> Pending<()> {
+        self.store.rewrap(holder, wraps)
     }
 
     fn ended_windows_after(&self, after: Option<Id>, count: u32) -> Pending<Vec<Window>> {

@@ -1,12 +1,15 @@
 //! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
 mod admin;
+mod admin_config;
 mod admin_events;
 mod admin_openapi;
 mod admin_plans;
+mod admin_states;
 pub(crate) mod bench;
 mod beside;
 mod cli;
+mod cli_every;
 mod cli_look;
 mod cli_plans;
 mod cli_reach;

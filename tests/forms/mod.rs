@@ -6,6 +6,8 @@ mod attack;
 mod capture;
 /// Forms that are on their way when the application fails.
 mod caught;
+/// Resume codes, references, and a computer that others use.
+mod codes;
 /// What becomes of requests in flight when the time to drain is over.
 mod drain;
 /// One key on every attempt.

@@ -24,11 +24,13 @@ pub(super) struct Shape<'a> {
     pub(super) trusted: &'a str,
     /// Lines of `[route.forms]`.
     pub(super) forms: &'a str,
+    /// Lines of `[limits]`.
+    pub(super) limits: &'a str,
 }
 
 impl Default for Shape<'_> {
     fn default() -> Self {
-        Self { workers: 1, trusted: "", forms: "resume = \"replay\"" }
+        Self { workers: 1, trusted: "", forms: "resume = \"replay\"", limits: "" }
     }
 }
 
@@ -59,7 +61,7 @@ impl Stage {
 
     /// As it is shaped, with another server than the origin.
     pub(super) fn start(origin: Origin, server: SocketAddr, shape: Shape<'_>) -> Self {
-        let Shape { workers, trusted, forms } = shape;
+        let Shape { workers, trusted, forms, limits } = shape;
         let folder = tempfile::tempdir().expect("a folder");
         let text = format!(
             r#"
@@ -76,6 +78,8 @@ impl Stage {
             sha256 = "{token}"
             [store]
             directory = "{store}"
+            [limits]
+            {limits}
             [log]
             access = "off"
             [[upstream]]
@@ -163,7 +167,8 @@ impl Stage {
         self.ask("POST", path, order)
     }
 
-    fn ask(&self, method: &str, path: &str, order: &str) -> Message {
+    /// Asks the admin API.
+    pub(super) fn ask(&self, method: &str, path: &str, order: &str) -> Message {
         let to = self.running.as_ref().expect("it runs").admin_address();
         let length = order.len();
         exchange(

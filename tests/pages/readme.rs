@@ -39,6 +39,7 @@ fn every_member_of_a_view_is_told() {
     assert_eq!(closed, members(&sample::notices()));
     let derived = ["title", "keeps", "sendable", "stale", "send_mode", "once"];
     assert_eq!(told("| `view.` in `receipt.html`", &derived), members(&sample::receipts()));
+    assert_eq!(told("| `view.` in `code.html`", &[]), members(&sample::codes()));
     assert_eq!(told("| `view.` in `list.html`", &[]), members(&sample::lists()));
 }
 

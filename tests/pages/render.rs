@@ -27,6 +27,9 @@ fn every_page(pages: &Pages) -> Vec<(String, String, String)> {
         for (n, view) in sample::receipts().iter().enumerate() {
             add(format!("receipt {n} {:?} {lang:?}", view.state), pages.receipt(lang, view));
         }
+        for view in sample::codes() {
+            add(format!("code {:?} {lang:?}", view.step), pages.code(lang, &view));
+        }
         for (n, view) in sample::lists().iter().enumerate() {
             add(format!("list {n} {lang:?}"), pages.list(lang, view));
         }

@@ -11,8 +11,8 @@ use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable};
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    Cells, Closure, Csp, FormPolicy, ForwardedBy, Limits, Overrun, Pace, Programs, ResumeMode,
-    RouteRules, Site,
+    Cells, Closure, Csp, FormPolicy, ForwardedBy, Limits, Overrun, Pace, Privacy, Programs,
+    ResumeMode, RouteRules, Site,
 };
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
@@ -56,6 +56,7 @@ pub(super) fn site() -> Site {
         announce_header: true,
         limits: Limits::default(),
         pace: Pace::default(),
+        privacy: Privacy::default(),
         operator: "Example Ltd".to_owned(),
         blackouts: Vec::new(),
     }

@@ -12,6 +12,10 @@ use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
 use intermission::window::state::{Author, Checks, Event, Mode, Order, Step, Texts, Window};
 
+pub(super) use super::codes::{
+    a_code_is_counted_void_and_gone_with_the_content, a_reference_is_like_no_other,
+    wrapped_keys_change_under_a_submission_and_nothing_else_does,
+};
 pub(super) use super::grants::{
     a_key_belongs_to_one_creation_until_its_time_is_over,
     only_what_has_expired_makes_room_for_a_bypass, the_audit_is_numbered_and_read_in_pages,

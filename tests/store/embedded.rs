@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use intermission::clock::Clock;
 use intermission::digest;
+use intermission::id::Reference;
 use intermission::store::embedded::Embedded;
 use intermission::store::{Quota, Store, StoreError, open};
 use intermission::vault::item::{Item, State};
@@ -44,6 +45,9 @@ keeps_the_contract! {
     a_key_belongs_to_one_creation_until_its_time_is_over,
     tallies_are_kept,
     a_window_s_forms_are_counted,
+    a_reference_is_like_no_other,
+    a_code_is_counted_void_and_gone_with_the_content,
+    wrapped_keys_change_under_a_submission_and_nothing_else_does,
 }
 
 fn open_in(directory: &Path) -> Embedded {
@@ -224,18 +228,25 @@ async fn a_store_of_the_first_release_learns_about_servers_and_keeps_its_windows
     let store = open_in(directory.path());
     let begun = contract::begin(NOON);
     store.commit(begun.clone().into()).await.expect("a new window");
+    let kept = item("ada", NOON, 1);
+    store.keep(kept.clone(), sealed(1, 100), quota()).await.expect("room");
     store.shutdown();
     let main = rusqlite::Connection::open(directory.path().join("intermission.db"));
     let main = main.expect("opens");
     let later = "DROP TABLE duties; DROP TABLE tokens; DROP TABLE bypasses; DROP TABLE audit;
                  DROP TABLE replies; DROP TABLE maintenances; DROP INDEX windows_by_maintenance;
                  DROP TABLE tallies; DROP INDEX submissions_by_window;
+                 DROP TABLE codes; DROP INDEX submissions_by_reference;
+                 ALTER TABLE submissions DROP COLUMN reference;
                  ALTER TABLE windows DROP COLUMN maintenance; PRAGMA user_version = 1";
     main.execute_batch(later).expect("as it was then");
     drop(main);
     let store = open_in(directory.path());
     assert_eq!(store.postings().await, Ok(vec![]));
     assert_eq!(store.windows().await, Ok(vec![begun.window]));
+    let told = Reference::from_bytes(kept.id.bytes()[15..].try_into().expect("five bytes"));
+    let found = store.referred(told).await.expect("readable").expect("as its receipt tells");
+    assert_eq!(found.item, Item { reference: told, ..kept });
 }
 
 #[tokio::test]

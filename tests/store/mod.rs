@@ -5,6 +5,7 @@
 //! `child`) that is killed, whose power is cut, or whose disk fails.
 
 mod child;
+mod codes;
 mod contract;
 mod crash;
 mod disk;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use intermission::clock::Wall;
 use intermission::digest::{self, Hash};
-use intermission::id::{Id, NodeTag};
+use intermission::id::{Id, NodeTag, Reference};
 use intermission::store::{Quota, Same, Store};
 use intermission::vault::item::{Item, State};
 
@@ -32,6 +33,7 @@ fn browser(name: &str) -> Hash {
 fn item(owner: &str, captured: Wall, frames: u32) -> Item {
     Item {
         id: Id::new(captured, NodeTag(1)),
+        reference: Reference::random(),
         version: 1,
         state: State::Held,
         browser: browser(owner),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use intermission::limit;
+use intermission::vault::NodeKey;
 use intermission::vault::form::{Fault, Kind, Scanner, Token};
 use intermission::vault::policy::Policy;
-use intermission::vault::seal::NodeKey;
 use intermission::vault::substitute::Substituter;
 use intermission::vault::summary::{Field, Forbidden, Inspector, Shown, Summary};
 use proptest::prelude::*;

@@ -13,7 +13,7 @@ use intermission::store::{Census, Store};
 use intermission::vault::form::Kind;
 use intermission::vault::item::{Checked, State};
 use intermission::vault::resume::{Arrival, Sending};
-use intermission::vault::{Bounds, Head, Mode, NodeKey, Owner, Receipt, Receiving, Terms, Vault};
+use intermission::vault::{Bounds, Head, Keys, Mode, Owner, Receipt, Receiving, Terms, Vault};
 use intermission::window::plan::Plan;
 use intermission::window::scope::Scope;
 use intermission::window::state::{self as window, Author, Order, Texts, Window};
@@ -114,9 +114,9 @@ impl House {
 
 fn open(dir: &Path, clock: &Clock, bounds: Bounds) -> (Arc<Embedded>, Vault) {
     let store = Arc::new(embedded::open(dir, clock.clone()).expect("a store"));
-    let key = NodeKey::load_or_create(dir).expect("a key");
+    let keys = Keys::of_directory(dir).expect("keys");
     let of_store: Arc<dyn Store> = Arc::clone(&store) as _;
-    let vault = Vault::with_bounds(of_store, key, clock.clone(), NodeTag(1), bounds);
+    let vault = Vault::with_bounds(of_store, keys, clock.clone(), NodeTag(1), bounds);
     (store, vault)
 }
 

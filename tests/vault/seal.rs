@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use intermission::clock::Wall;
 use intermission::id::{Id, NodeTag};
+use intermission::vault::keys::{NodeKey, NodeKeyError};
 use intermission::vault::owner::{Mode, Owner, Ticket};
-use intermission::vault::seal::{ContentKey, NodeKey, NodeKeyError, Place, Unreadable};
+use intermission::vault::seal::{ContentKey, Place, Unreadable};
 use proptest::prelude::*;
 
 fn id() -> Id {

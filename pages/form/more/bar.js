@@ -38,10 +38,11 @@ const SAY = {
 const LANGS = ['de', 'fr', 'es', 'pt', 'ja', 'ar'];
 
 const SHEET = `
-:host { all: initial; display: block; position: sticky; inset-block-end: 0; inset-inline: 0; z-index: 2147483647 }
+:host { all: initial; display: block }
 :host([hidden]) { display: none }
 * { box-sizing: border-box }
 .all { --sheet: #fffefb; --ink: #1d2a2e; --line: #8a9598; --accent: #0b5c66; --on: #fff; color-scheme: light dark;
+  position: fixed; inset-block-end: 0; inset-inline: 0; z-index: 2147483647;
   font: 1rem/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif; color: var(--ink) }
 @media (prefers-color-scheme: dark) {
   .all { --sheet: #1a2327; --ink: #e9e5dc; --line: #6f7f85; --accent: #85cdd6; --on: #0d2024 } }
@@ -130,6 +131,8 @@ const build = () => {
   root.append(all);
   document.documentElement.append(host);
   im.host = host;
+  // The page is longer by as much, so that its end can be scrolled from behind the bar.
+  new ResizeObserver(() => { host.style.blockSize = all.offsetHeight + 'px'; }).observe(all);
   return (bar = { host, all, state, answers });
 };
 
@@ -159,8 +162,8 @@ const hush = (which) => {
 /** Whatever has the focus is not left behind the bar (WCAG 2.2, 2.4.11). @param {any} el */
 const uncover = (el) => {
   if (!bar || !(el instanceof Element) || el === bar.host) return;
-  const over = el.getBoundingClientRect().bottom - bar.host.getBoundingClientRect().top;
-  if (over > 0 && bar.host.offsetHeight) scrollBy({ top: over + 12, behavior: 'instant' });
+  const over = el.getBoundingClientRect().bottom - bar.all.getBoundingClientRect().top;
+  if (over > 0 && bar.all.offsetHeight) scrollBy({ top: over + 12, behavior: 'instant' });
 };
 
 const shut = () => bar?.all.querySelector('dialog')?.close();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Which, interview};
 use crate::cli::client::{self, Client};
 use crate::cli::confirm::{Consent, agreed};
-use crate::cli::shown::{MaintenanceShown, WindowShown};
+use crate::cli::shown::{MaintenanceShown, SourceShown, WindowShown};
 use crate::cli::{Fault, Reach, table, window};
 use crate::config::{Color, maintenances};
 
@@ -34,11 +34,11 @@ pub(super) struct Plan {
 
 #[derive(Args)]
 pub(super) struct Diff {
-    /// The plan.
+    /// The plan. Without it, what files of the node declare is held against what is in force.
     #[arg(long, value_name = "FILE")]
-    file: PathBuf,
+    file: Option<PathBuf>,
     /// Which maintenance it is held against, if it is not the one of the same title.
-    #[arg(long, value_name = "MAINTENANCE")]
+    #[arg(long, value_name = "MAINTENANCE", requires = "file")]
     against: Option<String>,
     #[command(flatten)]
     reach: Reach,
@@ -88,8 +88,9 @@ impl Plan {
 
 impl Diff {
     pub(super) fn run(self) -> Result<(), Fault> {
-        let plan = read(&self.file)?;
         let client = Client::new(&self.reach)?;
+        let Some(file) = &self.file else { return drifts(&client, self.reach.json) };
+        let plan = read(file)?;
         let against = match &self.against {
             Some(which) => Some(which.clone()),
             None => of_the_same_title(&client, &plan)?,
@@ -114,6 +115,29 @@ fn of_the_same_title(client: &Client, plan: &Value) -> Result<Option<String>, Fa
     let known: Vec<MaintenanceShown> = client::read(table::items(&answer, "maintenances"))?;
     let same = known.into_iter().find(|one| plan["title"] == json!(one.title));
     Ok(same.map(|one| one.id))
+}
+
+/// Tells which declared maintenances stand otherwise than their files say.
+fn drifts(client: &Client, as_json: bool) -> Result<(), Fault> {
+    let answer = client.get(&format!("{ALL}?limit=1000"))?;
+    let all: Vec<Value> = client::read(table::items(&answer, "maintenances"))?;
+    let differs = |one: &Value| {
+        one["source"]["file"].is_string() && one["drift"].as_array().is_some_and(|d| !d.is_empty())
+    };
+    let items: Vec<Value> = all.into_iter().filter(differs).collect();
+    table::print(as_json, &json!({ "items": items }), |_| {
+        let shown: Vec<MaintenanceShown> = client::read(json!(items))?;
+        let each = shown.iter().map(|one| {
+            let file = match &one.source {
+                SourceShown::File(file) => file.as_str(),
+                SourceShown::Operator => "",
+            };
+            format!("{} ({file}), {}\n{}", one.title, one.id, one.drifts())
+        });
+        let told: String = each.collect();
+        let none = "everything stands as its file says\n";
+        Ok(if told.is_empty() { none.to_owned() } else { told })
+    })
 }
 
 /// Asks what a plan would do, and tells it.

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::{Loaded, Which};
 use crate::cli::client::Client;
+use crate::cli::shown::SourceShown;
 use crate::cli::{Fault, Reach, table, text, wait, window};
 use crate::clock::Clock;
 
@@ -50,10 +51,16 @@ impl Loaded {
         row("owner", &shown.owner);
         let created = shown.created.map(|at| format!(", {}", text::instant(at, now, &zone)));
         row("planned", &format!("by {}{}", shown.by, created.unwrap_or_default()));
+        if let SourceShown::File(file) = &shown.source {
+            row("declared", &format!("in {file}"));
+        }
         if let Some(again) = &shown.recurrence {
             row("again", &format!("{} ({})", again.rule, again.zone));
         }
         told += &format!("\n{}", window::list(windows));
+        if !shown.drift.is_empty() {
+            told += &format!("it stands otherwise than its document says:\n{}", shown.drifts());
+        }
         for update in &shown.updates {
             let at = text::instant(update.at, now, &zone);
             told += &format!("{at} {}: {}\n", update.by, update.text);

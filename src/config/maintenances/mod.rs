@@ -6,19 +6,23 @@ mod yaml;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
 use toml::Spanned;
 
 pub use document::Written;
 
 use super::file::Section;
 use super::problem::Found;
-use super::{Problems, keys};
+use super::{Loaded, Problems, keys};
 use crate::clock::Wall;
 use crate::limit;
 use crate::snapshot::Site;
 use crate::window::draft::{Compiled, Draft, Fault, Given, Names, Past};
 use crate::window::maintenance::Kind;
-use crate::window::schedule::{self, Occurrence};
+use crate::window::schedule::{self, Occurrence, PhaseTimes};
+
+/// Occurrences of a series that may lie in blackouts before nothing is said to come.
+const LOOKED_THROUGH: usize = 32;
 
 /// A maintenance that a file declares.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -123,6 +127,38 @@ fn blacked_out(draft: &Draft, compiled: &Compiled, site: &Site) -> Vec<Fault> {
 pub fn names_of(site: &Site) -> Names<'_> {
     let routes = site.rules.iter().map(|rules| &*rules.name).collect();
     Names { regions: site.regions.names().collect(), routes }
+}
+
+/// What a file of the directory plans, if nothing is known of it yet.
+#[derive(Serialize)]
+pub struct Planned<'a> {
+    /// Its name, without its directory.
+    pub file: &'a str,
+    /// What it is called.
+    pub title: &'a str,
+    /// When it is next; none if nothing of it is to come.
+    pub next: Option<Occurrence>,
+}
+
+/// What the files of the directory plan, seen from `now`.
+pub fn plans(loaded: &Loaded, now: Wall) -> Vec<Planned<'_>> {
+    let given = Given { now, drain: loaded.process.drain, past: Past::Allowed };
+    let to_come = |one: &Occurrence| {
+        let ends = |phase: &PhaseTimes| phase.ends.is_none_or(|end| end > now);
+        one.blackout.is_none() && one.phases.iter().any(ends)
+    };
+    let plan = |declared: &'_ Declared| {
+        let coming =
+            schedule::preview(&declared.draft, LOOKED_THROUGH, &given, &loaded.site.blackouts);
+        coming.unwrap_or_default().into_iter().find(to_come)
+    };
+    let declared = loaded.declared.iter().flatten();
+    let planned = declared.map(|declared| Planned {
+        file: &declared.name,
+        title: &declared.draft.title,
+        next: plan(declared),
+    });
+    planned.collect()
 }
 
 /// What a file would plan: its next occurrences from `now` on, and what may not be meant. With a

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::Admin;
 use super::asked::{self, Asked, Key};
@@ -16,13 +16,43 @@ use super::gate::Operator;
 use super::problem::Problem;
 use super::rehearsal::{self, Rehearsal};
 use super::windows::{self, WindowAnswer};
+use crate::clock::Wall;
 use crate::control::command::{Expected, Refused, Which};
 use crate::grant::Role;
 use crate::id::Id;
 use crate::window::draft::{Draft, DraftPhase, Given, Past};
+use crate::window::maintenance::Kind;
 use crate::window::state::{Checks, Event, Order, Window};
 
 type Answer = Result<Response, Problem>;
+
+/// What is done to a window as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Act {
+    Start,
+    Extend(Option<Wall>),
+    End(Checks),
+    Cancel,
+}
+
+/// The precondition of an action.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the document; `body::if_match` reads the field")]
+struct Matching {
+    /// The version that was read.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
+/// The window after it, or with `dry_run` what would be.
+#[derive(IntoResponses)]
+#[response(status = 200, headers(("ETag" = String, description = "Its version")))]
+#[expect(dead_code, reason = "for the document; handlers answer the one or the other")]
+struct Acted(#[to_schema] rehearsal::Either<WindowAnswer>);
+
+/// Which window, and how it was asked for.
+type Target = (Key<String>, Asked<Rehearsal>, HeaderMap);
 
 /// How a window is ended.
 #[derive(Deserialize, Debug, ToSchema)]
@@ -73,6 +103,14 @@ impl Meant {
         Ok(Self { id, expected, window })
     }
 
+    /// What kind of maintenance it is a part of; a switch is of none.
+    fn kind(&self, admin: &Admin) -> Kind {
+        let standing = admin.handle.standing();
+        let phase = self.window.phase.as_ref();
+        let maintenance = phase.and_then(|phase| standing.maintenance(phase.maintenance));
+        maintenance.map_or(Kind::Planned, |maintenance| maintenance.kind)
+    }
+
     /// What would come of `event`: nothing is done.
     fn rehearse(&self, admin: &Admin, operator: &Operator, event: &Event) -> Answer {
         if let Expected::Version(expected) = self.expected
@@ -89,31 +127,56 @@ impl Meant {
     }
 }
 
+impl Act {
+    fn event(self) -> Event {
+        match self {
+            Self::Start => Event::Begin,
+            Self::Extend(end) => Event::Extend(end),
+            Self::End(checks) => Event::End(checks),
+            Self::Cancel => Event::Cancel,
+        }
+    }
+}
+
+/// Finds the window, asks whether the operator may, and does it or says what would come of it.
+async fn act(
+    admin: &Admin,
+    operator: &Operator,
+    (Key(window), Asked(rehearsal), headers): Target,
+    (act, why): (Act, String),
+) -> Answer {
+    let meant = Meant::find(admin, &window, &headers).await?;
+    operator.may(Role::Operator, &meant.window.scope)?;
+    if rehearsal.dry_run {
+        return meant.rehearse(admin, operator, &act.event());
+    }
+    let (id, expected, author) = (meant.id, meant.expected, operator.author(why));
+    let change = match act {
+        Act::Start => {
+            operator.may_plan(&meant.window.scope, meant.kind(admin))?;
+            admin.handle.start(id, expected, author).await?
+        }
+        Act::Extend(end) => admin.handle.extend(id, expected, end, author).await?,
+        Act::End(checks) => admin.handle.end(Which::Window(id, expected), checks, author).await?,
+        Act::Cancel => admin.handle.cancel(id, expected, author).await?,
+    };
+    Ok(windows::one(admin, &change, StatusCode::OK))
+}
+
 /// Begins a window that is planned or stalled, whatever its time and the phase before say.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/start", tag = "windows",
-    request_body = Option<Because>,
-    params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
-        ("If-Match" = Option<String>, Header, description = "The version that was read")),
-    responses((status = 200, description = "The window after it, or with `dry_run` what would be",
-        body = inline(rehearsal::Either<WindowAnswer>),
-        headers(("ETag" = String, description = "Its version")))))]
+#[utoipa::path(post, path = "/api/v1/windows/{id}/start", tag = "windows", request_body = Option<Because>,
+    params(Rehearsal, Matching, ("id" = Id, Path, description = "Of the window")),
+    responses(Acted))]
 pub(super) async fn start(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
-    Key(window): Key<String>,
-    Asked(rehearsal): Asked<Rehearsal>,
+    key: Key<String>,
+    rehearsal: Asked<Rehearsal>,
     headers: HeaderMap,
     Json(asked): Json<Because>,
 ) -> Answer {
-    let meant = Meant::find(&admin, &window, &headers).await?;
-    operator.may(Role::Operator, &meant.window.scope)?;
-    let why = asked.why()?;
-    if rehearsal.dry_run {
-        return meant.rehearse(&admin, &operator, &Event::Begin);
-    }
-    operator.may_close(&meant.window.scope, false)?;
-    let change = admin.handle.start(meant.id, meant.expected, operator.author(why)).await?;
-    Ok(windows::one(&admin, &change, StatusCode::OK))
+    let doing = (Act::Start, asked.why()?);
+    act(&admin, &operator, (key, rehearsal, headers), doing).await
 }
 
 /// Makes another window of one that has not begun, or that is in force.
@@ -176,80 +239,49 @@ fn order_of(admin: &Admin, asked: Amendment, window: &Window) -> Result<Order, P
 
 /// Promises another end, or none.
 #[utoipa::path(post, path = "/api/v1/windows/{id}/extend", tag = "windows", request_body = Extend,
-    params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
-        ("If-Match" = Option<String>, Header, description = "The version that was read")),
-    responses((status = 200, description = "The window after it, or with `dry_run` what would be",
-        body = inline(rehearsal::Either<WindowAnswer>),
-        headers(("ETag" = String, description = "Its version")))))]
+    params(Rehearsal, Matching, ("id" = Id, Path, description = "Of the window")),
+    responses(Acted))]
 pub(super) async fn extend(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
-    Key(window): Key<String>,
-    Asked(rehearsal): Asked<Rehearsal>,
+    key: Key<String>,
+    rehearsal: Asked<Rehearsal>,
     headers: HeaderMap,
     Json(asked): Json<Extend>,
 ) -> Answer {
-    let meant = Meant::find(&admin, &window, &headers).await?;
     let (end, why) = asked.promise(admin.clock.now())?;
-    operator.may(Role::Operator, &meant.window.scope)?;
-    if rehearsal.dry_run {
-        return meant.rehearse(&admin, &operator, &Event::Extend(end));
-    }
-    let author = operator.author(why);
-    let change = admin.handle.extend(meant.id, meant.expected, end, author).await?;
-    Ok(windows::one(&admin, &change, StatusCode::OK))
+    act(&admin, &operator, (key, rehearsal, headers), (Act::Extend(end), why)).await
 }
 
 /// Ends a window: it is verified and ramped, if that is planned, and its scope reopens.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/end", tag = "windows",
-    request_body = Option<Ending>,
-    params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
-        ("If-Match" = Option<String>, Header, description = "The version that was read")),
-    responses((status = 200, description = "The window after it, or with `dry_run` what would be",
-        body = inline(rehearsal::Either<WindowAnswer>),
-        headers(("ETag" = String, description = "Its version")))))]
+#[utoipa::path(post, path = "/api/v1/windows/{id}/end", tag = "windows", request_body = Option<Ending>,
+    params(Rehearsal, Matching, ("id" = Id, Path, description = "Of the window")),
+    responses(Acted))]
 pub(super) async fn end(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
-    Key(window): Key<String>,
-    Asked(rehearsal): Asked<Rehearsal>,
+    key: Key<String>,
+    rehearsal: Asked<Rehearsal>,
     headers: HeaderMap,
     Json(asked): Json<Ending>,
 ) -> Answer {
-    let meant = Meant::find(&admin, &window, &headers).await?;
-    operator.may(Role::Operator, &meant.window.scope)?;
     let why = body::text("reason", &asked.reason)?;
     let checks = if asked.skip_checks { Checks::Skipped } else { Checks::Planned };
-    if rehearsal.dry_run {
-        return meant.rehearse(&admin, &operator, &Event::End(checks));
-    }
-    let which = Which::Window(meant.id, meant.expected);
-    let change = admin.handle.end(which, checks, operator.author(why)).await?;
-    Ok(windows::one(&admin, &change, StatusCode::OK))
+    act(&admin, &operator, (key, rehearsal, headers), (Act::End(checks), why)).await
 }
 
 /// Gives up a window that has not begun.
-#[utoipa::path(post, path = "/api/v1/windows/{id}/cancel", tag = "windows",
-    request_body = Option<Because>,
-    params(Rehearsal, ("id" = Id, Path, description = "Of the window"),
-        ("If-Match" = Option<String>, Header, description = "The version that was read")),
-    responses((status = 200, description = "The window after it, or with `dry_run` what would be",
-        body = inline(rehearsal::Either<WindowAnswer>),
-        headers(("ETag" = String, description = "Its version")))))]
+#[utoipa::path(post, path = "/api/v1/windows/{id}/cancel", tag = "windows", request_body = Option<Because>,
+    params(Rehearsal, Matching, ("id" = Id, Path, description = "Of the window")),
+    responses(Acted))]
 pub(super) async fn cancel(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
-    Key(window): Key<String>,
-    Asked(rehearsal): Asked<Rehearsal>,
+    key: Key<String>,
+    rehearsal: Asked<Rehearsal>,
     headers: HeaderMap,
     Json(asked): Json<Because>,
 ) -> Answer {
-    let meant = Meant::find(&admin, &window, &headers).await?;
-    operator.may(Role::Operator, &meant.window.scope)?;
-    let why = asked.why()?;
-    if rehearsal.dry_run {
-        return meant.rehearse(&admin, &operator, &Event::Cancel);
-    }
-    let change = admin.handle.cancel(meant.id, meant.expected, operator.author(why)).await?;
-    Ok(windows::one(&admin, &change, StatusCode::OK))
+    let doing = (Act::Cancel, asked.why()?);
+    act(&admin, &operator, (key, rehearsal, headers), doing).await
 }

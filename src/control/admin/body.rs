@@ -26,19 +26,55 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
-        let bytes = read(body).await?;
-        if bytes.is_empty() {
-            return parse(b"{}").map(Self);
-        }
-        let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
-            let detail = "the body must be application/json";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "not_json", detail));
-        }
-        parse(&bytes).map(Self)
+        json(&head.headers, &read(body).await?, "the body must be application/json").map(Self)
     }
+}
+
+/// A text in TOML, or what [`Json`] takes.
+pub(super) enum Toml<T> {
+    Text(String),
+    Else(T),
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Toml<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let bytes = read(body).await?;
+        if !is_kind(&head.headers, "application/toml") {
+            let wanted = "the body must be application/json or application/toml";
+            return json(&head.headers, &bytes, wanted).map(Self::Else);
+        }
+        let text = String::from_utf8(bytes.to_vec()).map_err(|fault| {
+            let at = fault.utf8_error().valid_up_to();
+            let line = fault.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let detail = format!("line {line} is not UTF-8");
+            Problem::new(StatusCode::BAD_REQUEST, "broken_body", detail)
+        });
+        text.map(Self::Text)
+    }
+}
+
+fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
+}
+
+fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    bytes: &[u8],
+    wanted: &str,
+) -> Result<T, Problem> {
+    if bytes.is_empty() {
+        return parse(b"{}");
+    }
+    if !is_kind(headers, "application/json") {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "not_json", wanted));
+    }
+    parse(bytes)
 }
 
 pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {

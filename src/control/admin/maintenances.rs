@@ -27,7 +27,7 @@ use crate::window::draft::{Compiled, Draft, Fault, Given, Past};
 use crate::window::maintenance::{
     Aftermath, Announce, Kind, Maintenance, Progress, Recurrence, Severity, Source, Update,
 };
-use crate::window::schedule::{self, Report};
+use crate::window::schedule::{self, Drift, Report};
 use crate::window::state::{Texts, Window};
 
 type Answer = Result<Response, Problem>;
@@ -64,6 +64,8 @@ pub(super) struct MaintenanceView {
     aftermath: Option<Aftermath>,
     /// The document that it was last laid down by.
     document: Option<Box<Draft>>,
+    /// Where its windows that are not over differ from that.
+    drift: Vec<Drift>,
     /// When it was planned.
     created: Wall,
     /// Who planned it.
@@ -133,6 +135,7 @@ impl MaintenanceView {
             }
         }
         let progress = Progress::of(windows.iter().map(|window| &**window));
+        let drift = schedule::drift(maintenance, windows.iter().map(AsRef::as_ref));
         let windows = windows.iter().map(|window| WindowView::of(window, traffic)).collect();
         let m = maintenance.clone();
         Ok(Self {
@@ -152,6 +155,7 @@ impl MaintenanceView {
             updates: m.updates,
             aftermath: m.aftermath,
             document: m.document,
+            drift,
             created: m.created,
             by: m.by,
         })
@@ -287,7 +291,7 @@ pub(super) async fn plan(
         return Ok(axum::Json(told).into_response());
     }
     for (_, order) in &compiled.phases {
-        operator.may_close(&order.scope, false)?;
+        operator.may_plan(&order.scope, compiled.maintenance.kind)?;
     }
     let warnings = [compiled.warnings, warnings].concat();
     compiled.maintenance.by = operator.author(String::new()).by;
@@ -337,7 +341,7 @@ pub(super) async fn revise(
         return Ok(axum::Json(told).into_response());
     }
     for (_, order) in &compiled.phases {
-        operator.may_close(&order.scope, false)?;
+        operator.may_plan(&order.scope, compiled.maintenance.kind)?;
     }
     let warnings = [compiled.warnings, warnings].concat();
     let asked = command::Draft { maintenance: compiled.maintenance, phases: compiled.phases };

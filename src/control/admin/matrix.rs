@@ -133,9 +133,8 @@ pub(super) async fn in_flight(
     let rows = (0u64..).zip(admin.traffic.in_flight()).skip_while(|(at, _)| *at < after);
     let rows = rows.take(count as usize + 1).map(|(at, one)| {
         let (route, region) = (one.route.to_string(), one.region.to_string());
-        let lasting = admin.traffic.lasting(&one);
-        let (tunnels, streams) = (lasting.tunnels, lasting.streams);
-        (at, UnderWay { route, region, requests: one.count, tunnels, streams })
+        let (requests, tunnels, streams) = (one.count, one.tunnels, one.streams);
+        (at, UnderWay { route, region, requests, tunnels, streams })
     });
     Ok(axum::Json(Items::of(rows.collect(), count)).into_response())
 }

@@ -10,6 +10,7 @@ mod bypasses;
 mod door;
 mod events;
 mod gate;
+mod keys;
 mod listen;
 mod maintenances;
 mod matrix;
@@ -51,6 +52,7 @@ use crate::config::AdminRules;
 use crate::snapshot::Live;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
+use crate::vault::Vault;
 
 /// What the admin API speaks for.
 pub struct Admin {
@@ -62,6 +64,8 @@ pub struct Admin {
     pub live: Live,
     /// Windows that ended, and the history.
     pub store: Arc<dyn Store>,
+    /// Its keys.
+    pub vault: Vault,
     /// Requests under way.
     pub traffic: Arc<dyn Traffic>,
     /// Reading the config again; none without a file.

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::problem::Problem;
 use crate::control::scopes::{lies_in, meet};
 use crate::grant::Role;
+use crate::window::maintenance::Kind;
 use crate::window::scope::{Scope, Selection};
 use crate::window::state::Author;
 
@@ -80,6 +81,16 @@ impl Operator {
         }
         let detail = "another operator has to approve; nothing was done yet";
         Err(Problem::new(StatusCode::ACCEPTED, APPROVAL_WANTED, detail).guarded(scope.clone()))
+    }
+
+    /// The same for a part of a maintenance. A plan that calls itself an emergency waits for the
+    /// second as any other, unless it is an admin's.
+    pub(super) fn may_plan(&self, scope: &Scope, kind: Kind) -> Result<(), Problem> {
+        let alone = match kind {
+            Kind::Planned => false,
+            Kind::Emergency => self.has(Role::Admin).is_ok(),
+        };
+        self.may_close(scope, alone)
     }
 
     /// Whether they have this role.
@@ -187,8 +198,17 @@ mod tests {
         assert!(ada.may_close(&payments, false).is_err());
         assert!(ada.may_close(&Scope::default(), false).is_err(), "everything is payments too");
         assert!(ada.may_close(&payments, true).is_err(), "an emergency is an admin's");
-        assert!(operator(Role::Admin, Scope::default()).may_close(&payments, true).is_ok());
-        assert!(operator(Role::Admin, Scope::default()).may_close(&payments, false).is_err());
+        let boss = operator(Role::Admin, Scope::default());
+        assert!(boss.may_close(&payments, true).is_ok());
+        assert!(boss.may_close(&payments, false).is_err());
+        for (who, kind, alone) in [
+            (&ada, Kind::Emergency, false),
+            (&boss, Kind::Planned, false),
+            (&boss, Kind::Emergency, true),
+        ] {
+            assert_eq!(who.may_plan(&payments, kind).is_ok(), alone, "{:?}, {kind:?}", who.role);
+            assert!(who.may_plan(&claims, kind).is_ok());
+        }
         let approved = Operator { approved: Some("bob".to_owned()), ..ada };
         assert!(approved.may_close(&payments, false).is_ok());
         assert_eq!(approved.author("x".to_owned()).why, "x (approved by bob)");

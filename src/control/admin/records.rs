@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -10,11 +11,15 @@ use utoipa::ToSchema;
 
 use super::Admin;
 use super::asked::{self, Asked, Items, Key, Paging};
+use super::operator::Operator;
 use super::problem::Problem;
 use crate::clock::Wall;
-use crate::id::Id;
-use crate::vault::item::Item;
+use crate::grant::Role;
+use crate::id::{Id, Reference};
+use crate::store::StoreError;
+use crate::vault::item::{Event, Item};
 use crate::window::history::Entry;
+use crate::window::scope::{Scope, Selection};
 
 type Answer = Result<Response, Problem>;
 
@@ -85,7 +90,7 @@ impl SubmissionView {
     fn of(item: &Item) -> Self {
         Self {
             id: item.id,
-            reference: reference(item.id),
+            reference: item.reference.to_string(),
             state: item.state.name().to_owned(),
             route: item.route.clone(),
             region: item.region.clone(),
@@ -125,27 +130,52 @@ pub(super) async fn submission(
     Key(name): Key<String>,
     Asked(_): Asked<super::rehearsal::Nothing>,
 ) -> Answer {
-    let found = match (name.parse::<Id>(), tail(&name)) {
-        (Ok(id), _) => admin.store.item(id).await?,
-        (Err(_), Some(tail)) => admin.store.items_ending(tail).await?.into_iter().next(),
-        (Err(_), None) => None,
-    };
-    let Some(item) = found else {
-        let detail = format!("no submission is called \"{name}\"");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "no_such_submission", detail));
-    };
+    let item = called(&admin, &name).await?;
     Ok(axum::Json(SubmissionView::of(&item)).into_response())
 }
 
-/// What stands on the receipt: the last eight digits of the id, in capitals.
-fn reference(id: Id) -> String {
-    let text = id.to_string().to_ascii_uppercase();
-    format!("{}-{}", &text[24..28], &text[28..])
+/// Erases what a visitor sent in, as the visitor could: for the one who asks at the help desk and
+/// has neither browser nor code. Nobody reads it before.
+#[utoipa::path(delete, path = "/api/v1/submissions/{id}", tag = "records",
+    params(("id" = String, Path, description = "Its id, or the reference on its receipt")),
+    responses((status = 200, description = "What is left of it", body = SubmissionView)))]
+pub(super) async fn erase(
+    State(admin): State<Arc<Admin>>,
+    Extension(operator): Extension<Operator>,
+    Key(name): Key<String>,
+) -> Answer {
+    let item = called(&admin, &name).await?;
+    let scope = Scope {
+        routes: Selection::of([item.route.clone()]),
+        regions: Selection::of([item.region.clone()]),
+        ..Scope::default()
+    };
+    operator.may(Role::Operator, &scope)?;
+    let conflict = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
+    let state = item.state;
+    let erased = item.step(Event::Discard, admin.clock.now()).map_err(|_| {
+        let detail = format!("it is {}: there is nothing to erase, or not now", state.name());
+        conflict("not_now", detail)
+    })?;
+    match admin.store.update(erased.clone()).await {
+        Ok(()) => Ok(axum::Json(SubmissionView::of(&erased)).into_response()),
+        Err(StoreError::Conflict) => {
+            let detail = "it changed just now; look at it again".to_owned();
+            Err(conflict("changed_meanwhile", detail))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// The end of the id that a reference tells.
-fn tail(reference: &str) -> Option<[u8; 5]> {
-    let digits = reference.trim().replace('-', "").to_ascii_lowercase();
-    let id: Id = format!("{:0>24}{digits}", "").parse().ok()?;
-    id.bytes()[15..].try_into().ok()
+/// The submission of this id or reference.
+async fn called(admin: &Admin, name: &str) -> Result<Item, Problem> {
+    let found = match (name.parse::<Id>(), name.parse::<Reference>()) {
+        (Ok(id), _) => admin.store.item(id).await?,
+        (Err(_), Ok(reference)) => admin.store.referred(reference).await?.map(|found| found.item),
+        (Err(_), Err(_)) => None,
+    };
+    found.ok_or_else(|| {
+        let detail = format!("no submission is called \"{name}\"");
+        Problem::new(StatusCode::NOT_FOUND, "no_such_submission", detail)
+    })
 }

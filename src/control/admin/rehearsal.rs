@@ -82,7 +82,7 @@ pub(super) struct Hit {
     requests: u64,
     /// Of all requests that were routed; 0 if there were none.
     share: f64,
-    /// How many minutes of the hour were watched; fewer than 60 after a start.
+    /// How many minutes of the hour were watched to their end; fewer than 60 after a start.
     minutes: u32,
     /// Whether that is so much that people should be asked whether they mean it.
     confirm: bool,
@@ -126,6 +126,8 @@ struct Places<'a> {
     hour: &'a HashMap<(&'a str, &'a str), u64>,
     total: u64,
     minutes: u32,
+    /// In percent.
+    confirm_share: u8,
 }
 
 impl<'a> Places<'a> {
@@ -144,7 +146,8 @@ impl<'a> Places<'a> {
     fn hit(&self, requests: u64) -> Hit {
         #[expect(clippy::cast_precision_loss, reason = "a share of what was counted")]
         let share = if self.total == 0 { 0.0 } else { requests as f64 / self.total as f64 };
-        let confirm = share > limit::CONFIRM_SHARE;
+        let is_told = self.minutes > 0 || self.total >= limit::CONFIRM_REQUESTS_MIN;
+        let confirm = is_told && share * 100.0 > f64::from(self.confirm_share);
         Hit { requests, share, minutes: self.minutes, confirm }
     }
 }
@@ -237,10 +240,11 @@ fn told(
 ) -> Rehearsed {
     let snapshot = admin.live.snapshot();
     let site = &snapshot.site;
-    let Counts { places: came, total, minutes } = admin.hour.counts();
+    let Counts { places: came, total, minutes } = admin.hour.counts(&*admin.traffic);
     let came: HashMap<(&str, &str), u64> =
         came.iter().map(|((route, region), count)| ((&**route, &**region), *count)).collect();
-    let places = Places { site, hour: &came, total, minutes };
+    let confirm_share = admin.rules.confirm_share;
+    let places = Places { site, hour: &came, total, minutes, confirm_share };
     let mut told = Rehearsed { dry_run: true, ..Rehearsed::default() };
     let mut seen = std::collections::HashSet::new();
     for (route, region, last_hour) in scopes.iter().flat_map(|scope| places.of(scope)) {

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Admin, actions, approvals, audit, bypasses, events, maintenances, matrix, openapi, preview,
-    records, report, status, switches, tokens, upstreams, windows,
+    Admin, actions, approvals, audit, bypasses, events, keys, maintenances, matrix, openapi,
+    preview, records, report, status, switches, tokens, upstreams, windows,
 };
 
 /// The routes, and the document that tells of them.
@@ -34,6 +34,7 @@ fn of_node() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(status::status))
         .routes(routes!(status::reload))
         .routes(routes!(status::check))
+        .routes(routes!(keys::show, keys::turn))
         .routes(routes!(upstreams::list))
         .routes(routes!(upstreams::show))
         .routes(routes!(upstreams::post))
@@ -78,7 +79,7 @@ fn of_operators() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(records::history))
         .routes(routes!(events::events))
         .routes(routes!(records::submissions))
-        .routes(routes!(records::submission))
+        .routes(routes!(records::submission, records::erase))
 }
 
 /// This document.

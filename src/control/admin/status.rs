@@ -14,14 +14,16 @@ use utoipa::ToSchema;
 
 use super::Admin;
 use super::asked::Asked;
-use super::body::{Because, Json};
+use super::body::{Because, Json, Toml};
 use super::gate::Operator;
 use super::problem::Problem;
 use super::rehearsal::Nothing;
 use super::windows::{PlaceView, WindowView};
 use crate::clock::Wall;
+use crate::control::drift;
 use crate::control::phase::Phase;
-use crate::control::reload::{Outcome, Trigger, Verdict, Way};
+use crate::control::reload::{Outcome, Reloads, Trigger, Verdict, Way};
+use crate::grant::Role;
 
 /// How the node is.
 #[derive(Serialize, ToSchema)]
@@ -44,6 +46,8 @@ pub(super) struct Status {
     windows: Vec<WindowView>,
     /// How many route × region places are closed.
     closed_cells: usize,
+    /// How many declared maintenances stand otherwise than their files say.
+    drift: usize,
     /// Requests under way, by place.
     in_flight: Vec<PlaceView>,
     /// Client connections open now.
@@ -126,6 +130,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
             .collect(),
         windows: in_force.map(|window| WindowView::of(window, &traffic)).collect(),
         closed_cells: standing.closed_cells,
+        drift: drift::all(&standing).count(),
         in_flight: traffic.iter().map(PlaceView::of).collect(),
         connections: admin.metrics.connections(),
         store,
@@ -177,31 +182,46 @@ pub(super) async fn reload(
     Json(asked): Json<Because>,
 ) -> Result<Response, Problem> {
     asked.why()?;
-    read_config(&admin, operator.name, Way::Apply).await
+    answer(&*reloads(&admin)?.carry_out(Trigger::Api(operator.name), Way::Apply).await?)
 }
 
-/// Says what a reload would say, and changes nothing.
-#[utoipa::path(post, path = "/api/v1/config/check", tag = "node", request_body = Option<Because>,
+/// Says what a reload would say, and changes nothing. With a body of `application/toml`, that text
+/// is looked at as if it stood in the file's place; it may name files of the machine, so that an
+/// admin is wanted.
+#[utoipa::path(post, path = "/api/v1/config/check", tag = "node",
+    request_body(content((Because = "application/json"), (String = "application/toml"))),
     responses((status = 200, description = "It would be taken", body = Outcome)))]
 pub(super) async fn check(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
     Asked(_): Asked<Nothing>,
-    Json(asked): Json<Because>,
+    asked: Toml<Because>,
 ) -> Result<Response, Problem> {
-    asked.why()?;
-    read_config(&admin, operator.name, Way::Check).await
+    let reloads = reloads(&admin)?;
+    let outcome = match asked {
+        Toml::Else(asked) => {
+            asked.why()?;
+            reloads.carry_out(Trigger::Api(operator.name), Way::Check).await?
+        }
+        Toml::Text(text) => {
+            operator.has(Role::Admin)?;
+            reloads.check(Trigger::Api(operator.name), text).await?
+        }
+    };
+    answer(&outcome)
 }
 
-async fn read_config(admin: &Admin, by: String, way: Way) -> Result<Response, Problem> {
-    let Some(reloads) = &admin.reloads else {
+fn reloads(admin: &Admin) -> Result<&Reloads, Problem> {
+    admin.reloads.as_ref().ok_or_else(|| {
         let detail = "this process was started without a config file; there is nothing to read";
-        return Err(Problem::new(StatusCode::CONFLICT, "no_config_file", detail));
-    };
-    let outcome = reloads.carry_out(Trigger::Api(by), way).await?;
+        Problem::new(StatusCode::CONFLICT, "no_config_file", detail)
+    })
+}
+
+fn answer(outcome: &Outcome) -> Result<Response, Problem> {
     match outcome.result {
-        Verdict::Ok => Ok(axum::Json(&*outcome).into_response()),
-        Verdict::Failed => Err(refused(&outcome)),
+        Verdict::Ok => Ok(axum::Json(outcome).into_response()),
+        Verdict::Failed => Err(refused(outcome)),
     }
 }
 

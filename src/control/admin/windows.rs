@@ -36,7 +36,12 @@ pub(super) struct WindowView {
 pub(super) struct PlaceView {
     route: String,
     region: String,
+    /// All of them, of which some go on for long:
     count: u64,
+    /// WebSockets and other tunnels,
+    tunnels: u64,
+    /// and answers that go on, such as events.
+    streams: u64,
 }
 
 /// A window after a change, and the first generation that shows it.
@@ -68,7 +73,8 @@ pub(super) struct WindowHistory {
 impl PlaceView {
     pub(super) fn of(place: &InFlight) -> Self {
         let (route, region) = (place.route.to_string(), place.region.to_string());
-        Self { route, region, count: place.count }
+        let (count, tunnels, streams) = (place.count, place.tunnels, place.streams);
+        Self { route, region, count, tunnels, streams }
     }
 }
 

@@ -28,9 +28,9 @@ use books::Books;
 
 use super::command::{self, Command, Handle, Refused, Standing};
 use super::roster::Servers;
-use super::steady::Steady;
 use super::timer::{self, Last};
 use super::traffic::Traffic;
+use crate::clock::steady::Steady;
 use crate::clock::{Clock, Tick, Wall};
 use crate::config;
 use crate::id::Id;

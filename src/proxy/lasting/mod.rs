@@ -129,7 +129,7 @@ impl Register {
     /// window ended meanwhile. `spread` is the time over which the turns of a window fall.
     pub(super) fn call(&self, worker: &Worker, snapshot: &Snapshot, spread: Duration) {
         let mut entries = self.entries.borrow_mut();
-        let (drain, now) = (worker.drain(), worker.clock.now());
+        let (drain, now) = (worker.drain(), worker.time.now());
         if drain.is_none()
             && snapshot.cells.is_open()
             && entries.iter().all(|(_, entry)| !entry.called)
@@ -191,7 +191,7 @@ impl Lasting {
         }
         let snapshot = Arc::clone(&self.worker.current().snapshot);
         let entries = self.worker.lasting.entries.borrow();
-        let now = self.worker.clock.now();
+        let now = self.worker.time.now();
         let closure = entries.get(self.key)?.place.closure(&snapshot, now)?;
         let seconds = retry_after(closure.until, now, jitter)?;
         Some(seconds.saturating_mul(1000).saturating_add(jitter % 1000))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Action, Asked, at};
+use super::{Action, Asked, at, code};
 use crate::id::Id;
 use crate::pages::PlainKind;
 use crate::proxy::answer::{self, Reply, STATE};
@@ -29,6 +29,8 @@ pub(super) async fn act(asked: &Asked<'_>, id: Id, action: Action, form: &[u8]) 
         Action::Resume => return resume(asked, &owner, id, form, &token).await,
         Action::Discard => vault.discard(&owner, id, &token).await,
         Action::Done => vault.done(&owner, id, &token).await,
+        Action::Code => return code::make(asked, &owner, id, &token).await,
+        Action::Leave => return code::leave(asked, &owner, id, &token).await,
     };
     match done {
         Ok(()) => answer::see_other(LIST),
@@ -82,7 +84,7 @@ fn admission(asked: &Asked<'_>, to: &Head) -> Option<HeaderValue> {
     let worker = &asked.lane.link.worker;
     let closure = closure(asked, to)?.1?;
     let ramp = closure.course.ramp.as_ref()?;
-    Some(admit::admission(worker, ramp, asked.judged.scheme, worker.clock.now()))
+    Some(admit::admission(worker, ramp, asked.judged.scheme, worker.time.now()))
 }
 
 /// Where a submission goes, so that no browser takes it for another host.

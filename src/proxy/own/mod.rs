@@ -13,11 +13,15 @@
 //! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
+//! | `s/{id}/code` | POST | a code that opens it on another device, told once |
+//! | `s/{id}/leave` | POST | codes for all that this browser has saved, which it then forgets |
+//! | `r` | GET, POST | asks for a reference and a code; shows what they open, never to send it |
 //!
 //! A GET changes nothing: links are fetched by scanners before anybody presses them. A POST must
 //! come from a page of this site and carry the token of the page that it was on.
 
 mod act;
+mod code;
 mod events;
 mod show;
 mod state;
@@ -37,6 +41,7 @@ use super::head::{self, Judged};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::{bypass, forward, visitor};
+use crate::addr::ClientAddr;
 use crate::id::Id;
 use crate::inject::{self, Asset};
 use crate::pages::PlainKind;
@@ -56,6 +61,7 @@ enum Endpoint {
     Receipt(Id),
     Data(Id),
     Act(Id, Action),
+    Code,
 }
 
 /// What a visitor does with a submission.
@@ -64,6 +70,8 @@ enum Action {
     Resume,
     Discard,
     Done,
+    Code,
+    Leave,
 }
 
 /// A request to one of the endpoints.
@@ -104,10 +112,11 @@ pub(super) async fn run(
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
         // Whoever comes back to the address of a form by GET is shown what became of it.
         Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
-        Some(Endpoint::Act(id, action)) if posts => {
+        Some(Endpoint::Code) if reads => code::ask(&asked),
+        Some(endpoint @ (Endpoint::Act(..) | Endpoint::Code)) if posts => {
             if head::is_from_here(&parts, &judged) {
                 match visitor::small_body(&lane, &mut upload).await {
-                    Ok(form) => act::act(&asked, id, action, &form).await,
+                    Ok(form) => posted(&asked, endpoint, story.client, &form).await,
                     Err(End::ClientBodyMalformed) => asked.plain(PlainKind::BadRequest),
                     Err(end) => {
                         lane.close_after_answer();
@@ -122,6 +131,21 @@ pub(super) async fn run(
         Some(endpoint) => asked.wrong_method(endpoint),
     };
     reply.finish_upload(&lane, story, upload).await
+}
+
+/// What a small form of ours asks for.
+async fn posted(asked: &Asked<'_>, to: Endpoint, client: ClientAddr, form: &[u8]) -> Reply {
+    match to {
+        Endpoint::Act(id, action) => act::act(asked, id, action, form).await,
+        Endpoint::Code => code::open(asked, client, form).await,
+        Endpoint::Asset(_)
+        | Endpoint::Bypass
+        | Endpoint::Events
+        | Endpoint::State(_)
+        | Endpoint::List
+        | Endpoint::Receipt(_)
+        | Endpoint::Data(_) => asked.wrong_method(to),
+    }
 }
 
 /// What our script is made of. Its address changes with it, so that it may be kept.
@@ -142,7 +166,7 @@ fn bypass(asked: &Asked<'_>) -> Reply {
     let query = asked.parts.uri.query().unwrap_or_default().as_bytes();
     let secret = visitor::field(query, "token").unwrap_or_default();
     let to = visitor::field(query, "to").unwrap_or_default();
-    let now = asked.lane.link.worker.clock.now();
+    let now = asked.lane.link.worker.time.now();
     match asked.judged.current.snapshot.beside.grants.by_secret(&secret, now) {
         Some(bypass) => bypass::lead(bypass, &secret, &to, asked.judged.scheme, now),
         None => asked.plain(PlainKind::UnknownRoute),
@@ -164,6 +188,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("v1", Some("state"), None) => Endpoint::State(state::Form::Json),
         ("v1", Some("state.mjs"), None) => Endpoint::State(state::Form::Module),
         ("v1", Some("submissions"), Some(_)) => Endpoint::Submission,
+        ("r", None, _) => Endpoint::Code,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
             let id = id.parse().ok()?;
@@ -173,6 +198,8 @@ fn endpoint(path: &str) -> Option<Endpoint> {
                 Some("resume") => Endpoint::Act(id, Action::Resume),
                 Some("discard") => Endpoint::Act(id, Action::Discard),
                 Some("done") => Endpoint::Act(id, Action::Done),
+                Some("code") => Endpoint::Act(id, Action::Code),
+                Some("leave") => Endpoint::Act(id, Action::Leave),
                 Some(_) => return None,
             }
         }
@@ -189,6 +216,7 @@ impl Asked<'_> {
     fn wrong_method(&self, endpoint: Endpoint) -> Reply {
         let allowed = match endpoint {
             Endpoint::Act(..) => "POST",
+            Endpoint::Code => "GET, HEAD, POST",
             Endpoint::Events => "GET",
             Endpoint::Submission => "GET, HEAD, DELETE",
             Endpoint::Asset(_)
@@ -200,6 +228,19 @@ impl Asked<'_> {
         };
         let reply = self.plain(PlainKind::Unsupported);
         reply.status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// Why what a code opens is not shown or not done: there is no receipt to look at.
+    fn refuse(&self, denied: &Denied) -> Reply {
+        match denied {
+            Denied::NotYours | Denied::Gone(_) | Denied::Unreadable => self.plain(PlainKind::Gone),
+            Denied::Stale | Denied::UnderWay | Denied::NotNow(_) => self.plain(PlainKind::Busy),
+            Denied::Unchecked | Denied::TooOften => self.plain(PlainKind::Refused),
+            Denied::Store(error) => {
+                tracing::error!(%error, "a saved submission cannot be looked at");
+                self.plain(PlainKind::StoreDown)
+            }
+        }
     }
 
     /// Why something is not shown or not done.

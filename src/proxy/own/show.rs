@@ -13,7 +13,7 @@ use super::act::{Standing, honours, standing};
 use crate::clock::Wall;
 use crate::id::Id;
 use crate::pages::{
-    Field, FieldKind, ListItem, ListView, Mode, PlainKind, ReceiptState, ReceiptView,
+    Field, FieldKind, ListItem, ListView, Mode, PlainKind, Privacy, ReceiptState, ReceiptView,
 };
 use crate::proxy::answer::{Reply, STATE};
 use crate::proxy::body::{Body, BodyError};
@@ -44,7 +44,7 @@ pub(super) async fn list(asked: &Asked<'_>) -> Reply {
     };
     let item = |opened: &Opened| ListItem {
         id: opened.item.id,
-        reference: reference(opened.item.id),
+        reference: opened.item.reference.to_string(),
         service: service(asked, &opened.item),
         captured: opened.item.captured,
         state: shown_state(opened.item.state),
@@ -83,14 +83,13 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         Standing::Open(ResumeMode::Copy) | Standing::Nowhere => (None, Mode::Copy),
     };
     let note = visitor::field(asked.parts.uri.query().unwrap_or_default().as_bytes(), "note");
-    let fields = record.iter().flat_map(|record| &record.summary.fields);
-    let fields: Vec<Field> = fields.filter_map(shown_field).collect();
+    let (fields, more_fields) = record.as_ref().map(shown_fields).unwrap_or_default();
     let path =
         |record: &Record| record.head.target.split('?').next().unwrap_or_default().to_owned();
     let is_spent = item.sends >= crate::limit::SENDS_MAX;
     ReceiptView {
         id: item.id,
-        reference: reference(item.id),
+        reference: item.reference.to_string(),
         state: shown_state(item.state),
         service: service(asked, item),
         path: record.as_ref().map(path).unwrap_or_default(),
@@ -103,18 +102,31 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         // A form that is not on its page any more cannot be refreshed; it can still go as it was.
         form_gone: mode != Mode::Copy && note.as_deref() == Some("no_form"),
         honoured,
-        more_fields: fields.len().saturating_sub(FIELDS_MAX),
-        fields: fields.into_iter().take(FIELDS_MAX).collect(),
+        more_fields,
+        fields,
         mode,
         page_token: owner.page_token(item.id, item.version),
         ticket: if is_spent { String::new() } else { owner.ticket(item.id, item.version).text() },
         operator: asked.judged.site().operator.clone(),
         contact: closure.map(|closure| closure.notice.words.contact.clone()).unwrap_or_default(),
+        privacy: privacy(asked),
     }
 }
 
+fn privacy(asked: &Asked<'_>) -> Privacy {
+    let crate::snapshot::Privacy { text, url, contact } = asked.judged.site().privacy.clone();
+    Privacy { text, url, contact }
+}
+
+/// The fields that a page shows, and how many more there are.
+pub(super) fn shown_fields(record: &Record) -> (Vec<Field>, usize) {
+    let fields: Vec<Field> = record.summary.fields.iter().filter_map(shown_field).collect();
+    let more = fields.len().saturating_sub(FIELDS_MAX);
+    (fields.into_iter().take(FIELDS_MAX).collect(), more)
+}
+
 /// When the content is erased if its owner does nothing. What was accepted goes sooner.
-fn kept_until(item: &Item) -> Wall {
+pub(super) fn kept_until(item: &Item) -> Wall {
     if item.state == State::Accepted { item.due } else { item.expires }
 }
 
@@ -158,14 +170,8 @@ fn shown_field(field: &summary::Field) -> Option<Field> {
     Some(Field { name: field.name.clone(), value, kind })
 }
 
-/// What can be read out to a help desk; it identifies and opens nothing.
-fn reference(id: Id) -> String {
-    let text = id.to_string().to_ascii_uppercase();
-    format!("{}-{}", &text[24..28], &text[28..])
-}
-
 /// The route's title, or its name where the config has lost it.
-fn service(asked: &Asked<'_>, item: &Item) -> String {
+pub(super) fn service(asked: &Asked<'_>, item: &Item) -> String {
     let site = asked.judged.site();
     let title = site.route_named(&item.route).map(|route| site.rules(route).title.clone());
     title.unwrap_or_else(|| item.route.clone())
@@ -191,14 +197,23 @@ const fn shown_state(state: State) -> ReceiptState {
 pub(super) async fn data(asked: &Asked<'_>, id: Id) -> Reply {
     let owner = visitor::owner(asked.lane, &asked.parts.headers, asked.judged.scheme);
     let Some(owner) = owner else { return asked.plain(PlainKind::NotYours) };
-    let (record, body) = match asked.lane.link.worker.vault.read(&owner, id).await {
-        Ok(read) => read,
-        Err(denied) => return asked.denied(id, &denied),
-    };
-    let Ok(transcript) = Transcript::new(&record) else {
+    match asked.lane.link.worker.vault.read(&owner, id).await {
+        Ok((item, record, body)) => download(asked, &item, &record, body),
+        Err(denied) => asked.denied(id, &denied),
+    }
+}
+
+/// The whole content of a submission, as a file.
+pub(super) fn download(
+    asked: &Asked<'_>,
+    item: &Item,
+    record: &Record,
+    body: crate::vault::body::Body,
+) -> Reply {
+    let Ok(transcript) = Transcript::new(record) else {
         return asked.plain(PlainKind::StoreDown);
     };
-    let name = format!("attachment; filename=\"answers-{}.txt\"", reference(id));
+    let name = format!("attachment; filename=\"answers-{}.txt\"", item.reference);
     let name = HeaderValue::from_str(&name).expect("letters, digits and a hyphen");
     let download = Download { body, transcript: Some(transcript) };
     Reply::new(StatusCode::OK, Body::boxed(Box::pin(download)))

@@ -111,7 +111,7 @@ impl State {
         snapshot: &Snapshot,
         at: (RouteIx, RegionIx),
     ) -> (Self, Option<Ramp>) {
-        let now = viewer.lane.link.worker.clock.now();
+        let now = viewer.lane.link.worker.time.now();
         let note = snapshot.beside.announced.note(at.0, at.1, now);
         let next = note.map(|note| Next::of(note.as_ref()));
         let open = || Self::open(next.clone(), Forms::of(snapshot.site.rules(at.0)));
@@ -154,7 +154,7 @@ impl State {
 
     /// As JSON, with the pause until the next look.
     pub(super) fn json(&self, worker: &Worker) -> Vec<u8> {
-        let poll_after_ms = poll_after(self.ends_at, worker.clock.now(), worker.jitter());
+        let poll_after_ms = poll_after(self.ends_at, worker.time.now(), worker.jitter());
         let told = Told { state: self, poll_after_ms };
         serde_json::to_vec(&told).expect("texts and numbers are JSON")
     }
@@ -223,7 +223,7 @@ pub(super) async fn state(asked: &Asked<'_>, client: ClientAddr, form: Form) -> 
     if let Some(ramp) = ramp
         && holds_a_receipt(asked).await
     {
-        cookie = Some(admit::admission(worker, &ramp, scheme, worker.clock.now()));
+        cookie = Some(admit::admission(worker, &ramp, scheme, worker.time.now()));
         state = State::open(state.next, state.forms);
     }
     let tag = HeaderValue::from_str(&format!("\"{}\"", state.tag())).expect("letters and digits");

@@ -23,7 +23,7 @@ const STATEMENTS_KEPT: usize = 64;
 
 /// Where the store lives, held by this process alone.
 pub(super) struct Files {
-    directory: PathBuf,
+    pub(super) disk: Disk,
     main: PathBuf,
     /// Locked as long as this lives; the system unlocks it however the process ends.
     _lock: File,
@@ -31,7 +31,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Makes the directory and the main file where they are missing, and locks them.
-    pub(super) fn claim(directory: &Path) -> Result<Self, StoreError> {
+    pub(super) fn claim(directory: &Path, free_min: Option<u64>) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_OLDEST {
             return Err(failed(format!(
                 "this build links SQLite {}, which can damage its log; build with the bundled one",
@@ -56,7 +56,8 @@ impl Files {
         refuse_bereft_log(&main)?;
         private(&main).map_err(|error| told("cannot write to the directory", error))?;
         sync_directory(directory).map_err(|error| told("cannot sync the directory", error))?;
-        Ok(Self { directory: directory.to_owned(), main, _lock: lock })
+        let disk = Disk { directory: directory.to_owned(), free_min };
+        Ok(Self { disk, main, _lock: lock })
     }
 
     /// Opens, migrates and checks the file. Gives the connection that writes, and whether the
@@ -77,8 +78,8 @@ impl Files {
             schema::Foreign::Sqlite(error) => self.explain(&error),
         })?;
         let soundness = self.check(&conn)?;
-        sync_directory(&self.directory).map_err(|error| {
-            failed(format!("cannot sync the directory {}: {error}", self.directory.display()))
+        sync_directory(&self.disk.directory).map_err(|error| {
+            failed(format!("cannot sync the directory {}: {error}", self.disk.directory.display()))
         })?;
         Ok((conn, soundness))
     }
@@ -116,24 +117,6 @@ impl Files {
             Ok(conn)
         };
         open().map_err(|error| self.explain(&error))
-    }
-
-    /// Whether more than the reserve is free on the file system.
-    pub(super) fn room(&self) -> Room {
-        let (free, whole) = self.disk();
-        if free < limit::STORE_RESERVE_BYTES.min(whole / 8) { Room::Reserve } else { Room::Ample }
-    }
-
-    /// How many pages the main file could grow by.
-    pub(super) fn free_pages(&self) -> u64 {
-        self.disk().0 / u64::from(PAGE_BYTES)
-    }
-
-    /// Bytes free and bytes in all. Where it cannot be told, the writes will tell.
-    fn disk(&self) -> (u64, u64) {
-        let Ok(disk) = rustix::fs::statvfs(&self.directory) else { return (u64::MAX, u64::MAX) };
-        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-        (bytes(disk.f_bavail), bytes(disk.f_blocks))
     }
 
     fn connect(&self, flags: OpenFlags, busy: Duration) -> rusqlite::Result<Connection> {
@@ -189,6 +172,40 @@ impl Files {
              move the files away to begin with an empty store",
             self.main.display()
         ))
+    }
+}
+
+/// The file system that the store is on.
+#[derive(Clone)]
+pub(super) struct Disk {
+    directory: PathBuf,
+    /// Bytes that are to stay free.
+    free_min: Option<u64>,
+}
+
+impl Disk {
+    /// Whether more than the reserve is free on the file system.
+    pub(super) fn room(&self) -> Room {
+        let (free, whole) = self.space();
+        let reserve = self.free_min.unwrap_or(limit::STORE_RESERVE_BYTES.min(whole / 8));
+        if free < reserve { Room::Reserve } else { Room::Ample }
+    }
+
+    /// Bytes that are free on the file system.
+    pub(super) fn free_bytes(&self) -> u64 {
+        self.space().0
+    }
+
+    /// How many pages the main file could grow by.
+    pub(super) fn free_pages(&self) -> u64 {
+        self.space().0 / u64::from(PAGE_BYTES)
+    }
+
+    /// Bytes free and bytes in all. Where it cannot be told, the writes will tell.
+    fn space(&self) -> (u64, u64) {
+        let Ok(disk) = rustix::fs::statvfs(&self.directory) else { return (u64::MAX, u64::MAX) };
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        (bytes(disk.f_bavail), bytes(disk.f_blocks))
     }
 }
 

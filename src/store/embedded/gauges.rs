@@ -29,6 +29,10 @@ pub struct StoreGauges {
     pub wal_pages: u64,
     /// 1 if sealed frames were found damaged at the start.
     pub damaged: u64,
+    /// Bytes that are free on the store's file system.
+    pub free_bytes: u64,
+    /// 1 while so few are free that nothing more is kept.
+    pub is_full: u64,
 }
 
 /// The writer's side of [`StoreGauges`].
@@ -83,6 +87,8 @@ impl Meter {
             repairs: self.repairs.load(Relaxed),
             wal_pages: self.wal_pages.load(Relaxed),
             damaged: self.damaged.load(Relaxed),
+            free_bytes: 0,
+            is_full: 0,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! is queued while one commit is being synced goes into the next. Any on-call engineer can read the
 //! file with `sqlite3`; what visitors typed is sealed in it.
 
+mod codes;
 mod duties;
 mod fault;
 mod files;
@@ -32,19 +33,21 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
 use fault::Fault;
-use files::{Files, Soundness};
+use files::{Disk, Files, Soundness};
 use gauges::Meter;
-use job::{Growth, Job, ask};
+use job::{Growth, Job, Room, ask};
 use writer::Writer;
 
 pub use gauges::StoreGauges;
 
-use super::{Census, Commit, Heap, Kept, Pending, Quota, Reach, Store, StoreError};
+use super::{
+    Census, Commit, Heap, Holder, Kept, Pending, Quota, Reach, Referred, Store, StoreError, Wrap,
+};
 use crate::clock::{Clock, Wall};
 use crate::digest::Hash;
 use crate::duty::Posting;
 use crate::grant::{Audit, Bypass, Reply, Token};
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::limit;
 use crate::vault::item::{Item, State};
 use crate::window::history::Entry;
@@ -56,6 +59,7 @@ use crate::window::tally::Tally;
 pub struct Embedded {
     writes: mpsc::Sender<Box<dyn Job>>,
     reads: mpsc::Sender<Box<dyn Job>>,
+    disk: Disk,
     meter: Arc<Meter>,
     stop_reader: watch::Sender<()>,
     stop_writer: watch::Sender<()>,
@@ -73,7 +77,16 @@ struct Threads {
 /// program's or a later release's, and when it is damaged: nothing is ever begun anew in place of
 /// something damaged.
 pub fn open(directory: &Path, clock: Clock) -> Result<Embedded, StoreError> {
-    let files = Arc::new(Files::claim(directory)?);
+    open_with(directory, clock, None)
+}
+
+/// The same, where nothing more is kept while fewer bytes than these are free on the file system.
+pub fn open_with(
+    directory: &Path,
+    clock: Clock,
+    free_bytes_min: Option<u64>,
+) -> Result<Embedded, StoreError> {
+    let files = Arc::new(Files::claim(directory, free_bytes_min)?);
     let meter = Arc::new(Meter::new());
     let (conn, soundness) = files.first_writer()?;
     if let Soundness::FramesDamaged(damage) = soundness {
@@ -98,12 +111,13 @@ pub fn open(directory: &Path, clock: Clock) -> Result<Embedded, StoreError> {
         reader::work(&read_conn, runtime, read_queue, reader_stops);
     })?;
     let emptied = clock.tick();
+    let disk = files.disk.clone();
     let writer = Writer { files, meter: Arc::clone(&meter), clock, conn: Some(conn), emptied };
     let writer = start("store-writer", move |runtime| {
         writer.work(runtime, write_queue, writer_stops);
     })?;
     let threads = Mutex::new(Some(Threads { reader, writer }));
-    Ok(Embedded { writes, reads, meter, stop_reader, stop_writer, threads })
+    Ok(Embedded { writes, reads, disk, meter, stop_reader, stop_writer, threads })
 }
 
 fn start(
@@ -119,7 +133,9 @@ fn start(
 impl Embedded {
     /// How the store has been doing.
     pub fn latency(&self) -> StoreGauges {
-        self.meter.read()
+        let (free_bytes, room) = (self.disk.free_bytes(), self.disk.room());
+        let is_full = u64::from(room == Room::Reserve);
+        StoreGauges { free_bytes, is_full, ..self.meter.read() }
     }
 
     /// Finishes what is queued, empties the log, closes the files and joins the threads; blocks
@@ -316,8 +332,30 @@ impl Store for Embedded {
         self.read(pages::heaps)
     }
 
-    fn items_ending(&self, tail: [u8; 5]) -> Pending<Vec<Item>> {
-        self.read(move |conn| submissions::ending(conn, tail))
+    fn referred(&self, reference: Reference) -> Pending<Option<Referred>> {
+        self.read(move |conn| codes::referred(conn, reference))
+    }
+
+    fn keep_code(&self, submission: Id, wrapped_key: Vec<u8>) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| codes::keep(conn, submission, &wrapped_key))
+    }
+
+    fn wrong_code(&self, submission: Id) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| codes::wrong(conn, submission))
+    }
+
+    fn wraps_unlike(
+        &self,
+        holder: Holder,
+        beginning: [u8; 5],
+        after: Option<Id>,
+        count: u32,
+    ) -> Pending<Vec<Wrap>> {
+        self.read(move |conn| codes::wraps_unlike(conn, holder, beginning, after, count))
+    }
+
+    fn rewrap(&self, holder: Holder, wraps: Vec<(Wrap, Vec<u8>)>) -> Pending<()> {
+        self.write(Growth::Stays, move |conn| codes::rewrap(conn, holder, &wraps))
     }
 
     fn bury(&self, id: Id) -> Pending<()> {

@@ -4,12 +4,13 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 use crate::clock::Wall;
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::vault::item::{Item, State};
 
 /// The columns that [`item`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, version, state, browser, fingerprint, route, region, \
-     window, captured, expires, due, size, frames, sends, answer, ticket, wrapped_key, sealed_head";
+     window, captured, expires, due, size, frames, sends, answer, ticket, wrapped_key, sealed_head, \
+     reference";
 
 /// Reads the row's [`COLUMNS`].
 pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
@@ -32,6 +33,7 @@ pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
         ticket: row.get(15)?,
         wrapped_key: row.get(16)?,
         sealed_head: row.get(17)?,
+        reference: Reference::from_bytes(row.get(18)?),
     })
 }
 

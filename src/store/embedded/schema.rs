@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x496d_736e;
 
 /// Step `n` leads from `user_version` n to n + 1. A step that was released is never edited.
-const STEPS: [&str; 5] = [FIRST, DUTIES, GRANTS, MAINTENANCES, TALLIES];
+const STEPS: [&str; 6] = [FIRST, DUTIES, GRANTS, MAINTENANCES, TALLIES, CODES];
 
 // Integer keys with a unique index beside them, not WITHOUT ROWID: a sealed form fits a table leaf
 // three times over, whereas a clustered index would push each one to an overflow page of its own.
@@ -152,13 +152,29 @@ CREATE TABLE tallies (
 CREATE INDEX submissions_by_window ON submissions (window, state);
 ";
 
+// What names a submission on its receipt, and what else opens it. Older submissions keep the
+// reference that their receipts tell: the end of their id.
+const CODES: &str = "
+ALTER TABLE submissions ADD COLUMN reference BLOB;
+UPDATE submissions SET reference = substr(id, 16, 5);
+UPDATE submissions SET reference = randomblob(5) WHERE seq NOT IN
+    (SELECT min(seq) FROM submissions GROUP BY reference);
+CREATE UNIQUE INDEX submissions_by_reference ON submissions (reference);
+CREATE TABLE codes (
+    submission BLOB PRIMARY KEY,
+    wrapped_key BLOB NOT NULL,
+    wrong INTEGER NOT NULL
+) STRICT;
+";
+
 /// The tables whose damage keeps the store from opening: small, and everything else hangs on them.
-pub(super) const ESSENTIAL: [&str; 11] = [
+pub(super) const ESSENTIAL: [&str; 12] = [
     "windows",
     "history",
     "maintenances",
     "duties",
     "submissions",
+    "codes",
     "totals",
     "repairs",
     "tokens",

@@ -2,15 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::codes;
 use super::fault::Fault;
 use super::rows::{self, COLUMNS, is_live, name_of};
 use super::windows::signed;
 use crate::clock::Wall;
 use crate::digest::Hash;
-use crate::id::Id;
+use crate::id::{Id, Reference};
 use crate::limit;
 use crate::store::{Census, Kept, Quota, Same, StoreError};
 use crate::vault::item::{Item, State};
+
+/// How often another reference is tried in the place of one that is taken.
+const REFERENCES_TRIED: u32 = 8;
 
 pub(super) fn append(
     conn: &Connection,
@@ -95,10 +99,6 @@ pub(super) fn in_state(conn: &Connection, state: State) -> Result<Vec<Item>, Fau
     some(conn, "state = ?1 ORDER BY seq", params![name_of(state)])
 }
 
-pub(super) fn ending(conn: &Connection, tail: [u8; 5]) -> Result<Vec<Item>, Fault> {
-    some(conn, "substr(id, 16, 5) = ?1 ORDER BY seq DESC LIMIT 9", params![tail])
-}
-
 pub(super) fn due(conn: &Connection, now: Wall, count: u32) -> Result<Vec<Item>, Fault> {
     some(conn, "due <= ?1 ORDER BY due LIMIT ?2", params![now.millis(), count])
 }
@@ -128,6 +128,7 @@ pub(super) fn update(conn: &Connection, item: &Item) -> Result<(), Fault> {
     let left = if is_live(item.state) { bytes } else { 0 };
     if !is_live(item.state) {
         erase_frames(conn, item.id)?;
+        codes::erase(conn, item.id)?;
     }
     change(conn, item, left)?;
     if state != item.state || left != bytes {
@@ -302,13 +303,32 @@ fn count(conn: &Connection, state: State, count: i64, bytes: i64) -> Result<(), 
     Ok(())
 }
 
+/// Gives it another reference if its own is taken, which one in a billion is.
 fn insert(conn: &Connection, item: &Item, bytes: i64) -> Result<(), Fault> {
+    let mut reference = item.reference;
+    for _ in 0..REFERENCES_TRIED {
+        if insert_as(conn, item, bytes, reference)? {
+            return Ok(());
+        }
+        reference = Reference::random();
+    }
+    Err(Fault::failed("every reference is taken"))
+}
+
+/// Whether the reference was free.
+fn insert_as(
+    conn: &Connection,
+    item: &Item,
+    bytes: i64,
+    reference: Reference,
+) -> Result<bool, Fault> {
     let sql = "INSERT INTO submissions (id, version, state, live, browser, fingerprint, route,
                  region, window, captured, expires, due, size, frames, bytes, sends, answer,
-                 ticket, wrapped_key, sealed_head)
+                 ticket, wrapped_key, sealed_head, reference)
                VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 ?17, ?18, ?19)";
-    conn.prepare_cached(sql)?.execute(params![
+                 ?17, ?18, ?19, ?20)
+               ON CONFLICT (reference) DO NOTHING";
+    let added = conn.prepare_cached(sql)?.execute(params![
         item.id.bytes(),
         signed(item.version)?,
         name_of(item.state),
@@ -328,19 +348,20 @@ fn insert(conn: &Connection, item: &Item, bytes: i64) -> Result<(), Fault> {
         item.ticket,
         item.wrapped_key,
         item.sealed_head,
+        reference.bytes(),
     ])?;
-    Ok(())
+    Ok(added > 0)
 }
 
-/// Changes what can change: identity, place and size of a submission never do. Without content
-/// its key and head go too, whatever the caller left in them.
+/// Changes what can change: identity, place and size of a submission never do, and its key only
+/// by [`codes::rewrap`], which may have come in between. Without content its key and head go too,
+/// whatever the caller left in them.
 fn change(conn: &Connection, item: &Item, bytes: i64) -> Result<(), Fault> {
     let live = is_live(item.state);
-    let (key, head): (&[u8], &[u8]) =
-        if live { (&item.wrapped_key, &item.sealed_head) } else { (&[], &[]) };
+    let head: &[u8] = if live { &item.sealed_head } else { &[] };
     let sql = "UPDATE submissions SET version = ?2, state = ?3, live = ?4, expires = ?5, due = ?6,
-                 bytes = ?7, sends = ?8, answer = ?9, ticket = ?10, wrapped_key = ?11,
-                 sealed_head = ?12
+                 bytes = ?7, sends = ?8, answer = ?9, ticket = ?10,
+                 wrapped_key = CASE WHEN ?4 THEN wrapped_key ELSE x'' END, sealed_head = ?11
                WHERE id = ?1";
     conn.prepare_cached(sql)?.execute(params![
         item.id.bytes(),
@@ -353,7 +374,6 @@ fn change(conn: &Connection, item: &Item, bytes: i64) -> Result<(), Fault> {
         item.sends,
         item.answer,
         item.ticket,
-        key,
         head,
     ])?;
     Ok(())

@@ -123,17 +123,17 @@ impl Writer {
     /// What is free. Where it is little, what the log holds is given back before anybody is
     /// refused.
     fn room(&mut self) -> Room {
-        if self.files.room() == Room::Reserve && self.meter.wal_pages.load(Relaxed) > 0 {
+        if self.files.disk.room() == Room::Reserve && self.meter.wal_pages.load(Relaxed) > 0 {
             self.empty_log();
         }
-        self.files.room()
+        self.files.disk.room()
     }
 
     /// Moves the log's pages into the main file once there are many. After the answers, so that
     /// nobody waits for it who need not.
     fn move_log(&mut self) {
         // The main file grows by what is moved, so the log may not outgrow what is free.
-        let most = limit::STORE_WAL_PAGES.min(self.files.free_pages() / 2).max(1);
+        let most = limit::STORE_WAL_PAGES.min(self.files.disk.free_pages() / 2).max(1);
         if self.meter.wal_pages.load(Relaxed) < most {
             return;
         }

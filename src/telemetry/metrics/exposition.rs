@@ -13,7 +13,8 @@ use prometheus::proto::{
 use super::held::{self, HELD, HELD_TOTAL};
 use super::servers::{self, CHECKS, SERVERS, STALE};
 use super::windows::{
-    self, ANNOUNCED, CLOSED_CELLS, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED, WINDOWS,
+    self, ANNOUNCED, CLOSED_CELLS, DRIFT, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED,
+    WINDOWS,
 };
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
@@ -186,6 +187,13 @@ const STORE_COMMITS: Named = summary(
 );
 const STORE_FAILURES: Named =
     counter("intermission_store_failures_total", &[], "Reads and writes of the store that failed.");
+const STORE_FREE: Named =
+    gauge("intermission_store_free_bytes", &[], "Bytes that are free on the store's file system.");
+const STORE_FULL: Named = gauge(
+    "intermission_store_full",
+    &[],
+    "1 while so few bytes are free that no form is kept; 0 otherwise.",
+);
 const ACCESS_DROPPED: Named = counter(
     "intermission_access_lines_dropped_total",
     &[],
@@ -225,6 +233,7 @@ pub const NAMES: &[Named] = &[
     WINDOWS,
     CLOSED_CELLS,
     MAINTENANCE,
+    DRIFT,
     ANNOUNCED,
     OVERRUN,
     UNPROMISED,
@@ -237,6 +246,8 @@ pub const NAMES: &[Named] = &[
     STORE_BYTES,
     STORE_COMMITS,
     STORE_FAILURES,
+    STORE_FREE,
+    STORE_FULL,
     ACCESS_DROPPED,
     BUILD,
 ];
@@ -338,6 +349,8 @@ fn control(told: &Told, page: &mut Page) {
     page.add(STORE_BYTES, [number(&[], told.store.bytes)]);
     page.add(STORE_COMMITS, [commits(&told.store)]);
     page.add(STORE_FAILURES, [number(&[], told.store.failures)]);
+    page.add(STORE_FREE, [number(&[], told.store.free_bytes)]);
+    page.add(STORE_FULL, [number(&[], told.store.is_full)]);
     let dropped = told.access.as_ref().map(|log| number(&[], log.dropped()));
     page.add(ACCESS_DROPPED, dropped);
 }

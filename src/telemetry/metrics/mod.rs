@@ -41,6 +41,8 @@ struct Shared {
 struct Told {
     generation: u64,
     windows: WindowFigures,
+    /// Declared maintenances that stand otherwise than their files say.
+    drift: u64,
     /// Verifications and ramps that failed.
     failed_checks: [u64; 2],
     reloads: [u64; 2],
@@ -82,6 +84,10 @@ pub struct StoreFigures {
     pub commit_p99: Duration,
     /// Reads and writes that failed.
     pub failures: u64,
+    /// Bytes that are free on the store's file system.
+    pub free_bytes: u64,
+    /// 1 while so few are free that nothing more is kept.
+    pub is_full: u64,
 }
 
 /// Requests in flight in one place.
@@ -91,8 +97,12 @@ pub struct InFlightCount {
     pub route: Arc<str>,
     /// The region's name.
     pub region: Arc<str>,
-    /// How many.
+    /// How many, of which some go on for long:
     pub count: u64,
+    /// WebSockets and other tunnels,
+    pub tunnels: u64,
+    /// and answers that go on, such as events.
+    pub streams: u64,
 }
 
 impl Metrics {
@@ -107,34 +117,43 @@ impl Metrics {
     /// A worker's count is seen a moment after it was made: zero means "none" only to somebody who
     /// sees it again after the workers have passed a decision.
     pub fn in_flight(&self) -> Vec<InFlightCount> {
-        self.by_place(|row| &row.in_flight)
+        let lasting = |row: &Row, region: usize| row.lasting[region].each_ref().map(read);
+        let sums = self.by_place(|row, region| {
+            let [tunnels, streams] = lasting(row, region);
+            [read(&row.in_flight[region]), tunnels, streams]
+        });
+        let told = sums.into_iter().map(|((route, region), [count, tunnels, streams])| {
+            InFlightCount { route, region, count, tunnels, streams }
+        });
+        told.collect()
     }
 
     /// Requests that have begun, by route and region, over all workers and those configs that
     /// something still counts for.
-    pub fn begun(&self) -> Vec<InFlightCount> {
-        self.by_place(|row| &row.begun)
+    pub fn begun(&self) -> BTreeMap<(Arc<str>, Arc<str>), u64> {
+        let sums = self.by_place(|row, region| [read(&row.begun[region])]);
+        sums.into_iter().map(|(place, [count])| (place, count)).collect()
     }
 
-    fn by_place(&self, cells: impl Fn(&Row) -> &[AtomicU64]) -> Vec<InFlightCount> {
-        let tables = self.tables();
-        let mut sums = BTreeMap::<(&Arc<str>, &Arc<str>), u64>::new();
-        for table in &tables {
+    /// Sums of cells over all tables, where the first of them is not zero.
+    fn by_place<const N: usize>(
+        &self,
+        cells: impl Fn(&Row, usize) -> [u64; N],
+    ) -> BTreeMap<(Arc<str>, Arc<str>), [u64; N]> {
+        let mut sums = BTreeMap::<_, [u64; N]>::new();
+        for table in self.tables() {
             for (route, row) in table.rows() {
-                for (region, cell) in table.regions.iter().zip(cells(row)) {
-                    let count = cell.load(Ordering::Relaxed);
-                    if count > 0 {
-                        *sums.entry((route, region)).or_default() += count;
+                for (at, region) in table.regions.iter().enumerate() {
+                    let counts = cells(row, at);
+                    if counts[0] > 0 {
+                        let place = (Arc::clone(route), Arc::clone(region));
+                        let sums = sums.entry(place).or_insert([0; N]);
+                        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
                     }
                 }
             }
         }
-        let told = sums.into_iter().map(|((route, region), count)| InFlightCount {
-            route: Arc::clone(route),
-            region: Arc::clone(region),
-            count,
-        });
-        told.collect()
+        sums
     }
 
     /// Client connections open now, over all workers.

@@ -18,6 +18,11 @@ pub(super) const MAINTENANCE: Named = gauge(
     &["maintenance", "progress"],
     "Always 1, for each maintenance that is not over: where it stands. At most 100 are told.",
 );
+pub(super) const DRIFT: Named = gauge(
+    "intermission_maintenance_drift",
+    &[],
+    "Maintenances declared in files that stand otherwise than their files say: extended, or begun early.",
+);
 pub(super) const ANNOUNCED: Named = gauge(
     "intermission_windows_announced",
     &[],
@@ -91,6 +96,11 @@ impl Metrics {
         lock(&self.0.told).windows = figures;
     }
 
+    /// How many declared maintenances stand otherwise than their files say.
+    pub fn drift(&self, count: u64) {
+        lock(&self.0.told).drift = count;
+    }
+
     /// A verification failed.
     pub fn verification_failed(&self) {
         lock(&self.0.told).failed_checks[0] += 1;
@@ -117,6 +127,7 @@ pub(super) fn expose(told: &Told, page: &mut Page) {
         number(&[("maintenance", maintenance), ("progress", progress)], 1)
     });
     page.add(MAINTENANCE, progress);
+    page.add(DRIFT, [number(&[], told.drift)]);
     page.add(ANNOUNCED, [number(&[], figures.announced)]);
     page.add(OVERRUN, by_kind(figures.overrun));
     page.add(UNPROMISED, by_kind(figures.unpromised));

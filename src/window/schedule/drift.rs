@@ -2,6 +2,7 @@
 //! it, or it began late.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::next::{moved, series_of};
 use crate::clock::Wall;
@@ -13,7 +14,7 @@ use crate::window::maintenance::Maintenance;
 use crate::window::state::Window;
 
 /// One difference.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Drift {
     /// The window.
     pub window: Id,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 FOLDER = Path(os.environ["DJANGO_APP_FOLDER"])
 
-SECRET_KEY = "only for tests, on one machine, for a minute"
+# A deploy may change it, and every session with it.
+SECRET_KEY = os.environ["DJANGO_SECRET"]
 # The dev server serves the admin's style sheets only in debug mode.
 DEBUG = True
 ALLOWED_HOSTS = ["*"]

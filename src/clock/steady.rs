@@ -5,8 +5,11 @@
 //! believed only after it has stood for [`limit::WINDOW_CLOCK_SETTLES`]; until then time goes on
 //! from where it was, at the pace of the monotonic clock. What a clock does within
 //! [`limit::CLOCK_JUMP`] is a correction and believed at once.
+//!
+//! Control and each worker look for themselves, by the same rule: when control is gone, what a
+//! jump would do to a hard limit or a ramp is still not done.
 
-use crate::clock::{Tick, Wall};
+use super::{Tick, Wall};
 use crate::limit;
 
 /// Where both clocks stood when the wall clock was last believed.
@@ -15,6 +18,7 @@ pub struct Steady {
     wall: Wall,
     tick: Tick,
     doubt: Option<Doubt>,
+    tells: bool,
 }
 
 /// A jump that is not believed yet: where it led to, and when that was first seen.
@@ -27,14 +31,20 @@ struct Doubt {
 impl Steady {
     /// Believes what the clock says now.
     pub const fn from(wall: Wall, tick: Tick) -> Self {
-        Self { wall, tick, doubt: None }
+        Self { wall, tick, doubt: None, tells: true }
+    }
+
+    /// The same, without a word in the log: for those who are many.
+    #[must_use]
+    pub const fn silent(self) -> Self {
+        Self { tells: false, ..self }
     }
 
     /// What time it is, by what both clocks say.
     pub fn look(&mut self, wall: Wall, tick: Tick) -> Wall {
         let expected = self.wall.plus(tick.since(self.tick));
         if is_near(wall, expected) {
-            if self.doubt.take().is_some() {
+            if self.doubt.take().is_some() && self.tells {
                 tracing::info!(to = %wall, "the clock is back where it should be");
             }
             (self.wall, self.tick) = (wall, tick);
@@ -44,13 +54,19 @@ impl Steady {
         let doubt = match self.doubt {
             Some(doubt) if is_near(wall, doubt.wall.plus(tick.since(doubt.tick))) => doubt,
             Some(_) | None => {
-                tracing::warn!(from = %expected, to = %wall, "the clock jumped: not believed yet");
+                if self.tells {
+                    let (from, to) = (expected, wall);
+                    tracing::warn!(%from, %to, "the clock jumped: not believed yet");
+                }
                 Doubt { wall, tick }
             }
         };
         if tick.since(doubt.tick) >= limit::WINDOW_CLOCK_SETTLES {
-            tracing::warn!(from = %expected, to = %wall, "the clock jumped and stayed: believed");
-            *self = Self::from(wall, tick);
+            if self.tells {
+                let (from, to) = (expected, wall);
+                tracing::warn!(%from, %to, "the clock jumped and stayed: believed");
+            }
+            *self = Self { wall, tick, doubt: None, ..*self };
             return wall;
         }
         self.doubt = Some(doubt);

@@ -3,6 +3,8 @@
 //! Everything else takes time as an argument, so that windows, tickets and retention can be
 //! tested at any instant, and so that a jump of the wall clock moves no timeout.
 
+pub mod steady;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -105,6 +107,11 @@ impl Tick {
     /// This tick moved forward.
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0 + span)
+    }
+
+    /// This tick moved back, as far as ticks go.
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.checked_sub(span).unwrap_or(self.0))
     }
 
     /// The same point for tokio's timers.
