@@ -142,6 +142,7 @@ async fn posted(asked: &Asked<'_>, to: Endpoint, client: ClientAddr, form: &[u8]
         | Endpoint::Bypass
         | Endpoint::Events
         | Endpoint::State(_)
+        | Endpoint::Submission
         | Endpoint::List
         | Endpoint::Receipt(_)
         | Endpoint::Data(_) => asked.wrong_method(to),
