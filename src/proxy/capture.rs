@@ -49,14 +49,21 @@ pub(super) struct How {
     pub name: Option<String>,
     /// Whose it is; the browser's, if nobody says.
     pub owner: Option<Owner>,
+    /// Where it comes from.
+    pub client: ClientAddr,
 }
 
 impl How {
     /// What a page keeps for later, before anything was sent.
-    pub(super) fn of_page(lane: &Lane, judged: &Judged, kind: FormKind) -> Self {
+    pub(super) fn of_page(
+        lane: &Lane,
+        judged: &Judged,
+        kind: FormKind,
+        client: ClientAddr,
+    ) -> Self {
         let honoured = judged.rules().forms.idempotency_key;
         let key = idempotency_key(&lane.link.worker, None, honoured);
-        Self { kind, fate: Fate::NotSent, key, name: None, owner: None }
+        Self { kind, fate: Fate::NotSent, key, name: None, owner: None, client }
     }
 }
 
@@ -111,12 +118,9 @@ pub(super) async fn run(
     let flag = judged.rules().forms.idempotency_key;
     let key = idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
-    let how = How { kind, fate: Fate::NotSent, key, name, owner: None };
-    let kept_form = match pace(&lane, &judged, story.client) {
-        Ok(()) => keep(&lane, &judged, &parts, &mut arriving, how).await,
-        Err(why) => Err(Failed::NotKept(why)),
-    };
-    match kept_form {
+    let client = story.client;
+    let how = How { kind, fate: Fate::NotSent, key, name, owner: None, client };
+    match keep(&lane, &judged, &parts, &mut arriving, how).await {
         Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
         Err(Failed::NotKept(why)) => {
             let reply = answer::closed(&judged, &lane, Wants::Html, Some(why), &asker);
@@ -132,7 +136,7 @@ pub(super) async fn run(
 
 /// How many forms are kept for one address; all that this machine sends itself, perhaps for
 /// others, are.
-pub(super) fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
+fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
     let per_minute = judged.site().limits.forms_per_minute;
     if client.0.to_canonical().is_loopback() {
         return Ok(());
@@ -177,7 +181,8 @@ pub(super) async fn keep(
 ) -> Result<(Owner, Receipt), Failed> {
     let (worker, vault) = (&lane.link.worker, &lane.link.worker.vault);
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
-    let How { kind, fate, key, name, owner } = how;
+    let How { kind, fate, key, name, owner, client } = how;
+    pace(lane, judged, client).map_err(Failed::NotKept)?;
     let closure = closing(lane, judged, parts);
     let never_kept = never_kept(lane, judged, parts);
     // A program shows who it is each time; a browser's form whose page nobody knows is kept, and

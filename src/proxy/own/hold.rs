@@ -93,9 +93,8 @@ async fn keep(
     let judged = head::judge(asked.lane, current, caller, &request);
     let judged = judged.map_err(|_| Refused::NotKept(NotKept::Policy))?;
     let kind = kind(&judged)?;
-    capture::pace(asked.lane, &judged, client).map_err(Refused::NotKept)?;
     let parts = request.into_parts().0;
-    let how = capture::How::of_page(asked.lane, &judged, kind);
+    let how = capture::How::of_page(asked.lane, &judged, kind, client);
     let rest = std::mem::replace(upload, Upload::Bytes(Bytes::new()));
     let mut arriving = Arriving { ahead: Bytes::new(), rest };
     let kept = capture::keep(asked.lane, &judged, &parts, &mut arriving, how).await;
