@@ -105,7 +105,7 @@ pub(super) async fn run(
     let how = How { kind, fate: Fate::NotSent, key, name, owner: None };
     let kept_form = match pace(&lane, &judged, story.client) {
         Ok(()) => keep(&lane, &judged, &parts, &mut arriving, how).await,
-        Err(why) => Err(Failed::NotKept(why)),
+        Err(failed) => Err(failed),
     };
     match kept_form {
         Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
@@ -123,13 +123,13 @@ pub(super) async fn run(
 
 /// How many forms are kept for one address; all that this machine sends itself, perhaps for
 /// others, are.
-fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
+pub(super) fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), Failed> {
     let per_minute = judged.site().limits.forms_per_minute;
     if client.0.to_canonical().is_loopback() {
         return Ok(());
     }
     let paced = lane.link.worker.vault.pace_form(client.0, per_minute);
-    paced.map_err(|_| NotKept::Quota)
+    paced.map_err(|_| Failed::NotKept(NotKept::Quota))
 }
 
 /// Keeps a form that the application has failed. None: it is not kept, and its visitor is told what

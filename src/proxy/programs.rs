@@ -86,7 +86,11 @@ pub(super) async fn accept(
     let key = capture::idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
     let how = How { kind, fate: Fate::NotSent, key, name, owner: Some(owner) };
-    match capture::keep(&lane, &judged, &parts, &mut arriving, how).await {
+    let kept = match capture::pace(&lane, &judged, story.client) {
+        Ok(()) => capture::keep(&lane, &judged, &parts, &mut arriving, how).await,
+        Err(failed) => Err(failed),
+    };
+    match kept {
         Ok((owner, receipt)) => {
             let vault = &lane.link.worker.vault;
             let opened = vault.open(&owner, receipt.id).await;
