@@ -26,6 +26,14 @@ if (forget) {
     } catch { /* what may not be read here was not written either */ }
   }
 }
+// What our script in the application's pages keeps of this page: that it is there, not what it is.
+const draft = document.querySelector('[data-draft]');
+const kept = (store) => {
+  try {
+    return Object.keys(window[store]).some((key) => key.startsWith('intermission:draft:' + location.pathname + location.search + '#'));
+  } catch { return false; }
+};
+if (draft) draft.hidden = !kept('sessionStorage') && !kept('localStorage');
 
 const card = document.querySelector('[data-watch]');
 if (!card || !window.fetch) return;

@@ -49,6 +49,22 @@ pub(super) struct How {
     pub name: Option<String>,
     /// Whose it is; the browser's, if nobody says.
     pub owner: Option<Owner>,
+    /// Where it comes from.
+    pub client: ClientAddr,
+}
+
+impl How {
+    /// What a page keeps for later, before anything was sent.
+    pub(super) fn of_page(
+        lane: &Lane,
+        judged: &Judged,
+        kind: FormKind,
+        client: ClientAddr,
+    ) -> Self {
+        let honoured = judged.rules().forms.idempotency_key;
+        let key = idempotency_key(&lane.link.worker, None, honoured);
+        Self { kind, fate: Fate::NotSent, key, name: None, owner: None, client }
+    }
 }
 
 /// What is wrong with a name that a client gave.
@@ -102,12 +118,9 @@ pub(super) async fn run(
     let flag = judged.rules().forms.idempotency_key;
     let key = idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
-    let how = How { kind, fate: Fate::NotSent, key, name, owner: None };
-    let kept_form = match pace(&lane, &judged, story.client) {
-        Ok(()) => keep(&lane, &judged, &parts, &mut arriving, how).await,
-        Err(failed) => Err(failed),
-    };
-    match kept_form {
+    let client = story.client;
+    let how = How { kind, fate: Fate::NotSent, key, name, owner: None, client };
+    match keep(&lane, &judged, &parts, &mut arriving, how).await {
         Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
         Err(Failed::NotKept(why)) => {
             let reply = answer::closed(&judged, &lane, Wants::Html, Some(why), &asker);
@@ -123,13 +136,13 @@ pub(super) async fn run(
 
 /// How many forms are kept for one address; all that this machine sends itself, perhaps for
 /// others, are.
-pub(super) fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), Failed> {
+fn pace(lane: &Lane, judged: &Judged, client: ClientAddr) -> Result<(), NotKept> {
     let per_minute = judged.site().limits.forms_per_minute;
     if client.0.to_canonical().is_loopback() {
         return Ok(());
     }
     let paced = lane.link.worker.vault.pace_form(client.0, per_minute);
-    paced.map_err(|_| Failed::NotKept(NotKept::Quota))
+    paced.map_err(|_| NotKept::Quota)
 }
 
 /// Keeps a form that the application has failed. None: it is not kept, and its visitor is told what
@@ -168,10 +181,15 @@ pub(super) async fn keep(
 ) -> Result<(Owner, Receipt), Failed> {
     let (worker, vault) = (&lane.link.worker, &lane.link.worker.vault);
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
-    let How { kind, fate, key, name, owner } = how;
+    let How { kind, fate, key, name, owner, client } = how;
+    pace(lane, judged, client).map_err(Failed::NotKept)?;
     let closure = closing(lane, judged, parts);
     let never_kept = never_kept(lane, judged, parts);
-    let terms = Terms { name, never_kept, ..terms(lane, judged, closure.as_deref(), kind) };
+    // A program shows who it is each time; a browser's form whose page nobody knows is kept, and
+    // never sent on from here.
+    let refill_only = owner.is_none() && !head::is_from_here(parts, judged);
+    let terms = terms(lane, judged, closure.as_deref(), kind);
+    let terms = Terms { name, never_kept, refill_only, ..terms };
     let ahead = arriving.ahead.len() as u64;
     let declared = arriving.rest.size_hint().exact().map(|rest| ahead + rest);
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
@@ -233,6 +251,7 @@ fn terms(lane: &Lane, judged: &Judged, closure: Option<&Closure>, kind: FormKind
         bytes_max,
         life: forms.life + closed_for,
         never_kept: forms.never_kept.clone(),
+        refill_only: false,
         csrf_fields: forms.csrf_fields.clone(),
         name: None,
     }

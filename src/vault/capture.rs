@@ -65,6 +65,8 @@ pub struct Terms {
     pub csrf_fields: Arc<[String]>,
     /// What its client calls it (`Idempotency-Key`): two of one name are one, or one too many.
     pub name: Option<String>,
+    /// Whether nobody can tell whose page it came from: then it is never sent on from here.
+    pub refill_only: bool,
 }
 
 /// What is sealed in the head record.
@@ -81,6 +83,10 @@ pub struct Record {
     /// Of its content, if its client gave it a name.
     #[serde(default)]
     pub content: Option<Hash>,
+    /// Whether it may only go into the live form, which its owner sends. Nothing takes that back:
+    /// another site may have made it.
+    #[serde(default)]
+    pub refill_only: bool,
 }
 
 /// What the application has seen of a form when it is kept.
@@ -353,6 +359,7 @@ impl Receiving {
             summary,
             size: self.size,
             content,
+            refill_only: self.terms.refill_only,
         };
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {

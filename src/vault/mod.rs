@@ -13,6 +13,7 @@
 //! | `receipt`, `transcript` | what its owner sees and may do |
 //! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
 //! | `refresh`, `substitute` | fresh CSRF values from the live form |
+//! | `refill` | the answers for the live form, which its owner sends |
 //! | `retention` | what happens when nobody does anything, and after a crash |
 
 pub mod body;
@@ -28,6 +29,7 @@ mod pace;
 mod pairs;
 pub mod policy;
 pub mod receipt;
+pub mod refill;
 pub mod refresh;
 pub mod rekey;
 pub mod resume;
