@@ -91,7 +91,7 @@ impl NodeKey {
         match Self::from_file(&path) {
             Err(NodeKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 let key = Self(digest::random());
-                key.store(dir, FILE).map_err(|source| NodeKeyError::Io { path, source })?;
+                store(dir, FILE, &key.0).map_err(|source| NodeKeyError::Io { path, source })?;
                 Ok(key)
             }
             read => read,
@@ -175,17 +175,33 @@ impl NodeKey {
         let size = || NodeKeyError::Size { path: path.to_owned(), len: bytes.len() };
         of_text(&bytes).ok_or_else(size)
     }
+}
 
-    /// ORDER: the file is whole and durable under another name before it gets its own, so that a
-    /// crash leaves either the key that was there before or all of this one.
-    fn store(&self, dir: &Path, name: &str) -> io::Result<()> {
-        let fresh = dir.join(format!("{name}.{}", digest::hex(&digest::random::<8>())));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(&self.0)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, dir.join(name))?;
-        File::open(dir)?.sync_all()
+/// The keys before the one of the store's own directory, one after another; none if there is no
+/// such file.
+fn former_in(path: &Path) -> Result<Vec<NodeKey>, NodeKeyError> {
+    let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io(error)),
+    };
+    let keys = bytes.chunks_exact(KEY_LEN);
+    if !keys.remainder().is_empty() {
+        return Err(NodeKeyError::Size { path: path.to_owned(), len: bytes.len() });
     }
+    Ok(keys.filter_map(|key| key.try_into().ok().map(NodeKey)).collect())
+}
+
+/// ORDER: the file is whole and durable under another name before it gets its own, so that a crash
+/// leaves either what was there before or all of this.
+fn store(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let fresh = dir.join(format!("{name}.{}", digest::hex(&digest::random::<8>())));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, dir.join(name))?;
+    File::open(dir)?.sync_all()
 }
 
 /// A key as text: hexadecimal, or base64 of either alphabet.
@@ -234,35 +250,28 @@ impl Keys {
         Self { first, former: former.into(), home: None }
     }
 
-    /// The key of the store's own directory, which is made if there is none, and the one before it
-    /// if there is still something that it wraps.
+    /// The key of the store's own directory, which is made if there is none, and those before it
+    /// that may still be needed.
     pub fn of_directory(dir: &Path) -> Result<Self, NodeKeyError> {
         let first = NodeKey::load_or_create(dir)?;
-        let former = match NodeKey::from_file(&dir.join(FORMER_FILE)) {
-            Ok(former) => vec![former],
-            Err(NodeKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Vec::new()
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Self::new(first, former).at(dir))
+        Ok(Self::new(first, former_in(&dir.join(FORMER_FILE))?).at(dir))
     }
 
-    /// Makes a new key in the store's own directory; the one that was there stays as the former
-    /// one.
+    /// Makes a new key in the store's own directory; the one that was there stays as a former one.
     ///
-    /// ORDER: the former key is durable under its name before the new one takes its place. A crash
+    /// ORDER: the former keys are durable under their name before the new one takes its place. A crash
     /// in between leaves the same key twice.
     pub(super) fn turned_in(dir: &Path, before: &Self) -> Result<Self, NodeKeyError> {
         let fresh = NodeKey(digest::random());
         let io = |source| NodeKeyError::Io { path: dir.join(FILE), source };
-        before.first.store(dir, FORMER_FILE).map_err(io)?;
-        fresh.store(dir, FILE).map_err(io)?;
-        let former = std::iter::once(&before.first).chain(before.former.iter());
-        Ok(Self::new(fresh, former.cloned().collect()).at(dir))
+        let former: Vec<NodeKey> = before.all().cloned().collect();
+        let all = Zeroizing::new(former.iter().flat_map(|key| key.0).collect::<Vec<u8>>());
+        store(dir, FORMER_FILE, &all).map_err(io)?;
+        store(dir, FILE, &fresh.0).map_err(io)?;
+        Ok(Self::new(fresh, former).at(dir))
     }
 
-    /// Forgets the former key of the store's own directory, which wraps nothing any more.
+    /// Forgets the former keys of the store's own directory, which wrap nothing any more.
     pub(super) fn forget_former(dir: &Path) -> io::Result<()> {
         match std::fs::remove_file(dir.join(FORMER_FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

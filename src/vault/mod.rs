@@ -3,13 +3,13 @@
 //! | file | its part of that life |
 //! |---|---|
 //! | `item` | the states, and the only ways from one to the next |
-//! | `form`, `pairs`, `multipart`, `json` | the bytes of a form, cut into tokens without losing one |
+//! | `form`, `pairs`, `multipart`, `json` | a form's bytes, cut into tokens without losing one |
 //! | `policy`, `summary` | what is never kept; what the receipt shows |
 //! | `capture` | from the first byte to "saved", which is said after it is durable |
 //! | `seal`, `owner` | who can open it: this node and the visitor's browser, together |
 //! | `keys`, `rekey` | this node's keys, and how one takes the place of another |
 //! | `code` | what opens it without that browser, to read and delete it, never to send it |
-//! | `pace` | how often one address may try |
+//! | `pace`, `room` | how often one address may try; how much all may send at once |
 //! | `receipt`, `transcript` | what its owner sees and may do |
 //! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
 //! | `refresh`, `substitute` | fresh CSRF values from the live form |
@@ -34,6 +34,7 @@ pub mod refresh;
 pub mod rekey;
 pub mod resume;
 pub mod retention;
+mod room;
 pub mod seal;
 pub mod substitute;
 pub mod summary;

@@ -67,7 +67,8 @@ impl Vault {
         let mut standing = self.parts.key_standing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.keys();
         let Some(home) = before.home() else { return Err(NotTurned::Configured) };
-        if !before.former().is_empty() {
+        let is_needed = !before.former().is_empty() && standing.left != Some(0);
+        if is_needed || before.former().len() >= limit::FORMER_KEYS_MAX {
             return Err(NotTurned::Unfinished { left: standing.left.unwrap_or(0) });
         }
         let keys = Keys::turned_in(home, &before)?;

@@ -83,6 +83,10 @@ fn reference() -> BTreeMap<(String, String), Row> {
             }
         } else if let Some(row) = line.strip_prefix("| `") {
             let cells: Vec<&str> = row.split(" | ").collect();
+            // Other tables tell of what keys do.
+            if cells.len() < 3 {
+                continue;
+            }
             let key = cells[0].trim_end_matches('`').to_owned();
             let row = Row { kind: cells[1].to_owned(), default: cells[2].to_owned() };
             assert!(rows.insert((section.clone(), key.clone()), row).is_none(), "{key} twice");

@@ -296,18 +296,22 @@ fn records(tried: &mut Tried) {
         (run(&tried.node, &["store", "rekey", "--json"]).0 == 0).then_some(())
     });
     tried.as_json.insert("store rekey".to_owned());
+    let on = ["on", "--region", "eu", "--route", "claims", "--reason", "x", "--yes"];
+    assert_eq!(run(&tried.node, &on).0, 0);
+    let (first, second) = (kept(&tried.node, "name=Ada"), kept(&tried.node, "name=Bea"));
+    tried.human("submissions find", &[&first], &["claims", "held", "reference"]);
+    let reference = tried.text("submissions find", &[&second], "/reference");
+    tried.human("submissions erase", &[&first], &["discarded"]);
+    tried.json("submissions erase", &[&reference], "/state");
+    assert_eq!(run(&tried.node, &["submissions", "erase", &reference]).0, 1, "nothing is left");
     let config = tried.node.config();
     let config = config.to_str().expect("text");
     tried.human("check", &[config], &["ok: 2 routes"]);
     tried.json("check", &[config], "/fingerprint");
 }
 
-#[test]
-fn a_kept_form_is_told_by_number_and_by_its_reference() {
-    let node = Node::start();
-    let on = ["on", "--region", "eu", "--route", "claims", "--reason", "x", "--yes"];
-    assert_eq!(run(&node, &on).0, 0);
-    let body = "name=Ada";
+/// Posts a form to the closed place; gives its id.
+fn kept(node: &Node, body: &str) -> String {
     let post = format!(
         "POST /claims/new HTTP/1.1\r\nHost: eu.localhost\r\nOrigin: http://eu.localhost\r\n\
          Accept: text/html\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -316,13 +320,21 @@ fn a_kept_form_is_told_by_number_and_by_its_reference() {
     );
     let answer: Message = raw::exchange(node.visitors(), post);
     assert_eq!(answer.status(), 303, "{}", answer.text());
+    let receipt = answer.field("location").expect("a receipt").rsplit('/').next();
+    receipt.expect("an id").to_owned()
+}
+
+#[test]
+fn a_kept_form_is_told_by_number_and_by_its_reference() {
+    let node = Node::start();
+    let on = ["on", "--region", "eu", "--route", "claims", "--reason", "x", "--yes"];
+    assert_eq!(run(&node, &on).0, 0);
+    let receipt = kept(&node, "name=Ada");
     let (_, said) = run(&node, &["submissions"]);
     assert!(said.contains("claims") && said.contains("held"), "{said}");
     let (_, all) = run(&node, &["submissions", "--json"]);
     let all: Value = serde_json::from_str(&all).expect("JSON");
     assert_eq!(all["items"][0]["count"], 1, "{all}");
-    let receipt = answer.field("location").expect("a receipt").rsplit('/').next();
-    let receipt = receipt.expect("an id").to_owned();
     let (code, said) = run(&node, &["submissions", "--reference", &receipt]);
     assert!(code == 0 && said.contains("claims") && said.contains("held"), "{said}");
     assert!(!said.contains("Ada"), "never what is in it");
