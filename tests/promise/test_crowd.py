@@ -17,7 +17,7 @@ VISITORS, KILLS_WHILE_KEEPING, KILLS_WHILE_SENDING = 200, 3, 4
 # Of the whole test; it takes a third of that where nobody else uses the machine.
 PATIENCE_SECONDS = 150
 # Between two tries of a visitor whose proxy is gone.
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.3
 MARK = re.compile(r"mark-(\d+)-[0-9a-f]{8}")
 
 
@@ -91,9 +91,9 @@ def all_at_once(people, what, kill, kills, progress, dice):
     threads = [threading.Thread(target=what, args=(person,)) for person in people]
     for thread in threads:
         thread.start()
-    for _ in range(kills):
-        enough = progress() + dice.randrange(4, 24)
-        wait_for(lambda: progress() >= enough or not any(thread.is_alive() for thread in threads), "a moment")
+    for at in range(kills):
+        enough = (at * VISITORS + dice.randrange(VISITORS)) // (kills + 1)
+        wait_for(lambda: progress() >= enough, f"{enough} of {VISITORS}", PATIENCE_SECONDS)
         kill()
     return threads
 
