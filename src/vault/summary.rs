@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::form::{Kind, Part, Token};
-use super::keys::NodeKey;
 use super::json::Unescape;
+use super::keys::NodeKey;
 use super::policy::{CardScan, Policy};
 use crate::digest::{Hash, RunningMac};
 use crate::limit;

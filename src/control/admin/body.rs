@@ -97,9 +97,14 @@ pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
 }
 
 /// What is no JSON to its end is told as that, whatever else is wrong before; so is what is nested
-/// too deeply for anybody to have meant it.
+/// too deeply for anybody to have meant it. Every body is an object.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| broken(&error))?;
+    let whole =
+        serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| broken(&error))?;
+    // A list would be taken for the members in their order.
+    if !whole.is_object() {
+        return Err(Problem::field("", "the body must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
