@@ -75,6 +75,16 @@ pub const ABANDONED_MAX: usize = 8_192;
 pub const SWEEP_MAX: u32 = 1_000;
 /// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
 pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a page of the application that is held back while a visitor's answers are put into its
+/// form. Over it: the page passes as it is, and the receipt still has the answers.
+pub const FILLED_PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// From a visitor's wish to see the form with their answers until its page is asked for. Over it:
+/// the page comes as it is.
+pub const REFILL_LIFE: Duration = Duration::from_secs(120);
+/// Bytes of one value that is given to the live form. Over it: cut, and shown beside the form.
+pub const REFILL_VALUE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of all values that are given to the live form. Over it: as above.
+pub const REFILL_BYTES_MAX: usize = 1024 * 1024;
 /// How many changes old a receipt's page may be and still be known for one of ours. Over it: 403.
 pub const PAGE_VERSIONS_BACK_MAX: u64 = 32;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.

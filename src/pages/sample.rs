@@ -89,6 +89,8 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
         fields: fields(),
         more_fields: 3,
         mode: Mode::Confirm,
+        one_time: false,
+        refilled: false,
         page_token: "page-token".to_owned(),
         ticket: "ticket".to_owned(),
         operator: "Example Insurance".to_owned(),
@@ -147,6 +149,9 @@ pub fn receipts() -> Vec<ReceiptView> {
         ReceiptView { window_closed: true, until, ..held.clone() },
         ReceiptView { mode: Mode::Copy, fields: Vec::new(), ..held.clone() },
         ReceiptView { form_gone: true, ..held.clone() },
+        ReceiptView { mode: Mode::Refill, ..held.clone() },
+        ReceiptView { one_time: true, ..held.clone() },
+        ReceiptView { refilled: true, ..held.clone() },
         ReceiptView {
             mode: Mode::Replay,
             more_fields: 0,

@@ -19,6 +19,7 @@ use super::tee::AtHand;
 use super::tempo::Tempo;
 use super::trailers;
 use super::upstream::Lease;
+use crate::inject::fill::Fill;
 use crate::telemetry::end::End;
 
 /// Why a body could not be carried on.
@@ -77,6 +78,8 @@ pub(super) struct Answer {
     pub leave: Option<Box<Leave>>,
     /// Where it is in flight, and by which method.
     pub flight: (Flight, Method),
+    /// What goes into the form on it.
+    pub fill: Option<Box<Fill>>,
 }
 
 impl Body {
@@ -153,7 +156,10 @@ impl Answer {
         if let Some(said) = self.leave.as_mut().and_then(|leave| leave.last_words()) {
             return said;
         }
-        let said = self.poll_server(cx);
+        let said = match self.fill.take() {
+            None => self.poll_server(cx),
+            Some(fill) => self.poll_filling(fill, cx),
+        };
         match &mut self.leave {
             None => said,
             Some(leave) => leave.pass(said),
@@ -162,8 +168,40 @@ impl Answer {
 
     fn is_end_stream(&self) -> bool {
         match self.leave.as_ref().filter(|leave| leave.end().is_some()) {
-            None => self.incoming.is_end_stream(),
+            None => self.fill.is_none() && self.incoming.is_end_stream(),
             Some(leave) => leave.is_over(),
+        }
+    }
+
+    /// The server's page with a visitor's answers in it. Trailers spoke of another body, and go.
+    fn poll_filling(
+        &mut self,
+        mut fill: Box<Fill>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let mut out = Vec::new();
+            match self.poll_server(cx) {
+                Poll::Pending => {
+                    self.fill = Some(fill);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(piece) = frame.into_data() {
+                        fill.push(&piece, &mut out);
+                    }
+                }
+                Poll::Ready(None) => {
+                    fill.finish(&mut out);
+                    let last = (!out.is_empty()).then(|| Ok(Frame::data(out.into())));
+                    return Poll::Ready(last);
+                }
+            }
+            if !out.is_empty() {
+                self.fill = Some(fill);
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+            }
         }
     }
 
@@ -260,6 +298,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Upstream(answer) if answer.fill.is_some() => SizeHint::default(),
             Source::Upstream(answer) => answer.incoming.size_hint(),
             Source::Boxed(body) => body.size_hint(),
         }

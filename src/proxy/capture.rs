@@ -49,6 +49,22 @@ pub(super) struct How {
     pub name: Option<String>,
     /// Whose it is; the browser's, if nobody says.
     pub owner: Option<Owner>,
+    /// Where it comes from.
+    pub client: ClientAddr,
+}
+
+impl How {
+    /// What a page keeps for later, before anything was sent.
+    pub(super) fn of_page(
+        lane: &Lane,
+        judged: &Judged,
+        kind: FormKind,
+        client: ClientAddr,
+    ) -> Self {
+        let honoured = judged.rules().forms.idempotency_key;
+        let key = idempotency_key(&lane.link.worker, None, honoured);
+        Self { kind, fate: Fate::NotSent, key, name: None, owner: None, client }
+    }
 }
 
 /// What is wrong with a name that a client gave.
@@ -102,12 +118,9 @@ pub(super) async fn run(
     let flag = judged.rules().forms.idempotency_key;
     let key = idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
-    let how = How { kind, fate: Fate::NotSent, key, name, owner: None };
-    let kept_form = match pace(&lane, &judged, story.client) {
-        Ok(()) => keep(&lane, &judged, &parts, &mut arriving, how).await,
-        Err(why) => Err(Failed::NotKept(why)),
-    };
-    match kept_form {
+    let client = story.client;
+    let how = How { kind, fate: Fate::NotSent, key, name, owner: None, client };
+    match keep(&lane, &judged, &parts, &mut arriving, how).await {
         Ok((owner, receipt)) => kept(&judged, &owner, receipt).send(&lane, story),
         Err(Failed::NotKept(why)) => {
             let reply = answer::closed(&judged, &lane, Wants::Html, Some(why), &asker);
@@ -168,15 +181,21 @@ pub(super) async fn keep(
 ) -> Result<(Owner, Receipt), Failed> {
     let (worker, vault) = (&lane.link.worker, &lane.link.worker.vault);
     let _under_way = worker.begin_capture().ok_or(Failed::NotKept(NotKept::Quota))?;
-    let How { kind, fate, key, name, owner } = how;
+    let How { kind, fate, key, name, owner, client } = how;
+    pace(lane, judged, client).map_err(Failed::NotKept)?;
     let closure = closing(lane, judged, parts);
     let never_kept = never_kept(lane, judged, parts);
-    let terms = Terms { name, never_kept, ..terms(lane, judged, closure.as_deref(), kind) };
+    // A program shows who it is each time; a browser's form whose page nobody knows is kept, and
+    // never sent on from here.
+    let refill_only = owner.is_none() && !head::is_from_here(parts, judged);
+    let terms = terms(lane, judged, closure.as_deref(), kind);
+    let terms = Terms { name, never_kept, refill_only, ..terms };
     let ahead = arriving.ahead.len() as u64;
     let declared = arriving.rest.size_hint().exact().map(|rest| ahead + rest);
     if declared.is_some_and(|bytes| bytes > terms.bytes_max) {
         return Err(Failed::NotKept(NotKept::Size));
     }
+    let _room = vault.reserve(declared, terms.bytes_max)?;
     let owner = owner.or_else(|| visitor::owner(lane, &parts.headers, judged.scheme));
     let owner = match owner {
         None => vault.new_owner(),
@@ -232,6 +251,7 @@ fn terms(lane: &Lane, judged: &Judged, closure: Option<&Closure>, kind: FormKind
         bytes_max,
         life: forms.life + closed_for,
         never_kept: forms.never_kept.clone(),
+        refill_only: false,
         csrf_fields: forms.csrf_fields.clone(),
         name: None,
     }

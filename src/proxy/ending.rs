@@ -22,6 +22,7 @@ use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
 use crate::id::Id;
+use crate::inject::fill::Fill;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::snapshot::edge::{Coding, EdgeRules};
@@ -75,6 +76,8 @@ pub(super) struct Story {
     trace: Option<u128>,
     /// Since when it waited for a window to end, and how long.
     held: Option<(Tick, Option<Duration>)>,
+    /// What goes into the form on the page that is asked for.
+    pub fill: Option<Box<Fill>>,
     /// What is told instead of `done`.
     ends_as: Option<End>,
     status: u16,
@@ -132,6 +135,7 @@ impl Story {
             bytes_out: 0,
             trace: None,
             held: None,
+            fill: None,
             ends_as: None,
             status: 0,
             told: Told::Nothing,

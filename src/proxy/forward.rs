@@ -22,6 +22,7 @@ use super::inbound::Inbound;
 use super::lane::Lane;
 use super::page;
 use super::pipe;
+use super::refill;
 use super::request::Acting;
 use super::rewrite;
 use super::target;
@@ -190,6 +191,7 @@ pub(super) fn answered(
         // It has none, whatever the server says (RFC 9110 §8.6).
         parts.headers.remove(CONTENT_LENGTH);
     }
+    let fill = refill::prepare(&mut parts, judged, story.fill.take());
     rewrite::down(&mut parts, judged.rules(), &story);
     let plan = page::down(&mut parts, lane, judged, &mut story);
     if let Some(let_in) = &judged.let_in {
@@ -211,6 +213,7 @@ pub(super) fn answered(
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
         flight: (Flight::of(lane, judged), story.method().clone()),
+        fill,
     };
     let body = pipe::body(answer, plan, story.is_head());
     Response::from_parts(parts, body.ending(story))

@@ -12,10 +12,10 @@ use super::admit::{self, Knocking, LetIn};
 use super::caller::{Caller, Said};
 use super::fields::Fields;
 use super::lane::Lane;
-use super::programs;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
+use super::{programs, rewrite};
 use crate::addr::canonical_host;
 use crate::clock::Wall;
 use crate::decide::{
@@ -211,13 +211,10 @@ pub(super) fn judge<B>(
         ground.closed = None;
         verdict = decide(&ground, &ask);
     }
-    let (otherwise, unheld) = later(verdict, &ground, &ask);
-    let tees = rules.is_some_and(|rules| rules.forms.tee) && otherwise == Verdict::Forward;
-    let catches = if tees { catchable(ground.keeps_forms, &ask) } else { None };
+    let (otherwise, unheld, catches) = later(verdict, &ground, &ask, rules);
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
-    let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
     Ok(Judged {
         current,
@@ -231,7 +228,7 @@ pub(super) fn judge<B>(
         unheld,
         catches,
         scheme,
-        version,
+        version: request.version(),
         said,
         fields,
         trace,
@@ -254,12 +251,18 @@ fn ground<'a>(
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         accepts: rules.map_or(Accepts::Nothing, programs::accepts),
         cookie: scheme.cookie(),
-        redirects: rules.map_or(Redirects::default(), redirects),
+        redirects: rules.map_or(Redirects::default(), rewrite::redirects),
     }
 }
 
-/// The verdict if it turns out to be no ticket, and the one if it cannot wait.
-fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
+/// The verdict if it turns out to be no ticket, the one if it cannot wait, and what it is kept as
+/// if it is forwarded and the application fails.
+fn later(
+    verdict: Verdict,
+    ground: &Ground,
+    ask: &Ask,
+    rules: Option<&RouteRules>,
+) -> (Verdict, Verdict, Option<FormKind>) {
     let otherwise = match verdict {
         Verdict::Resume => decide_no_ticket(ground, ask),
         Verdict::Own
@@ -284,7 +287,9 @@ fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => otherwise,
     };
-    (otherwise, unheld)
+    let tees = rules.is_some_and(|rules| rules.forms.tee) && otherwise == Verdict::Forward;
+    let catches = if tees { catchable(ground.keeps_forms, ask) } else { None };
+    (otherwise, unheld, catches)
 }
 
 /// What governs a request at its place: by its method, or by the one that it claims where windows
@@ -315,13 +320,6 @@ fn placed(verdict: Verdict, rules: Option<&RouteRules>, encoded_slashes: bool) -
         }
         (verdict, Some(_)) => verdict,
     }
-}
-
-fn redirects(rules: &RouteRules) -> Redirects {
-    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
-        to_https: edge.https.is_some(),
-        elsewhere: edge.redirect.is_some(),
-    })
 }
 
 /// Whether a request would take more of us than an answer that is at hand. A balancer's probe is

@@ -47,6 +47,7 @@ mod probe;
 mod programs;
 mod proof;
 mod proxy_protocol;
+mod refill;
 mod request;
 mod resume;
 mod rewrite;

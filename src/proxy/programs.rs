@@ -85,7 +85,8 @@ pub(super) async fn accept(
     let flag = judged.rules().forms.idempotency_key;
     let key = capture::idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
-    let how = How { kind, fate: Fate::NotSent, key, name, owner: Some(owner) };
+    let (owner, client) = (Some(owner), story.client);
+    let how = How { kind, fate: Fate::NotSent, key, name, owner, client };
     match capture::keep(&lane, &judged, &parts, &mut arriving, how).await {
         Ok((owner, receipt)) => {
             let vault = &lane.link.worker.vault;

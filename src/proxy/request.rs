@@ -16,7 +16,7 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, hold, own, programs, proof, resume, rewrite, target};
+use super::{capture, forward, head, hold, own, programs, proof, refill, resume, rewrite, target};
 use crate::decide::{TICKET, Verdict};
 
 /// An act on a request that is under way.
@@ -95,6 +95,10 @@ fn branch(
     let mut story = story;
     let reply = match judged.verdict {
         Verdict::Forward => {
+            if let Some(id) = refill::wanted(&judged, &request) {
+                let lane = Rc::clone(lane);
+                return Act::Other(Box::pin(refill::run(lane, judged, story, request, id)));
+            }
             return match forward::start(lane, judged, story, request) {
                 Ok(forwarding) => Act::Forward(forwarding),
                 Err(acting) => Act::Other(acting),

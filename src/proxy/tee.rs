@@ -152,7 +152,7 @@ impl Tee {
             return forward::finish(lane, judged, story, sent, &asker);
         };
         let Self { parts, kind, key, name, .. } = self;
-        let how = How { kind, fate, key, name, owner: None };
+        let how = How { kind, fate, key, name, owner: None, client: story.client };
         let caught = capture::caught(lane, judged, &parts, arriving, how).await;
         let mut story = story;
         let Some(reply) = caught else {

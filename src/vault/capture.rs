@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,6 +65,8 @@ pub struct Terms {
     pub csrf_fields: Arc<[String]>,
     /// What its client calls it (`Idempotency-Key`): two of one name are one, or one too many.
     pub name: Option<String>,
+    /// Whether nobody can tell whose page it came from: then it is never sent on from here.
+    pub refill_only: bool,
 }
 
 /// What is sealed in the head record.
@@ -80,6 +83,10 @@ pub struct Record {
     /// Of its content, if its client gave it a name.
     #[serde(default)]
     pub content: Option<Hash>,
+    /// Whether it may only go into the live form, which its owner sends. Nothing takes that back:
+    /// another site may have made it.
+    #[serde(default)]
+    pub refill_only: bool,
 }
 
 /// What the application has seen of a form when it is kept.
@@ -161,6 +168,20 @@ impl Vault {
         Ok(())
     }
 
+    /// Takes room for a body before it is read: as much as it declares, else as much as it may
+    /// have. What the store holds is known as of the last sweep; [`Receiving::finish`] holds the
+    /// bound exactly.
+    pub fn reserve(&self, declared: Option<u64>, most: u64) -> Result<Reserved, NotKept> {
+        let bytes = declared.unwrap_or(most);
+        let before = self.parts.reserved.fetch_add(bytes, Ordering::Relaxed);
+        let reserved = Reserved { vault: self.clone(), bytes };
+        let held = self.parts.held.load(Ordering::Relaxed);
+        if held.saturating_add(before).saturating_add(bytes) > self.parts.bounds.bytes {
+            return Err(NotKept::Quota("bytes of the store"));
+        }
+        Ok(reserved)
+    }
+
     /// Begins to receive a form.
     pub fn receive(&self, owner: &Owner, head: Head, terms: Terms) -> Result<Receiving, NotKept> {
         let scanner = Scanner::new(terms.kind, &head.content_type)?;
@@ -196,6 +217,25 @@ impl Vault {
             named,
             size: 0,
         })
+    }
+}
+
+/// Room for a body that is being received, until this is dropped.
+#[must_use = "the room is given back when this is dropped"]
+pub struct Reserved {
+    vault: Vault,
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.vault.parts.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reserved({})", self.bytes)
     }
 }
 
@@ -265,6 +305,9 @@ impl Receiving {
         let store = Arc::clone(&self.vault.parts.store);
         let same = if self.named.is_some() { Same::Any } else { Same::Waiting };
         let kept = store.keep(item, vec![last], self.vault.quota(same)).await?;
+        if kept == Kept::New {
+            self.vault.parts.held.fetch_add(self.size, Ordering::Relaxed);
+        }
         // Kept, or dropped by the store: the destructor has nothing to do.
         self.appended = 0;
         match (kept, &self.named) {
@@ -316,6 +359,7 @@ impl Receiving {
             summary,
             size: self.size,
             content,
+            refill_only: self.terms.refill_only,
         };
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {

@@ -13,6 +13,7 @@
 //! | `receipt`, `transcript` | what its owner sees and may do |
 //! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
 //! | `refresh`, `substitute` | fresh CSRF values from the live form |
+//! | `refill` | the answers for the live form, which its owner sends |
 //! | `retention` | what happens when nobody does anything, and after a crash |
 
 pub mod body;
@@ -28,6 +29,7 @@ mod pace;
 mod pairs;
 pub mod policy;
 pub mod receipt;
+pub mod refill;
 pub mod refresh;
 pub mod rekey;
 pub mod resume;
@@ -40,7 +42,7 @@ pub mod transcript;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -77,6 +79,10 @@ struct Parts {
     abandon: Sender<Abandoned>,
     abandoned: Mutex<Receiver<Abandoned>>,
     promises: AtomicUsize,
+    /// Bytes of bodies that are being received.
+    reserved: AtomicU64,
+    /// Sealed bytes in the store, as far as is known.
+    held: AtomicU64,
     /// Names that clients gave to what is arriving just now.
     arriving: Mutex<BTreeSet<Hash>>,
 }
@@ -156,7 +162,7 @@ impl Vault {
         Self {
             parts: Arc::new(Parts {
                 store,
-                key_standing: Mutex::new(KeyStanding::at_start(&keys, clock.tick())),
+                key_standing: Mutex::new(KeyStanding::at_start(&keys, clock.hands().1)),
                 keys: RwLock::new(keys),
                 clock,
                 node,
@@ -166,6 +172,8 @@ impl Vault {
                 abandon,
                 abandoned,
                 promises: AtomicUsize::new(0),
+                reserved: AtomicU64::new(0),
+                held: AtomicU64::new(0),
                 arriving: Mutex::default(),
             }),
         }

@@ -305,6 +305,7 @@ fn no_claim(id: Id, denied: Denied) -> NoClaim {
         | Denied::Stale
         | Denied::UnderWay
         | Denied::TooOften
+        | Denied::RefillOnly
         | Denied::NotNow(_)
         | Denied::Unreadable => NoClaim::Spent(id),
     }

@@ -80,6 +80,7 @@ impl House {
             life: limit::SUBMISSION_LIFE,
             never_kept: Arc::new([]),
             csrf_fields: Arc::new(["csrf".to_owned()]),
+            refill_only: false,
         };
         self.vault.receive(owner, head(content_type), terms).expect("a form")
     }

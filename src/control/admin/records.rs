@@ -143,6 +143,7 @@ pub(super) async fn erase(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
     Key(name): Key<String>,
+    Asked(_): Asked<super::rehearsal::Nothing>,
 ) -> Answer {
     let item = called(&admin, &name).await?;
     let scope = Scope {

@@ -11,6 +11,9 @@
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
 //! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
+//! | `s/{id}/fields` | GET | the same as JSON, for our script |
+//! | `s/{id}/refill` | POST | 303 to the page of the form, which comes with the answers in it |
+//! | `v1/hold` | POST | keeps the form that a page has open, while its place is closed |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
 //! | `s/{id}/code` | POST | a code that opens it on another device, told once |
@@ -23,6 +26,8 @@
 mod act;
 mod code;
 mod events;
+mod hold;
+mod refill;
 mod show;
 mod state;
 mod submission;
@@ -60,6 +65,8 @@ enum Endpoint {
     List,
     Receipt(Id),
     Data(Id),
+    Fields(Id),
+    Hold,
     Act(Id, Action),
     Code,
 }
@@ -68,6 +75,7 @@ enum Endpoint {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
     Resume,
+    Refill,
     Discard,
     Done,
     Code,
@@ -110,6 +118,8 @@ pub(super) async fn run(
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
+        Some(Endpoint::Fields(id)) if reads => refill::fields(&asked, id).await,
+        Some(Endpoint::Hold) if posts => hold::hold(&asked, story.client, &mut upload).await,
         // Whoever comes back to the address of a form by GET is shown what became of it.
         Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
         Some(Endpoint::Code) if reads => code::ask(&asked),
@@ -145,7 +155,9 @@ async fn posted(asked: &Asked<'_>, to: Endpoint, client: ClientAddr, form: &[u8]
         | Endpoint::Submission
         | Endpoint::List
         | Endpoint::Receipt(_)
-        | Endpoint::Data(_) => asked.wrong_method(to),
+        | Endpoint::Data(_)
+        | Endpoint::Fields(_)
+        | Endpoint::Hold => asked.wrong_method(to),
     }
 }
 
@@ -186,6 +198,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("a", Some(digest), Some(name)) => Endpoint::Asset(inject::asset(digest, name)?),
         ("bypass", None, _) => Endpoint::Bypass,
         ("v1", Some("events"), None) => Endpoint::Events,
+        ("v1", Some("hold"), None) => Endpoint::Hold,
         ("v1", Some("state"), None) => Endpoint::State(state::Form::Json),
         ("v1", Some("state.mjs"), None) => Endpoint::State(state::Form::Module),
         ("r", None, _) => Endpoint::Code,
@@ -196,6 +209,8 @@ fn endpoint(path: &str) -> Option<Endpoint> {
             match action {
                 None => Endpoint::Receipt(id),
                 Some("data") => Endpoint::Data(id),
+                Some("fields") => Endpoint::Fields(id),
+                Some("refill") => Endpoint::Act(id, Action::Refill),
                 Some("resume") => Endpoint::Act(id, Action::Resume),
                 Some("discard") => Endpoint::Act(id, Action::Discard),
                 Some("done") => Endpoint::Act(id, Action::Done),
@@ -216,7 +231,7 @@ impl Asked<'_> {
 
     fn wrong_method(&self, endpoint: Endpoint) -> Reply {
         let allowed = match endpoint {
-            Endpoint::Act(..) => "POST",
+            Endpoint::Act(..) | Endpoint::Hold => "POST",
             Endpoint::Code => "GET, HEAD, POST",
             Endpoint::Events => "GET",
             Endpoint::Submission => "GET, HEAD, DELETE",
@@ -225,7 +240,8 @@ impl Asked<'_> {
             | Endpoint::State(_)
             | Endpoint::List
             | Endpoint::Receipt(_)
-            | Endpoint::Data(_) => "GET, HEAD",
+            | Endpoint::Data(_)
+            | Endpoint::Fields(_) => "GET, HEAD",
         };
         let reply = self.plain(PlainKind::Unsupported);
         reply.status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))
@@ -236,7 +252,9 @@ impl Asked<'_> {
         match denied {
             Denied::NotYours | Denied::Gone(_) | Denied::Unreadable => self.plain(PlainKind::Gone),
             Denied::Stale | Denied::UnderWay | Denied::NotNow(_) => self.plain(PlainKind::Busy),
-            Denied::Unchecked | Denied::TooOften => self.plain(PlainKind::Refused),
+            Denied::Unchecked | Denied::TooOften | Denied::RefillOnly => {
+                self.plain(PlainKind::Refused)
+            }
             Denied::Store(error) => {
                 tracing::error!(%error, "a saved submission cannot be looked at");
                 self.plain(PlainKind::StoreDown)
@@ -252,9 +270,11 @@ impl Asked<'_> {
             Denied::Stale => self.plain(PlainKind::Refused),
             Denied::UnderWay => self.plain(PlainKind::Busy),
             // The receipt says it all.
-            Denied::Unchecked | Denied::TooOften | Denied::NotNow(_) | Denied::Unreadable => {
-                answer::see_other(&at(id))
-            }
+            Denied::Unchecked
+            | Denied::TooOften
+            | Denied::RefillOnly
+            | Denied::NotNow(_)
+            | Denied::Unreadable => answer::see_other(&at(id)),
             Denied::Store(error) => {
                 tracing::error!(%error, "a saved submission cannot be looked at");
                 self.plain(PlainKind::StoreDown)

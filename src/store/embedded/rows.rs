@@ -9,8 +9,8 @@ use crate::vault::item::{Item, State};
 
 /// The columns that [`item`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, version, state, browser, fingerprint, route, region, \
-     window, captured, expires, due, size, frames, sends, answer, ticket, wrapped_key, sealed_head, \
-     reference";
+     window, captured, expires, due, size, frames, sends, answer, ticket, wrapped_key, \
+     sealed_head, reference";
 
 /// Reads the row's [`COLUMNS`].
 pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
