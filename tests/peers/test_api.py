@@ -128,6 +128,7 @@ def seeds(node):
         "PUT /api/v1/maintenances/{id}": plan,
         "PUT /api/v1/windows/{id}": {"window": {**phase, "starts": "2031-03-02T16:00:00Z"}},
         "POST /api/v1/windows/{id}/extend": {"back_in": "2h"},
+        "POST /api/v1/windows/{id}/end": {"reason": "it is done"},
         "POST /api/v1/maintenances/{id}/updates": {"text": "half of it is done"},
         "POST /api/v1/maintenances/{id}/aftermath": {"text": "it went well"},
         "POST /api/v1/tokens": {"name": "two", "role": "viewer"},

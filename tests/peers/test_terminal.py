@@ -1,5 +1,6 @@
 """The command line on a terminal: what it asks, what yes and no do, and how wide its tables are."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import termios
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -35,6 +37,8 @@ class Terminal:
         )
         os.close(theirs)
         self.ours, self.shown = ours, ""
+        # A piece may end within a character.
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def sees(self, text):
         """Waits until this is shown."""
@@ -67,7 +71,7 @@ class Terminal:
             piece = os.read(self.ours, 4096)
         except OSError:  # EIO: nobody has the other side any more
             return False
-        self.shown += piece.decode(errors="replace")
+        self.shown += self.decoder.decode(piece)
         return bool(piece)
 
 

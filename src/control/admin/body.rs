@@ -18,7 +18,7 @@ use crate::window::plan::{DrainAction, Plan};
 use crate::window::scope::{Scope, Selection};
 use crate::window::state::{Mode, Order, Texts};
 
-/// A body that must be JSON and have no member that nobody reads. An empty one counts as `{}`.
+/// A body that must be JSON and have no member that nobody reads. None, or `null`, counts as `{}`.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -67,7 +67,8 @@ fn json<T: DeserializeOwned>(
     bytes: &[u8],
     wanted: &str,
 ) -> Result<T, Problem> {
-    if bytes.is_empty() {
+    // The document calls bodies that may be left out `null`.
+    if matches!(bytes, b"" | b"null") {
         return parse(b"{}");
     }
     if !is_kind(headers, "application/json") {
