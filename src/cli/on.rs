@@ -170,15 +170,15 @@ impl On {
         if let Some(drain) = &self.drain {
             body["drain"] = json!(drain);
         }
+        if self.emergency {
+            body["emergency"] = json!(true);
+        }
         if let Some(action) = self.drain_action {
             body["drain_action"] = json!(match action {
                 DrainChoice::Finish => "finish",
                 DrainChoice::Capture => "capture",
                 DrainChoice::Close => "close",
             });
-        }
-        if self.emergency {
-            body["emergency"] = json!(true);
         }
         Ok(body)
     }

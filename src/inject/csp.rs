@@ -3,8 +3,8 @@
 //!
 //! A page may have several policies, and all of them must agree. Only lists that keep us out are
 //! written anew; where a list names a nonce, the tag gets it and nothing is changed. What is added
-//! is the script's own address, never a word that would let in more. A policy that sandboxes the
-//! page without scripts stays as it is.
+//! is the folder of the script and of what it loads, never a word that would let in more. A policy
+//! that sandboxes the page without scripts stays as it is.
 
 use std::borrow::Cow;
 
@@ -231,7 +231,7 @@ fn nonce_of(source: &str) -> Option<&str> {
     (fit && nonce.bytes().all(plain)).then_some(nonce)
 }
 
-/// Our script's address as a source: by the page's own scheme, and nothing else of its host. An
+/// Our script's folder as a source: by the page's own scheme, and nothing else of its host. An
 /// address in numbers is none that a list may hold.
 fn source(place: Place<'_>) -> String {
     let (host, port) = place.authority.rsplit_once(':').unwrap_or((place.authority, "0"));
@@ -240,5 +240,6 @@ fn source(place: Place<'_>) -> String {
         && host.bytes().any(|byte| byte.is_ascii_alphabetic())
         && !host.starts_with('.')
         && port.bytes().all(|byte| byte.is_ascii_digit());
-    if is_name { format!("{}{}", place.authority, place.script) } else { "'self'".to_owned() }
+    let folder = place.script.rsplit_once('/').map_or("", |(folder, _)| folder);
+    if is_name { format!("{}{folder}/", place.authority) } else { "'self'".to_owned() }
 }

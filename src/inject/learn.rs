@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::scan::{Met, Name, attributes};
+use super::attributes::attributes;
+use super::scan::{Met, Name};
 use crate::limit;
 
 /// What a page's forms keep secret.
@@ -177,11 +178,11 @@ fn one<'a>(tag: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     attributes(tag).find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
 }
 
-/// Whether the application says that this is not to be kept.
+/// Whether the application says that this is not to be kept. In lower case, as it is skimmed for.
 fn is_marked(tag: &[u8]) -> bool {
     attributes(tag).any(|(name, value)| {
-        name.eq_ignore_ascii_case(b"data-private")
-            || name.eq_ignore_ascii_case(b"data-intermission") && value.eq_ignore_ascii_case(b"off")
+        name == b"data-private"
+            || name == b"data-intermission" && value.eq_ignore_ascii_case(b"off")
     })
 }
 

@@ -8,6 +8,7 @@
 //! page that was served before an upgrade gets the script that belongs to it or none.
 
 mod assets;
+pub mod attributes;
 pub mod csp;
 pub mod eligible;
 pub mod etag;

@@ -26,7 +26,7 @@ use crate::inject::rewrite::{Placed, Rewriter, Tag, Work, fresh_nonce};
 use crate::inject::{csp, etag, script_path};
 use crate::snapshot::Csp;
 use crate::snapshot::edge::Coding;
-use crate::telemetry::shard::Insertion;
+use crate::telemetry::insertion::Insertion;
 
 /// Fields that were computed over the body as it was.
 const DIGESTS: [&str; 4] = ["content-md5", "digest", "content-digest", "repr-digest"];

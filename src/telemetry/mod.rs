@@ -8,6 +8,7 @@
 pub mod access;
 pub mod end;
 pub mod handshake;
+pub mod insertion;
 pub mod log;
 pub mod metrics;
 pub mod shard;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::end::End;
 use super::handshake::Handshake;
+use super::insertion::Insertion;
 use super::tally::{Board, Tallies, Waited};
 use super::under_way::InFlight;
 use crate::addr::ClientAddr;
@@ -73,35 +74,6 @@ pub enum Held {
 impl Held {
     /// The names of all outcomes, in the order of the cells.
     pub const NAMES: [&str; 5] = ["called", "late", "full", "gone", "stop"];
-}
-
-/// What became of a page that our script could go into.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Insertion {
-    /// The script is in.
-    Injected,
-    /// Its status is none of a page that people fill in.
-    Status,
-    /// It is a part of a body.
-    Part,
-    /// It is to be stored, not shown.
-    Download,
-    /// It says that it must not be changed, or is signed.
-    Sealed,
-    /// Its text is not written in bytes of ASCII.
-    Charset,
-    /// Its coding is none that we know.
-    Coding,
-    /// Its Content-Security-Policy keeps the script out.
-    Csp,
-    /// Its body is no page, or has no place for the script.
-    Body,
-}
-
-impl Insertion {
-    /// The names of all, in the order of the cells.
-    pub const NAMES: [&str; 9] =
-        ["injected", "status", "part", "download", "sealed", "charset", "coding", "csp", "body"];
 }
 
 /// How a request went, for counting.

@@ -53,3 +53,24 @@ fn an_answer_is_compressed_on_a_stream() {
     assert!(got.body.len() * 10 < body.len(), "{} bytes", got.body.len());
     assert_eq!(client.ask(plain(get("/"))).text(), body, "control: who asks for none gets none");
 }
+
+#[test]
+fn a_page_on_a_stream_gets_our_script_and_is_compressed_afterwards() {
+    let page = format!("<html><head></head>{}", "<p>again and again</p>".repeat(500));
+    let sent = page.clone();
+    let fields = [("Content-Type", "text/html")];
+    let origin = Origin::acting(move |_| Act::Send(answer("200 OK", &fields, &sent)));
+    let node = routed(origin, "[route.compression]");
+    let mut client = Client::connect(h2c(&node));
+    let visit = |coding: &str| {
+        let request = get("/").header("sec-fetch-dest", "document");
+        plain(request.header("accept-encoding", coding))
+    };
+    let tag = intermission::inject::rewrite::Tag::new("site", None);
+    let tag = String::from_utf8_lossy(tag.bytes()).into_owned();
+    let got = client.ask(visit("identity"));
+    assert_eq!(got.text(), page.replacen("<head>", &format!("<head>{tag}"), 1));
+    let small = client.ask(visit("gzip"));
+    assert_eq!(small.field("content-encoding"), Some("gzip"));
+    assert!(small.body.len() * 5 < page.len(), "{} bytes", small.body.len());
+}

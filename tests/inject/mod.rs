@@ -7,6 +7,8 @@ mod heads;
 mod learning;
 /// Where the tag goes, byte by byte, however a page is cut.
 mod rewriting;
+/// Pages as they stream, their copies and their codings.
+mod streams;
 /// Pages over the wire.
 mod wire;
 

@@ -188,8 +188,8 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("v1", Some("events"), None) => Endpoint::Events,
         ("v1", Some("state"), None) => Endpoint::State(state::Form::Json),
         ("v1", Some("state.mjs"), None) => Endpoint::State(state::Form::Module),
-        ("v1", Some("submissions"), Some(_)) => Endpoint::Submission,
         ("r", None, _) => Endpoint::Code,
+        ("v1", Some("submissions"), Some(_)) => Endpoint::Submission,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
             let id = id.parse().ok()?;

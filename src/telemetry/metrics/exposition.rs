@@ -11,6 +11,7 @@ use prometheus::proto::{
 };
 
 use super::held::{self, HELD, HELD_TOTAL};
+use super::pages::{self, PAGES};
 use super::servers::{self, CHECKS, SERVERS, STALE};
 use super::windows::{
     self, ANNOUNCED, CLOSED_CELLS, DRIFT, FAILED, GATE, MAINTENANCE, OVERRUN, RAMP, UNPROMISED,
@@ -19,9 +20,7 @@ use super::windows::{
 use super::{Metrics, Reload, Spread, StoreFigures, Sums, Told, read};
 use crate::telemetry::end::End;
 use crate::telemetry::handshake::Handshake;
-use crate::telemetry::shard::{
-    BUCKETS_US, CLASSES, Goaway, Insertion, VERDICTS, WorkerCells, lock,
-};
+use crate::telemetry::shard::{BUCKETS_US, CLASSES, Goaway, VERDICTS, WorkerCells, lock};
 
 /// One metric: what it is called and what it tells.
 #[derive(Clone, Copy, Debug)]
@@ -150,11 +149,6 @@ const BYPASSED: Named = counter(
     "intermission_bypassed_requests_total",
     &[],
     "Requests that were let into a closed place by a bypass.",
-);
-const PAGES: Named = counter(
-    "intermission_pages_total",
-    &["outcome"],
-    "Pages that our script could go into: injected, or why not.",
 );
 const QUEUED: Named = counter(
     "intermission_upstream_queued_total",
@@ -321,9 +315,7 @@ impl Metrics {
         page.add(EJECTIONS, [number(&[], sum(|worker| &worker.ejections))]);
         page.add(QUEUED, [number(&[], sum(|worker| &worker.queued))]);
         page.add(BYPASSED, [number(&[], sum(|worker| &worker.bypassed))]);
-        let pages = |at: usize| workers.iter().map(|worker| read(&worker.pages[at])).sum();
-        let outcomes = Insertion::NAMES.iter().enumerate();
-        page.add(PAGES, outcomes.map(|(at, went)| number(&[("outcome", went)], pages(at))));
+        pages::expose(&workers, page);
         held::expose(&workers, page);
     }
 

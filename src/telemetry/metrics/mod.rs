@@ -2,6 +2,7 @@
 
 mod exposition;
 mod held;
+mod pages;
 mod places;
 mod servers;
 mod windows;
