@@ -34,7 +34,6 @@ use super::forward;
 use super::head::Judged;
 use super::lane::Lane;
 use super::unanswered::ForwardError;
-use super::worker::Worker;
 use crate::decide::{FormKind, Verdict};
 use crate::limit;
 use crate::vault::capture::Fate;
@@ -54,7 +53,7 @@ pub(super) struct Tee {
 
 /// What has passed of a form, and where the rest of it comes from.
 pub(super) struct AtHand {
-    worker: Rc<Worker>,
+    room: Rc<Room>,
     /// None once the rest is not for the application any more.
     source: RefCell<Option<FromClient>>,
     /// What has passed; none if it was too much.
@@ -98,15 +97,8 @@ impl Tee {
         if let Some(key) = key.as_ref().and_then(|key| HeaderValue::from_str(key).ok()) {
             parts.headers.insert(IDEMPOTENCY_KEY, key);
         }
-        let at_hand = AtHand {
-            worker: Rc::clone(worker),
-            source: RefCell::new(None),
-            copy: RefCell::new(Some(Vec::new())),
-            taken: Cell::new(0),
-            most: limit::TEE_BYTES_MAX,
-            ended: Cell::new(true),
-        };
-        Some(Self { at_hand: Rc::new(at_hand), parts: remembered(parts), kind, key, name })
+        let at_hand = Rc::new(AtHand::new(&worker.room));
+        Some(Self { at_hand, parts: remembered(parts), kind, key, name })
     }
 
     /// The form's body on its way up. What it is long before it is read need not be copied.
@@ -195,6 +187,18 @@ fn remembered(parts: &request::Parts) -> request::Parts {
 }
 
 impl AtHand {
+    /// Nothing yet.
+    fn new(room: &Rc<Room>) -> Self {
+        Self {
+            room: Rc::clone(room),
+            source: RefCell::new(None),
+            copy: RefCell::new(Some(Vec::new())),
+            taken: Cell::new(0),
+            most: limit::TEE_BYTES_MAX,
+            ended: Cell::new(true),
+        }
+    }
+
     /// The next piece for the application.
     pub(super) fn poll(
         &self,
@@ -237,7 +241,7 @@ impl AtHand {
         if wanted > kept.capacity() {
             let room = wanted.max(2 * kept.capacity()).max(limit::TEE_BYTES_FIRST).min(self.most);
             let more = room.saturating_sub(kept.capacity());
-            if wanted > self.most || !self.worker.room.take(more) {
+            if wanted > self.most || !self.room.take(more) {
                 *copy = None;
                 drop(copy);
                 self.give_room();
@@ -256,7 +260,7 @@ impl AtHand {
     }
 
     fn give_room(&self) {
-        self.worker.room.give_back(self.taken.replace(0));
+        self.room.give_back(self.taken.replace(0));
     }
 
     /// The whole form: what has passed, and what still comes. None if some of it is gone.
@@ -280,5 +284,46 @@ impl AtHand {
 impl Drop for AtHand {
     fn drop(&mut self) {
         self.give_room();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(at_hand: &AtHand) -> Option<usize> {
+        at_hand.copy.borrow().as_ref().map(Vec::len)
+    }
+
+    #[test]
+    fn a_form_is_copied_up_to_its_bound_and_then_not_at_all() {
+        let room = Rc::new(Room::default());
+        let at_hand = AtHand::new(&room);
+        for _ in 0..limit::TEE_BYTES_MAX / 1024 {
+            at_hand.keep(&[7; 1024]);
+        }
+        assert_eq!(holds(&at_hand), Some(limit::TEE_BYTES_MAX));
+        assert_eq!(room.0.get(), limit::TEE_BYTES_MAX);
+        at_hand.keep(&[7]);
+        assert_eq!((holds(&at_hand), room.0.get()), (None, 0), "its room is free at once");
+        at_hand.keep(&[7]);
+        assert!(at_hand.take().is_none(), "and it is never a part of a form");
+    }
+
+    #[test]
+    fn what_a_worker_keeps_at_hand_is_bounded_and_given_back() {
+        let room = Rc::new(Room::default());
+        let full = vec![7; limit::TEE_BYTES_MAX];
+        let most = limit::TEE_BYTES_PER_WORKER_MAX / limit::TEE_BYTES_MAX;
+        let mut all: Vec<AtHand> = (0..most + 2).map(|_| AtHand::new(&room)).collect();
+        all.iter().for_each(|at_hand| at_hand.keep(&full));
+        let caught = all.iter().filter(|at_hand| holds(at_hand).is_some()).count();
+        assert_eq!(caught, most);
+        drop(all.drain(..1));
+        let next = AtHand::new(&room);
+        next.keep(&full);
+        assert_eq!(holds(&next), Some(full.len()));
+        drop((all, next));
+        assert_eq!(room.0.get(), 0);
     }
 }

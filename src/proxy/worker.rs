@@ -68,7 +68,7 @@ pub(super) struct Worker {
     /// Whether windows cut off what is in flight.
     pub(super) cuts: Cuts,
     /// Where forms on their way are kept at hand.
-    pub(super) room: Room,
+    pub(super) room: Rc<Room>,
     /// Visitors who are told of changes as they come.
     pub(super) event_streams: Cell<usize>,
     /// Balancers' probes under way at a listener of their own.
@@ -155,7 +155,7 @@ impl Worker {
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
             cuts: Cuts::default(),
-            room: Room::default(),
+            room: Rc::default(),
             event_streams: Cell::new(0),
             probes: Cell::new(0),
             swept: watch::Sender::new(0),

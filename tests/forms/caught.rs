@@ -209,34 +209,6 @@ fn a_form_longer_than_is_kept_at_hand_is_caught_only_if_none_of_it_was_read() {
 }
 
 #[test]
-fn what_a_worker_keeps_at_hand_is_bounded_and_given_back() {
-    let refused = answer("503 Service Unavailable", &[], "down");
-    let stage = failing(move |_| Act::Hold(Vec::new(), refused.clone()));
-    let body = format!("a={}", "x".repeat(limit::TEE_BYTES_MAX - 2));
-    let most = limit::TEE_BYTES_PER_WORKER_MAX / limit::TEE_BYTES_MAX;
-    let request = |browser: &super::stage::Browser| {
-        let head = browser.post_head("/claims", URLENCODED);
-        format!("{head}content-length: {}\r\n\r\n{body}", body.len())
-    };
-    let mut clients = Vec::new();
-    for number in 1..=most + 2 {
-        let browser = stage.browser();
-        let mut client = browser.connect();
-        client.send(request(&browser));
-        stage.origin.wait_for(number);
-        clients.push(client);
-    }
-    stage.origin.release();
-    let told: Vec<u16> = clients.iter_mut().map(|client| client.response().status()).collect();
-    let caught = told.iter().filter(|status| **status == 303).count();
-    assert_eq!(caught, most, "{told:?}");
-    assert_eq!(told.iter().filter(|status| **status == 503).count(), 2, "{told:?}");
-    // Their room is free again.
-    let answer = stage.browser().post("/claims", &body);
-    assert_eq!(answer.status(), 303, "{}", answer.text());
-}
-
-#[test]
 fn nothing_is_written_while_the_answer_may_still_come() {
     let mut stage = failing(|_| Act::Stall(Vec::new()));
     let browser = stage.browser();

@@ -38,10 +38,8 @@ fn verdict(closed: Option<Mode>, accepts: Accepts, method: &str, lines: &[&str])
 }
 
 fn asked(method: &str, lines: &[&str]) -> Option<FormKind> {
-    match verdict(Some(Mode::Page), Accepts::Asked, method, lines) {
-        Verdict::Accept(kind) => Some(kind),
-        _ => None,
-    }
+    let told = verdict(Some(Mode::Page), Accepts::Asked, method, lines);
+    if let Verdict::Accept(kind) = told { Some(kind) } else { None }
 }
 
 #[test]
