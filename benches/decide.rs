@@ -25,7 +25,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use intermission::addr::{ClientAddr, HostPattern, Networks, canonical_host};
 use intermission::clock::Wall;
-use intermission::decide::{Ask, Ground, Keeps, Redirects, Verdict, decide};
+use intermission::decide::{Accepts, Ask, Ground, Keeps, Redirects, Verdict, decide};
 use intermission::id::{Id, NodeTag};
 use intermission::pages::Pages;
 use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
@@ -241,6 +241,7 @@ impl World {
             holds: closure.is_some_and(|closure| closure.holds()),
             probes: &self.probes,
             keeps_forms: if rules.forms.keep { Keeps::Forms } else { Keeps::Nothing },
+            accepts: Accepts::Asked,
             cookie: "intermission",
             redirects: Redirects::default(),
         };

@@ -16,7 +16,7 @@ const spell = (time) => {
 };
 document.querySelectorAll('time[datetime]').forEach(spell);
 
-// "Do not keep on this computer": what our script has kept of forms goes, here and in other tabs.
+// "Do not keep on this computer": what our script has kept of forms goes.
 const forget = document.querySelector('[data-forget]');
 if (forget) {
   for (const name of ['localStorage', 'sessionStorage']) {
@@ -25,8 +25,15 @@ if (forget) {
       Object.keys(kept).filter((key) => key.startsWith(forget.dataset.forget)).forEach((key) => kept.removeItem(key));
     } catch { /* what may not be read here was not written either */ }
   }
-  try { new BroadcastChannel('im').postMessage('forget'); } catch { /* an old browser */ }
 }
+// What our script in the application's pages keeps of this page: that it is there, not what it is.
+const draft = document.querySelector('[data-draft]');
+const kept = (store) => {
+  try {
+    return Object.keys(window[store]).some((key) => key.startsWith('intermission:draft:' + location.pathname + location.search + '#'));
+  } catch { return false; }
+};
+if (draft) draft.hidden = !kept('sessionStorage') && !kept('localStorage');
 
 const card = document.querySelector('[data-watch]');
 if (!card || !window.fetch) return;

@@ -83,6 +83,7 @@ const drop = (key) => {
 
 /** Deletes all that we ever stored in this tab and on this device. */
 const forget = () => {
+  dirty.clear();
   for (const store of [inTab, onDevice]) for (const key of keysIn(store)) store?.removeItem(key);
 };
 
@@ -105,9 +106,12 @@ const save = () => {
     const key = draftKey(group.key), old = load(key);
     const values = { ...old?.values };
     for (const { el, key: name } of group.fields) {
-      if (touched.has(el) || !isUntouched(el)) values[name] = read(el);
+      if (touched.has(el) && same(read(el), first.get(el) ?? '')) delete values[name];
+      else if (touched.has(el) || !isUntouched(el)) values[name] = read(el);
     }
-    if (!keep(key, { at: Date.now(), place: placeOf(), form: group.key, values, sent: sent.get(form) })) im.unkept = true;
+    // What was typed is gone again: deleted, or taken by the page.
+    if (!Object.keys(values).length) drop(key);
+    else if (!keep(key, { at: Date.now(), place: placeOf(), form: group.key, values, sent: sent.get(form) })) im.unkept = true;
   }
 };
 

@@ -42,9 +42,9 @@ const onSend = (form, by, silent) => {
     more((they) => they.onStopped(form, by, silent), () => nativeSubmit.call(form));
     return true;
   }
+  if (LOGOUT.test(goalOf(form, by)?.pathname || '')) forget();
   sentOff(form);
   im.awaited = { form, at: performance.now() };
-  setTimeout(afterSend, AFTER_MS, form, Date.now());
   return false;
 };
 

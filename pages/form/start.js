@@ -95,9 +95,13 @@ const listen = () => {
   on('change', onInput);
   on('submit', (event) => {
     const form = event.composedPath()[0];
-    if (!(form instanceof HTMLFormElement) || !onSend(form, event.submitter, false)) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
+    if (!(form instanceof HTMLFormElement)) return;
+    if (onSend(form, event.submitter, false)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else {
+      setTimeout((/** @type {number} */ at) => { if (event.defaultPrevented) afterSend(form, at); }, AFTER_MS, Date.now());
+    }
   });
   on('reset', (event) => { if (event.isTrusted) finished(event.target); });
   on('click', (event) => {
@@ -129,6 +133,11 @@ const listen = () => {
     // An old browser is told at the next look.
   }
   HTMLFormElement.prototype.submit = patched;
+  if (typeof BroadcastChannel !== 'function') return;
+  // "Do not keep on this computer", said in another tab.
+  new BroadcastChannel('im').onmessage = ({ data }) => {
+    if (data === 'forget') forget();
+  };
 };
 
 /** What the rest of us works with. */

@@ -3,6 +3,7 @@
 pub mod forwarded;
 mod host;
 pub mod proxy_protocol;
+pub mod url;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -40,6 +40,9 @@ pub(super) struct On {
     /// How long requests in flight may take to finish, such as 30s.
     #[arg(long, value_name = "SPAN")]
     drain: Option<String>,
+    /// What becomes of requests that have not finished by then.
+    #[arg(long, value_enum, value_name = "ACTION")]
+    drain_action: Option<DrainChoice>,
     #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
@@ -94,6 +97,16 @@ enum ModeChoice {
     ReadOnly,
     /// Some requests wait, for a while, for a short window to end; the rest get the page.
     Hold,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum DrainChoice {
+    /// They finish, however long that takes.
+    Finish,
+    /// Forms that are kept at hand are saved; all else finishes.
+    Capture,
+    /// As capture, and all else is cut off.
+    Close,
 }
 
 #[derive(Deserialize)]
@@ -156,6 +169,13 @@ impl On {
         }
         if let Some(drain) = &self.drain {
             body["drain"] = json!(drain);
+        }
+        if let Some(action) = self.drain_action {
+            body["drain_action"] = json!(match action {
+                DrainChoice::Finish => "finish",
+                DrainChoice::Capture => "capture",
+                DrainChoice::Close => "close",
+            });
         }
         if self.emergency {
             body["emergency"] = json!(true);

@@ -235,7 +235,11 @@ impl<'a> Section<'a> {
 
     fn value(&self, name: &'static str) -> Option<(&'static Key, &'a Spanned<DeValue<'a>>)> {
         let key = self.keys.keys.iter().find(|key| key.name == name);
-        debug_assert!(key.is_some(), "{} has no key {name}: add it to keys.rs", self.title());
+        debug_assert!(
+            key.is_some(),
+            "{} has no key {name}: add it to `config::keys`",
+            self.title()
+        );
         Some((key?, self.table?.get(name)?))
     }
 }

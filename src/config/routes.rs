@@ -238,6 +238,7 @@ fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {
     let modes = [
         ("confirm", ResumeMode::Confirm),
         ("replay", ResumeMode::Replay),
+        ("refill", ResumeMode::Refill),
         ("copy", ResumeMode::Copy),
     ];
     let csps = [("amend", Csp::Amend), ("respect", Csp::Respect)];

@@ -21,7 +21,7 @@ pub(super) fn eligible(keeps: Keeps, ask: &Ask) -> Result<FormKind, NotKept> {
     if !is_navigation(ask) || has_token(ask) {
         return Err(NotKept::Type);
     }
-    if is_same_origin(ask) { Ok(kind) } else { Err(NotKept::Origin) }
+    if is_same_origin(ask) || is_doubtful(ask) { Ok(kind) } else { Err(NotKept::Origin) }
 }
 
 /// Whether a post may be a ticket: a small form of this site by a browser that we know.
@@ -34,7 +34,11 @@ pub(super) fn may_be_ticket(cookie: &str, ask: &Ask) -> bool {
 
 fn kind(ask: &Ask) -> Option<FormKind> {
     let Ok(Some(value)) = field::single(ask.headers, &header::CONTENT_TYPE) else { return None };
-    let essence = field::essence(value);
+    kind_of(field::essence(value))
+}
+
+/// The kind of a form of this media type.
+pub(super) fn kind_of(essence: &str) -> Option<FormKind> {
     let kinds = [
         ("application/x-www-form-urlencoded", FormKind::Urlencoded),
         ("multipart/form-data", FormKind::Multipart),
@@ -68,6 +72,20 @@ fn is_navigation(ask: &Ask) -> bool {
 fn has_token(ask: &Ask) -> bool {
     let mut values = field::values(ask.headers, &header::AUTHORIZATION);
     values.any(|value| !value.split(' ').next().is_some_and(|scheme| is(scheme, "basic")))
+}
+
+/// Whether nobody can tell whose page made the request: a browser that knows no `Sec-Fetch-Site`
+/// has hidden its origin, as for a page with `Referrer-Policy: no-referrer`. What is kept of such
+/// a request is given back to its visitor, and never sent on.
+fn is_doubtful(ask: &Ask) -> bool {
+    let is_hidden = matches!(field::single(ask.headers, &header::ORIGIN), Ok(Some("null")));
+    let says = field::values(ask.headers, &SEC_FETCH_SITE).next().is_some();
+    let nothing_against = match field::single(ask.headers, &header::REFERER) {
+        Ok(None) => true,
+        Ok(Some(referer)) => names_origin(origin_of(referer), ask),
+        Err(Differ) => false,
+    };
+    is_hidden && !says && nothing_against
 }
 
 /// Whether there is evidence that a page of this site made the request, and none against it.

@@ -6,6 +6,7 @@
 //! 2. CONNECT and TRACE are refused.
 //! 3. A load balancer's probe while its scope is closed.
 //! 4. What may be a resume ticket, open or closed: it is looked into and, if it is none, judged on.
+//!    A program's stands in a field.
 //! 5. What came by `http` to a route that leads to `https`, open or closed: the answer there is the
 //!    one that counts. Probes and the challenges of certificate authorities are left alone.
 //! 6. Open: forwarded, or led where the route leads. A GET comes to this point without a look at
@@ -14,12 +15,14 @@
 //!    a field or in the query; so is every method to a path of the allow-list. WebSocket upgrades
 //!    are not.
 //! 8. `hold`: whoever would be answered by it, or passed by a `read_only` beside it, waits.
-//! 9. Closed: a form that may be kept is captured; everyone else is answered.
+//! 9. Closed: a form that may be kept is captured; so is what a program sent that can do with a
+//!    promise, where the route keeps for programs; everyone else is answered.
 
 mod allow;
 mod claimed;
 mod field;
 mod form;
+mod program;
 pub mod retry_after;
 pub mod verdict;
 mod wants;
@@ -27,6 +30,7 @@ mod wants;
 use http::{HeaderMap, Method};
 
 pub use claimed::claimed;
+pub use program::{TICKET, prefers_async};
 pub use retry_after::retry_after;
 pub use verdict::{FormKind, Leads, NotKept, Refusal, Verdict, Wants};
 pub use wants::wants;
@@ -46,6 +50,8 @@ pub struct Ground<'a> {
     pub probes: &'a [String],
     /// Whether the route keeps forms.
     pub keeps_forms: Keeps,
+    /// Which programs it keeps for, if it keeps forms.
+    pub accepts: Accepts,
     /// The name of the cookie that holds the visitor's key, as it is called on this connection.
     pub cookie: &'static str,
     /// What the route answers itself.
@@ -68,6 +74,17 @@ pub enum Keeps {
     Forms,
     /// None.
     Nothing,
+}
+
+/// Which programs a route keeps for while it is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accepts {
+    /// None.
+    Nothing,
+    /// Those that say that they can do with a promise.
+    Asked,
+    /// All.
+    All,
 }
 
 /// What a head says.
@@ -99,7 +116,9 @@ pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
     if ground.closed.is_some() && is_safe(method) && ground.probes.iter().any(|p| p == ask.path) {
         return Verdict::Probe;
     }
-    if *method == Method::POST && form::may_be_ticket(ground.cookie, ask) {
+    if *method == Method::POST && form::may_be_ticket(ground.cookie, ask)
+        || program::has_ticket(ask)
+    {
         return Verdict::Resume;
     }
     decide_no_ticket(ground, ask)
@@ -133,8 +152,17 @@ pub fn decide_unheld(ground: &Ground, ask: &Ask) -> Verdict {
     }
     match form::eligible(ground.keeps_forms, ask) {
         Ok(kind) => Verdict::Capture(kind),
-        Err(why) => Verdict::Page(wants(ask), Some(why)),
+        Err(why) => match program::eligible(ground, ask) {
+            Some(kind) => Verdict::Accept(kind),
+            None => Verdict::Page(wants(ask), Some(why)),
+        },
     }
+}
+
+/// What a request that is forwarded may be kept as if the application fails; none if it is no form
+/// that may be kept.
+pub fn catchable(keeps: Keeps, ask: &Ask) -> Option<FormKind> {
+    form::eligible(keeps, ask).ok()
 }
 
 /// Whether there is evidence that a page of this site made the request, and none against it.

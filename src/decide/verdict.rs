@@ -14,6 +14,8 @@ pub enum Verdict {
     Resume,
     /// A form post that may be kept.
     Capture(FormKind),
+    /// A program's request that may be kept: 202.
+    Accept(FormKind),
     /// Waits for the window to end, then is judged again.
     Hold,
     /// Closed: an answer made for who asks, and for a form why it is not kept.
@@ -32,7 +34,7 @@ impl Verdict {
             Self::Probe => "probe",
             Self::Forward => "forward",
             Self::Resume => "resume",
-            Self::Capture(_) => "capture",
+            Self::Capture(_) | Self::Accept(_) => "capture",
             Self::Hold => "hold",
             Self::Page(..) => "page",
             Self::Refuse(_) => "refuse",
@@ -67,7 +69,7 @@ pub enum Wants {
     Text,
 }
 
-/// The encoding of a form post.
+/// The encoding of a form post, or of what a program sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum FormKind {
     /// `application/x-www-form-urlencoded`.
@@ -76,6 +78,10 @@ pub enum FormKind {
     Multipart,
     /// `text/plain`.
     Plain,
+    /// JSON, of a program.
+    Json,
+    /// Anything else, of a program.
+    Opaque,
 }
 
 /// Why a form was not kept. The visitor is told.

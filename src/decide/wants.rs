@@ -93,7 +93,7 @@ fn content_types(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// `application/json` and everything that ends in `+json`.
-fn is_json(media: &str) -> bool {
+pub(super) fn is_json(media: &str) -> bool {
     let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
     media.eq_ignore_ascii_case("application/json")
         || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))

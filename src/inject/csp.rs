@@ -26,6 +26,8 @@ pub struct Allowed {
     pub enforced: Vec<String>,
     /// The same of those that only report.
     pub reported: Vec<String>,
+    /// Whether the script may ask how its place stands as a page does, with `fetch`.
+    pub connects: bool,
     /// Whether any of them differs from what the application said.
     pub changed: bool,
 }
@@ -80,8 +82,10 @@ pub fn judge(
     let write = |values: &[&str], policies: &[Vec<Policy>]| -> Vec<String> {
         values.iter().zip(policies).map(|(value, list)| written(value, list)).collect()
     };
+    let connects = enforced_policies.iter().flatten().all(Policy::connects);
     Some(Allowed {
         nonce,
+        connects,
         enforced: write(enforced, &enforced_policies),
         reported: write(reported, &reported_policies),
         changed,
@@ -162,10 +166,14 @@ impl<'a> Policy<'a> {
             let has_elem = self.get("script-src-elem").is_some();
             self.add(if has_elem { "script-src-elem" } else { "script-src" }, source);
         }
-        let connects = ["connect-src", "default-src"].iter().find_map(|name| self.get(name));
-        if connects.is_some_and(|connects| !connects.has("'self'") && !connects.has("*")) {
+        if !self.connects() {
             self.add("connect-src", "'self'".to_owned());
         }
+    }
+
+    fn connects(&self) -> bool {
+        let list = ["connect-src", "default-src"].iter().find_map(|name| self.get(name));
+        list.is_none_or(|list| list.has("'self'") || list.has("*"))
     }
 
     /// Adds a source to a list. Where `default-src` stood in for it, it gets a list of its own.

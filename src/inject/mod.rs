@@ -12,6 +12,7 @@ pub mod attributes;
 pub mod csp;
 pub mod eligible;
 pub mod etag;
+pub mod fill;
 pub mod learn;
 pub mod rewrite;
 pub mod scan;

@@ -14,6 +14,10 @@ pub const FORM_FIELDS_MAX: usize = 1_000;
 /// Bytes of the names of all fields and files of one captured form, which its receipt lists. Over
 /// it: as above.
 pub const FORM_NAMES_BYTES_MAX: usize = 128 * 1024;
+/// How deep the JSON of a program may be nested. Over it: "not kept: broken".
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Members of a program's JSON that hold something. Over it: "not kept: too large".
+pub const JSON_MEMBERS_MAX: usize = 50_000;
 /// Plaintext bytes of one sealed frame.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Live submissions of one browser. Over it: 503, "not kept: quota".
@@ -26,6 +30,14 @@ pub const BYTES_PER_NODE_MAX: u64 = 10 * 1024 * 1024 * 1024;
 pub const STORE_BYTES_CEILING: u64 = 1 << 50;
 /// Captures under way on one worker. Over it: 503, "not kept: busy".
 pub const CAPTURES_UNDER_WAY_MAX: usize = 4_096;
+/// Bytes of a form that are kept at hand while it is on its way (`forms.tee`). A longer form is
+/// caught only if none of it had been read yet; else it goes on as if nothing caught it.
+pub const TEE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that are set aside at first for a form on its way.
+pub const TEE_BYTES_FIRST: usize = 2 * 1024;
+/// Bytes of all forms that one worker keeps at hand. Over it: further forms go on as if nothing
+/// caught them.
+pub const TEE_BYTES_PER_WORKER_MAX: usize = 64 * 1024 * 1024;
 /// From arming to the ticket's arrival. Over it: back to held; nothing was sent.
 pub const TICKET_LIFE: Duration = Duration::from_secs(120);
 /// Sends of one submission. Over it: only copy is offered.
@@ -63,6 +75,16 @@ pub const ABANDONED_MAX: usize = 8_192;
 pub const SWEEP_MAX: u32 = 1_000;
 /// Bytes of a live form page that are read for a fresh CSRF token. Over it: "no fresh token".
 pub const LIVE_FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a page of the application that is held back while a visitor's answers are put into its
+/// form. Over it: the page passes as it is, and the receipt still has the answers.
+pub const FILLED_PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// From a visitor's wish to see the form with their answers until its page is asked for. Over it:
+/// the page comes as it is.
+pub const REFILL_LIFE: Duration = Duration::from_secs(120);
+/// Bytes of one value that is given to the live form. Over it: cut, and shown beside the form.
+pub const REFILL_VALUE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of all values that are given to the live form. Over it: as above.
+pub const REFILL_BYTES_MAX: usize = 1024 * 1024;
 /// How many changes old a receipt's page may be and still be known for one of ours. Over it: 403.
 pub const PAGE_VERSIONS_BACK_MAX: u64 = 32;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.

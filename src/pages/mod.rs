@@ -12,6 +12,7 @@ mod minimal;
 mod negotiate;
 mod notice;
 mod overrides;
+mod refilled;
 mod render;
 pub mod sample;
 mod sheet;
@@ -29,6 +30,7 @@ use self::in_force::InForce;
 pub use self::negotiate::negotiate;
 pub use self::notice::{News, Notice, PhaseNotice, Stage, Words};
 pub use self::overrides::TemplateFault;
+pub use self::refilled::Refilled;
 use self::render::{Sheet, Templates};
 use self::sheet::{Plain, Receipt, Unkept, not_kept_key};
 pub use self::view::{
@@ -188,6 +190,11 @@ impl Pages {
         let shown = Value::from(Serde(Unkept { notice: &notice, why: not_kept_key(why) }));
         let minimal = || minimal::not_kept(lang, self.in_force.texts(lang), &notice, why);
         self.in_force.page(Sheet::NotKept, lang, &shown, minimal)
+    }
+
+    /// The note in a page of the application that holds these answers, as HTML.
+    pub fn refilled(&self, lang: Lang, refilled: &Refilled<'_>) -> String {
+        refilled::note(lang, self.in_force.texts(lang), refilled)
     }
 
     /// A small page that says one thing.

@@ -13,6 +13,8 @@ pub(super) struct Receipt<'a> {
     /// Whether there is content that its owner can read.
     keeps: bool,
     sendable: bool,
+    refillable: bool,
+    refill_first: bool,
     /// Which title: a held submission says whether it can be sent yet.
     title: &'static str,
     /// The mode that Send asks for.
@@ -21,6 +23,8 @@ pub(super) struct Receipt<'a> {
     stale: bool,
     /// Where to sign in first.
     sign_in: Option<&'a str>,
+    /// Whether it can be sent again unseen although it may have arrived.
+    once: bool,
 }
 
 impl<'a> Receipt<'a> {
@@ -33,6 +37,8 @@ impl<'a> Receipt<'a> {
         Self {
             keeps: view.state.keeps_answers(),
             sendable: view.sendable(),
+            refillable: view.refillable(),
+            refill_first: view.refill_first(),
             title: if waiting { "waiting" } else { view.state.key() },
             // What was refused once is refused again if the very same bytes are sent: after an
             // expired token or a sign-in, only fresh tokens can help. Where there are none to be
@@ -43,6 +49,7 @@ impl<'a> Receipt<'a> {
                 (false, false) => view.mode,
             },
             stale,
+            once: view.honoured && view.state == ReceiptState::Unknown,
             sign_in: view.sign_in.as_deref().filter(|path| is_local(path)),
             view,
         }

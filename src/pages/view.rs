@@ -35,12 +35,18 @@ pub struct ReceiptView {
     pub sign_in: Option<String>,
     /// Whether the form's page was asked for fresh tokens and has no such form any more.
     pub form_gone: bool,
+    /// Whether the application knows a send that arrived before, so that nobody needs to look.
+    pub honoured: bool,
     /// What was typed.
     pub fields: Vec<Field>,
     /// How many further fields were kept and are not shown.
     pub more_fields: usize,
     /// How it can be sent.
     pub mode: Mode,
+    /// Whether the form carries what is good only once, such as the proof of a solved captcha.
+    pub one_time: bool,
+    /// Whether its owner comes from the live form that held these answers.
+    pub refilled: bool,
     /// Proves that the forms were on this page. Secret.
     pub page_token: String,
     /// The one-time ticket that the Send form carries; empty if it cannot be sent. Secret.
@@ -137,8 +143,26 @@ impl ReceiptView {
     pub fn sendable(&self) -> bool {
         !self.window_closed
             && self.state.keeps_answers_at_rest()
-            && self.mode != Mode::Copy
+            && matches!(self.mode, Mode::Replay | Mode::Confirm)
             && !self.ticket.is_empty()
+    }
+
+    /// Whether the page offers the live form with the answers in it.
+    pub fn refillable(&self) -> bool {
+        !self.window_closed && self.state.keeps_answers_at_rest() && self.mode != Mode::Copy
+    }
+
+    /// Whether that is offered before Send: sending once more what was refused for what it says,
+    /// what may have arrived, or what is good only once would not do.
+    pub fn refill_first(&self) -> bool {
+        let refused = self.state == ReceiptState::Refused && self.sign_in.is_none();
+        let for_its_token = matches!(self.answer, Some(400 | 403 | 419));
+        self.refillable()
+            && (!self.sendable()
+                || self.one_time
+                || self.form_gone
+                || self.state == ReceiptState::Unknown
+                || refused && !for_its_token)
     }
 }
 
@@ -237,6 +261,8 @@ pub enum Mode {
     Replay,
     /// With fresh tokens from the live form.
     Confirm,
+    /// From the live form alone, with the answers in it.
+    Refill,
     /// Not at all: its owner reads, copies or downloads it.
     Copy,
 }

@@ -64,7 +64,11 @@ pub(super) struct Knocking<'a> {
 /// Whether what was decided depends on the place being closed.
 pub(super) fn matters(verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Resume | Verdict::Hold | Verdict::Capture(_) | Verdict::Page(..) => true,
+        Verdict::Resume
+        | Verdict::Hold
+        | Verdict::Capture(_)
+        | Verdict::Accept(_)
+        | Verdict::Page(..) => true,
         Verdict::Own
         | Verdict::Probe
         | Verdict::Forward

@@ -167,7 +167,7 @@ impl Reply {
     ) -> Acting {
         match unread {
             Upload::Client(FromClient { inbound, .. }) => self.finish(lane, story, inbound),
-            Upload::Bytes(_) | Upload::Boxed(_) => {
+            Upload::Bytes(_) | Upload::Boxed(_) | Upload::Teed(_) => {
                 Box::pin(std::future::ready(self.send(lane, story)))
             }
         }

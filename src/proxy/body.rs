@@ -6,16 +6,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::deadline::{Clockwork, Wait};
 use super::ending::{Progress, Story};
+use super::flight::Flight;
 use super::inbound::Inbound;
 use super::lasting::leave::Leave;
+use super::tee::AtHand;
 use super::tempo::Tempo;
 use super::trailers;
 use super::upstream::Lease;
+use crate::inject::fill::Fill;
 use crate::telemetry::end::End;
 
 /// Why a body could not be carried on.
@@ -36,9 +40,15 @@ pub(super) enum BodyError {
     /// Nothing came for too long.
     #[error("the body paused for too long")]
     TimedOut,
+    /// A window closed its place, and the time to drain is over.
+    #[error("a window cut the answer off")]
+    Closed,
     /// What was kept cannot be read.
     #[error("the kept body cannot be read: {0}")]
     Unreadable(String),
+    /// The form was caught: the rest of it is not for the application any more.
+    #[error("the rest of the form is kept")]
+    Caught,
 }
 
 /// A body that comes from somewhere else than a socket.
@@ -66,6 +76,10 @@ pub(super) struct Answer {
     pub idle: Duration,
     /// How it takes leave, if it does not end by itself.
     pub leave: Option<Box<Leave>>,
+    /// Where it is in flight, and by which method.
+    pub flight: (Flight, Method),
+    /// What goes into the form on it.
+    pub fill: Option<Box<Fill>>,
 }
 
 impl Body {
@@ -142,7 +156,10 @@ impl Answer {
         if let Some(said) = self.leave.as_mut().and_then(|leave| leave.last_words()) {
             return said;
         }
-        let said = self.poll_server(cx);
+        let said = match self.fill.take() {
+            None => self.poll_server(cx),
+            Some(fill) => self.poll_filling(fill, cx),
+        };
         match &mut self.leave {
             None => said,
             Some(leave) => leave.pass(said),
@@ -151,8 +168,40 @@ impl Answer {
 
     fn is_end_stream(&self) -> bool {
         match self.leave.as_ref().filter(|leave| leave.end().is_some()) {
-            None => self.incoming.is_end_stream(),
+            None => self.fill.is_none() && self.incoming.is_end_stream(),
             Some(leave) => leave.is_over(),
+        }
+    }
+
+    /// The server's page with a visitor's answers in it. Trailers spoke of another body, and go.
+    fn poll_filling(
+        &mut self,
+        mut fill: Box<Fill>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let mut out = Vec::new();
+            match self.poll_server(cx) {
+                Poll::Pending => {
+                    self.fill = Some(fill);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(piece) = frame.into_data() {
+                        fill.push(&piece, &mut out);
+                    }
+                }
+                Poll::Ready(None) => {
+                    fill.finish(&mut out);
+                    let last = (!out.is_empty()).then(|| Ok(Frame::data(out.into())));
+                    return Poll::Ready(last);
+                }
+            }
+            if !out.is_empty() {
+                self.fill = Some(fill);
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+            }
         }
     }
 
@@ -178,6 +227,9 @@ impl Answer {
             }
             Poll::Pending if self.clockwork.passed(Wait::Upstream) => {
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
+            }
+            Poll::Pending if self.leave.is_none() && self.flight.0.is_cut_off(&self.flight.1) => {
+                Poll::Ready(Some(Err(BodyError::Closed)))
             }
             Poll::Pending => {
                 self.clockwork.arm(Wait::Upstream, self.idle);
@@ -219,13 +271,16 @@ impl HttpBody for Body {
                     }
                 }
                 Some(Err(BodyError::TimedOut)) => story.cut(End::UpstreamAnswerTimeout),
+                Some(Err(BodyError::Closed)) => story.cut(End::ProxyAnswerClosed),
                 Some(Err(BodyError::Broken(_) | BodyError::Reset(_))) => {
                     story.cut(End::UpstreamAnswerReset);
                 }
                 Some(Err(BodyError::Malformed | BodyError::Coding(_))) => {
                     story.cut(End::UpstreamAnswerMalformed)
                 }
-                Some(Err(BodyError::Unreadable(_))) => story.cut(End::ProxyFault),
+                Some(Err(BodyError::Unreadable(_) | BodyError::Caught)) => {
+                    story.cut(End::ProxyFault)
+                }
                 None => story.complete(),
             }
         }
@@ -243,6 +298,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Upstream(answer) if answer.fill.is_some() => SizeHint::default(),
             Source::Upstream(answer) => answer.incoming.size_hint(),
             Source::Boxed(body) => body.size_hint(),
         }
@@ -255,6 +311,8 @@ pub(super) enum Upload {
     Bytes(Bytes),
     /// From the client's connection.
     Client(FromClient),
+    /// From the client's connection, while it is kept at hand.
+    Teed(Rc<AtHand>),
     /// From the vault.
     Boxed(Boxed),
 }
@@ -271,7 +329,11 @@ pub(super) struct FromClient {
 }
 
 impl FromClient {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// The next piece of it.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.inbound).poll_frame(cx) {
             Poll::Ready(mut frame) => {
                 clean(&mut frame);
@@ -313,6 +375,7 @@ impl HttpBody for Upload {
             Self::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Client(body) => body.poll(cx),
+            Self::Teed(at_hand) => at_hand.poll(cx),
             Self::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -321,6 +384,7 @@ impl HttpBody for Upload {
         match self {
             Self::Bytes(bytes) => bytes.is_empty(),
             Self::Client(body) => body.inbound.is_end_stream(),
+            Self::Teed(at_hand) => at_hand.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -329,6 +393,7 @@ impl HttpBody for Upload {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Client(body) => body.inbound.size_hint(),
+            Self::Teed(at_hand) => at_hand.size_hint(),
             Self::Boxed(body) => body.size_hint(),
         }
     }

@@ -104,7 +104,7 @@ pub(super) fn cookies_of(fields: &HeaderMap) -> Vec<HeaderValue> {
 }
 
 /// The page that the form was on: where it came from if that is known, else where it goes.
-fn page_of(head: &Head) -> String {
+pub(super) fn page_of(head: &Head) -> String {
     let origin = format!("{}://{}", head.scheme, head.authority);
     let is_page = |referer: &&String| {
         let rest = referer.strip_prefix(&origin);

@@ -22,6 +22,7 @@ use crate::addr::{ClientAddr, ServerAddr};
 use crate::clock::Tick;
 use crate::decide::{Refusal, Verdict};
 use crate::id::Id;
+use crate::inject::fill::Fill;
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::snapshot::edge::{Coding, EdgeRules};
@@ -75,6 +76,8 @@ pub(super) struct Story {
     trace: Option<u128>,
     /// Since when it waited for a window to end, and how long.
     held: Option<(Tick, Option<Duration>)>,
+    /// What goes into the form on the page that is asked for.
+    pub fill: Option<Box<Fill>>,
     /// What is told instead of `done`.
     ends_as: Option<End>,
     status: u16,
@@ -132,6 +135,7 @@ impl Story {
             bytes_out: 0,
             trace: None,
             held: None,
+            fill: None,
             ends_as: None,
             status: 0,
             told: Told::Nothing,
@@ -261,6 +265,11 @@ impl Story {
         }
     }
 
+    /// The method that was asked by.
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// Whether the client asked for a head alone.
     pub(super) fn is_head(&self) -> bool {
         self.method == Method::HEAD
@@ -277,6 +286,16 @@ impl Story {
             Told::Head if self.lane.clockwork.passed(Wait::Write) => End::ClientAnswerTimeout,
             Told::Head => End::ClientAnswerAbort,
         }
+    }
+}
+
+/// A path as it may stand in a line: some of ours hold what opens a submission.
+fn shown(path: &str) -> &str {
+    match memchr::memmem::find(path.as_bytes(), b"/v1/submissions/") {
+        Some(at) if path[..at].contains("intermission") || path[..at].contains('%') => {
+            &path[..at + 16]
+        }
+        Some(_) | None => path,
     }
 }
 
@@ -304,7 +323,7 @@ impl Drop for Story {
             },
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("-"),
-            target: self.uri.path(),
+            target: shown(self.uri.path()),
             status: self.status,
             route: named.map(|(route, _)| route),
             region: named.map(|(_, region)| region),

@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Incoming};
 use super::body::Upload;
 use super::deadline::Wait;
 use super::ending::Story;
+use super::flight::Flight;
 use super::forward::is_in_doubt;
 use super::head::Judged;
 use super::lane::Lane;
@@ -35,6 +36,7 @@ pub(super) struct Exchange {
     current: Rc<Current>,
     upstream: UpstreamIx,
     answer_timeout: Duration,
+    flight: Flight,
 }
 
 /// An answer's head, and the connection that its body comes over.
@@ -71,6 +73,7 @@ impl Exchange {
             current: Rc::clone(&judged.current),
             upstream: judged.upstream_ix(),
             answer_timeout: judged.rules().answer_timeout,
+            flight: Flight::of(lane, judged),
         }
     }
 
@@ -343,6 +346,7 @@ impl Exchange {
         story.server = Some(lease.address());
         let progress = story.progress.clone();
         let switch = upgrade::Asked::of(request.headers());
+        let (flight, method) = (self.flight.clone(), request.method().clone());
         let answer = lease.send(request);
         async move {
             let mut answer = pin!(answer);
@@ -354,6 +358,7 @@ impl Exchange {
                 Poll::Pending if clockwork.passed(Wait::Upstream) => {
                     Poll::Ready(Err(ForwardError::TimedOut))
                 }
+                Poll::Pending if flight.is_cut(&method) => Poll::Ready(Err(ForwardError::Closed)),
                 Poll::Pending => Poll::Pending,
             })
             .await;

@@ -15,15 +15,18 @@ use super::answer::{self, Asker};
 use super::body::{Answer, Body, FromClient, Upload};
 use super::ending::{Progress, Story};
 use super::exchange::{Answered, Exchange, Turn};
+use super::flight::Flight;
 use super::head::{Judged, MALFORMED, NO_TUNNEL};
 use super::hop::{self, Switch};
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::page;
 use super::pipe;
+use super::refill;
 use super::request::Acting;
 use super::rewrite;
 use super::target;
+use super::tee::Tee;
 use super::tempo::Tempo;
 use super::unanswered::ForwardError;
 use super::upgrade;
@@ -50,6 +53,7 @@ pub(super) fn start(
     if let Some(reply) = target::last_hop(&parts.method, &mut parts.headers) {
         return Err(reply.finish(lane, story, incoming));
     }
+    let mut tee = Tee::of(lane, &judged, &mut parts);
     let switch = upgrade::wanted(&judged, &parts);
     story.page = page::up(&mut parts, &judged);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
@@ -66,6 +70,7 @@ pub(super) fn start(
     }
     let exchange = Exchange::of(lane, &judged);
     let upload = upload(lane, &judged, incoming, &mut story);
+    let upload = watched(&mut tee, upload);
     if upload.size_hint().exact().is_none() {
         // Else hyper takes a GET of unknown length for one without a body, and drops it.
         parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -76,7 +81,10 @@ pub(super) fn start(
         turn @ (Turn::Connect(_) | Turn::Wait | Turn::Nobody) => {
             return Err(Box::pin(async move {
                 let sent = exchange.go(turn, request, &mut story).await;
-                finish(exchange.lane(), &judged, story, sent, &asker)
+                match tee {
+                    None => finish(exchange.lane(), &judged, story, sent, &asker),
+                    Some(tee) => tee.finish(exchange.lane(), &judged, story, sent).await,
+                }
             }));
         }
     };
@@ -87,7 +95,10 @@ pub(super) fn start(
             Ok(answered) => Ok(exchange.judged_well(answered)),
             Err(failure) => Box::pin(exchange.again(failure, spare, &mut story)).await,
         };
-        finish(exchange.lane(), &judged, story, sent, &asker)
+        match tee {
+            None => finish(exchange.lane(), &judged, story, sent, &asker),
+            Some(tee) => Box::pin(tee.finish(exchange.lane(), &judged, story, sent)).await,
+        }
     })
 }
 
@@ -101,6 +112,7 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
+    let mut tee = Tee::of(lane, judged, &mut parts);
     story.page = page::up(&mut parts, judged);
     if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
@@ -109,9 +121,13 @@ pub(super) async fn looked_into(
         return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
     let exchange = Exchange::of(lane, judged);
-    let request = Request::from_parts(origin_form(parts), Upload::Bytes(body));
+    let upload = watched(&mut tee, Upload::Bytes(body));
+    let request = Request::from_parts(origin_form(parts), upload);
     let sent = exchange.send(request, &mut story).await;
-    finish(lane, judged, story, sent, &asker)
+    match tee {
+        None => finish(lane, judged, story, sent, &asker),
+        Some(tee) => tee.finish(lane, judged, story, sent).await,
+    }
 }
 
 /// The client's body as it goes up.
@@ -127,7 +143,15 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
 }
 
-fn finish(
+fn watched(tee: &mut Option<Tee>, upload: Upload) -> Upload {
+    match tee {
+        None => upload,
+        Some(tee) => tee.watch(upload),
+    }
+}
+
+/// The answer to a request that was forwarded, or what its client is told without one.
+pub(super) fn finish(
     lane: &Lane,
     judged: &Judged,
     story: Box<Story>,
@@ -167,6 +191,7 @@ pub(super) fn answered(
         // It has none, whatever the server says (RFC 9110 §8.6).
         parts.headers.remove(CONTENT_LENGTH);
     }
+    let fill = refill::prepare(&mut parts, judged, story.fill.take());
     rewrite::down(&mut parts, judged.rules(), &story);
     let plan = page::down(&mut parts, lane, judged, &mut story);
     if let Some(let_in) = &judged.let_in {
@@ -187,6 +212,8 @@ pub(super) fn answered(
         clockwork: lane.clockwork.clone(),
         idle: judged.rules().idle_timeout,
         leave: story.leave(&parts),
+        flight: (Flight::of(lane, judged), story.method().clone()),
+        fill,
     };
     let body = pipe::body(answer, plan, story.is_head());
     Response::from_parts(parts, body.ending(story))

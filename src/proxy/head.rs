@@ -15,11 +15,12 @@ use super::lane::Lane;
 use super::target;
 use super::trace::Trace;
 use super::worker::{Current, Scratch};
+use super::{programs, rewrite};
 use crate::addr::canonical_host;
 use crate::clock::Wall;
 use crate::decide::{
-    Ask, Ground, Keeps, Redirects, Refusal, Verdict, claimed, decide, decide_no_ticket,
-    decide_unheld, is_same_origin,
+    Accepts, Ask, FormKind, Ground, Keeps, Redirects, Refusal, Verdict, catchable, claimed, decide,
+    decide_no_ticket, decide_unheld, is_same_origin,
 };
 use crate::limit;
 use crate::pages::PlainKind;
@@ -86,6 +87,8 @@ pub(super) struct Judged {
     pub otherwise: Verdict,
     /// The verdict if it is to wait and cannot, or not any longer.
     pub unheld: Verdict,
+    /// What it is kept as if it is forwarded and the application fails; none on most routes.
+    pub catches: Option<FormKind>,
     pub scheme: Scheme,
     /// The version that it came in.
     pub version: Version,
@@ -208,11 +211,10 @@ pub(super) fn judge<B>(
         ground.closed = None;
         verdict = decide(&ground, &ask);
     }
-    let (otherwise, unheld) = later(verdict, &ground, &ask);
+    let (otherwise, unheld, catches) = later(verdict, &ground, &ask, rules);
     let verdict = placed(verdict, rules, path.encoded_slashes);
     let closure = closed.filter(|_| let_in.is_none()).map(|(_, closure)| Arc::clone(closure));
     drop(scratch);
-    let version = request.version();
     let trace = Trace::of(fields, request.headers(), &snapshot.site, &lane.link.worker);
     Ok(Judged {
         current,
@@ -224,8 +226,9 @@ pub(super) fn judge<B>(
         verdict,
         otherwise,
         unheld,
+        catches,
         scheme,
-        version,
+        version: request.version(),
         said,
         fields,
         trace,
@@ -246,13 +249,20 @@ fn ground<'a>(
         holds: closure.is_some_and(|closure| closure.holds()),
         probes: &site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
+        accepts: rules.map_or(Accepts::Nothing, programs::accepts),
         cookie: scheme.cookie(),
-        redirects: rules.map_or(Redirects::default(), redirects),
+        redirects: rules.map_or(Redirects::default(), rewrite::redirects),
     }
 }
 
-/// The verdict if it turns out to be no ticket, and the one if it cannot wait.
-fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
+/// The verdict if it turns out to be no ticket, the one if it cannot wait, and what it is kept as
+/// if it is forwarded and the application fails.
+fn later(
+    verdict: Verdict,
+    ground: &Ground,
+    ask: &Ask,
+    rules: Option<&RouteRules>,
+) -> (Verdict, Verdict, Option<FormKind>) {
     let otherwise = match verdict {
         Verdict::Resume => decide_no_ticket(ground, ask),
         Verdict::Own
@@ -260,6 +270,7 @@ fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
         | Verdict::Hold
         | Verdict::Forward
         | Verdict::Capture(_)
+        | Verdict::Accept(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => verdict,
@@ -271,11 +282,14 @@ fn later(verdict: Verdict, ground: &Ground, ask: &Ask) -> (Verdict, Verdict) {
         | Verdict::Forward
         | Verdict::Resume
         | Verdict::Capture(_)
+        | Verdict::Accept(_)
         | Verdict::Page(..)
         | Verdict::Refuse(_)
         | Verdict::Redirect(_) => otherwise,
     };
-    (otherwise, unheld)
+    let tees = rules.is_some_and(|rules| rules.forms.tee) && otherwise == Verdict::Forward;
+    let catches = if tees { catchable(ground.keeps_forms, ask) } else { None };
+    (otherwise, unheld, catches)
 }
 
 /// What governs a request at its place: by its method, or by the one that it claims where windows
@@ -308,21 +322,17 @@ fn placed(verdict: Verdict, rules: Option<&RouteRules>, encoded_slashes: bool) -
     }
 }
 
-fn redirects(rules: &RouteRules) -> Redirects {
-    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
-        to_https: edge.https.is_some(),
-        elsewhere: edge.redirect.is_some(),
-    })
-}
-
 /// Whether a request would take more of us than an answer that is at hand. A balancer's probe is
 /// served whatever it costs, since its refusal would send this node's visitors to the others.
 pub(super) fn is_costly<B>(judged: &Judged, request: &Request<B>) -> bool {
     match judged.verdict {
         Verdict::Probe | Verdict::Page(..) | Verdict::Refuse(_) | Verdict::Redirect(_) => false,
-        Verdict::Forward | Verdict::Own | Verdict::Capture(_) | Verdict::Resume | Verdict::Hold => {
-            !judged.site().probes.iter().any(|probe| probe == request.uri().path())
-        }
+        Verdict::Forward
+        | Verdict::Own
+        | Verdict::Capture(_)
+        | Verdict::Accept(_)
+        | Verdict::Resume
+        | Verdict::Hold => !judged.site().probes.iter().any(|probe| probe == request.uri().path()),
     }
 }
 

@@ -204,10 +204,16 @@ fn is_our_cookie(pair: &[u8]) -> bool {
     pair.split(|byte| *byte == b'=').next().is_some_and(is_our_name)
 }
 
-/// A visitor's key, a bypass, an admission.
+/// A visitor's key, a bypass, an admission, a wish to see a form with the answers in it.
 fn is_our_name(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"__Host-").unwrap_or(name);
-    matches!(name, b"intermission" | b"intermission-bypass" | b"intermission-admitted")
+    matches!(
+        name,
+        b"intermission"
+            | b"intermission-bypass"
+            | b"intermission-admitted"
+            | b"intermission-refill"
+    )
 }
 
 fn take_our_cookie_back(headers: &mut HeaderMap) {

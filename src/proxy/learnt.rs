@@ -126,12 +126,10 @@ mod tests {
     use super::*;
 
     fn one(action: &str, secret: &str) -> learn::Learnt {
-        let form = learn::Form {
-            actions: vec![action.to_owned()],
-            secrets: vec![secret.to_owned()],
-            ..learn::Form::default()
-        };
-        learn::Learnt { base: None, forms: vec![form] }
+        let mut learnt = learn::Learnt { base: None, forms: vec![learn::Form::default()] };
+        learnt.forms[0].actions.push(action.to_owned());
+        learnt.forms[0].secrets.push(secret.to_owned());
+        learnt
     }
 
     #[test]

@@ -182,7 +182,10 @@ fn inserted(
             return None;
         }
     }
-    let script = policy.ok().map(|nonce| Tag::new(&judged.rules().name, nonce.as_deref()));
+    let script = policy.ok().map(|admitted| {
+        let tag = Tag::new(&judged.rules().name, admitted.nonce.as_deref());
+        if admitted.connects { tag } else { tag.asking_by_module() }
+    });
     if script.is_some() {
         mark(&mut parts.headers);
     }
@@ -201,15 +204,22 @@ fn inserted(
 /// The page's policies keep our script out.
 struct KeptOut;
 
+/// What a page's policies say of our script.
+struct Admitted {
+    nonce: Option<String>,
+    /// Whether it may use `fetch`.
+    connects: bool,
+}
+
 /// Has a page's policies let our script in, and gives the nonce that they want it to have.
 fn policies(
     parts: &mut response::Parts,
     judged: &Judged,
     asked: &Asked,
-) -> Result<Option<String>, KeptOut> {
+) -> Result<Admitted, KeptOut> {
     const NAMES: [HeaderName; 2] = [CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY];
     if !NAMES.iter().any(|name| parts.headers.contains_key(name)) {
-        return Ok(None);
+        return Ok(Admitted { nonce: None, connects: true });
     }
     let values = |name: &HeaderName| -> Result<Vec<&str>, KeptOut> {
         let values = parts.headers.get_all(name).iter();
@@ -232,7 +242,7 @@ fn policies(
             }
         }
     }
-    Ok(allowed.nonce)
+    Ok(Admitted { nonce: allowed.nonce, connects: allowed.connects })
 }
 
 /// Marks an answer's tag. What is no tag is taken away: it would vouch for two bodies.

@@ -16,8 +16,8 @@ use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
 use super::resume::Looked;
-use super::{capture, forward, head, hold, own, proof, resume, rewrite, target};
-use crate::decide::Verdict;
+use super::{capture, forward, head, hold, own, programs, proof, refill, resume, rewrite, target};
+use crate::decide::{TICKET, Verdict};
 
 /// An act on a request that is under way.
 pub(super) type Acting = Pin<Box<dyn Future<Output = Response<Body>>>>;
@@ -95,6 +95,10 @@ fn branch(
     let mut story = story;
     let reply = match judged.verdict {
         Verdict::Forward => {
+            if let Some(id) = refill::wanted(&judged, &request) {
+                let lane = Rc::clone(lane);
+                return Act::Other(Box::pin(refill::run(lane, judged, story, request, id)));
+            }
             return match forward::start(lane, judged, story, request) {
                 Ok(forwarding) => Act::Forward(forwarding),
                 Err(acting) => Act::Other(acting),
@@ -117,6 +121,13 @@ fn branch(
             let upload = forward::upload(lane, &judged, incoming, &mut story);
             let lane = Rc::clone(lane);
             return Act::Other(Box::pin(capture::run(lane, judged, story, parts, upload, kind)));
+        }
+        Verdict::Accept(kind) => {
+            let (parts, incoming) = request.into_parts();
+            let upload = forward::upload(lane, &judged, incoming, &mut story);
+            let lane = Rc::clone(lane);
+            let accepting = programs::accept(lane, judged, story, parts, upload, kind);
+            return Act::Other(Box::pin(accepting));
         }
         Verdict::Probe => Reply::probe(),
         Verdict::Redirect(leads) => {
@@ -166,6 +177,9 @@ async fn look(
         story.in_flight();
     }
     let upload = forward::upload(&lane, &judged, incoming, &mut story);
+    if parts.headers.contains_key(&TICKET) {
+        return programs::redeem(lane, judged, story, parts, upload).await;
+    }
     let bytes = match resume::look(&lane, upload).await {
         Looked::Ticket(form) => return resume::run(lane, judged, story, parts, form).await,
         Looked::Broken(end) => return resume::broken(&lane, &judged, story, &parts, end),
@@ -187,6 +201,10 @@ async fn look(
         Verdict::Forward => return forward::looked_into(&lane, &judged, story, parts, bytes).await,
         Verdict::Capture(kind) => {
             return capture::run(lane, judged, story, parts, Upload::Bytes(bytes), kind).await;
+        }
+        Verdict::Accept(kind) => {
+            let upload = Upload::Bytes(bytes);
+            return programs::accept(lane, judged, story, parts, upload, kind).await;
         }
         Verdict::Page(wants, not_kept) => answer::closed(&judged, &lane, wants, not_kept, &asker),
         Verdict::Refuse(refusal) => answer::refused(&judged, refusal, &asker),

@@ -29,10 +29,11 @@ use super::forward;
 use super::head::{self, Judged};
 use super::hop::{self, Switch};
 use super::lane::Lane;
+use super::tee::IDEMPOTENCY_KEY;
 use super::unanswered::ForwardError;
 use super::upstream::Lease;
 use super::visitor;
-use super::{page, rewrite};
+use super::{page, programs, rewrite};
 use crate::id::Id;
 use crate::limit;
 use crate::pages::PlainKind;
@@ -101,7 +102,7 @@ pub(super) async fn run(
     }
     // From here the outcome counts, whether or not the visitor waits for it.
     let worker = Rc::clone(&lane.link.worker);
-    let delivery = Delivery { lane, judged, parts };
+    let delivery = Delivery { lane, judged, parts, whom: Whom::Visitor };
     worker.outlive(delivery.run(story, claim)).await.unwrap_or_else(|| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -131,7 +132,9 @@ async fn claim(
     };
     lane.link.worker.vault.claim(&owner, &ticket, arrival).await.map_err(|error| match error {
         NoClaim::Unknown => plain(PlainKind::Gone),
-        NoClaim::Spent(id) | NoClaim::Unreadable(id) => to_receipt(id, None),
+        NoClaim::Spent(id) | NoClaim::Unreadable(id) | NoClaim::Unchecked(id) => {
+            to_receipt(id, None)
+        }
         NoClaim::Store(error) => {
             tracing::error!(%error, "a ticket could not be looked up");
             plain(PlainKind::StoreDown)
@@ -152,17 +155,37 @@ fn to_receipt(id: Id, note: Option<&'static str>) -> Reply {
     answer::see_other(&format!("/.intermission/s/{id}{note}"))
 }
 
+/// Who sends a submission on, and is told what became of it.
+pub(super) enum Whom {
+    /// A visitor, who has a receipt.
+    Visitor,
+    /// A program, and where its status is told.
+    Program(HeaderValue),
+}
+
 /// One submission on its way to the application.
-struct Delivery {
-    lane: Rc<Lane>,
-    judged: Judged,
-    parts: request::Parts,
+pub(super) struct Delivery {
+    pub lane: Rc<Lane>,
+    pub judged: Judged,
+    pub parts: request::Parts,
+    pub whom: Whom,
 }
 
 impl Delivery {
-    async fn run(mut self, mut story: Box<Story>, claim: Claim) -> Response<Body> {
+    /// Nothing came back that could be shown: what became of it is told instead.
+    fn told(&self, id: Id, note: Option<&'static str>, state: State) -> Reply {
+        match &self.whom {
+            Whom::Visitor => to_receipt(id, note),
+            Whom::Program(address) => programs::unanswered(state, address.clone()),
+        }
+    }
+
+    /// Sends it and tells what came of it.
+    pub(super) async fn run(mut self, mut story: Box<Story>, claim: Claim) -> Response<Body> {
         let id = claim.id();
         let asker = Asker::of(&self.parts.headers);
+        // It is kept already: no window makes a receipt of it that lets forms finish.
+        self.judged.catches = None;
         let abused = hop::up(&mut self.parts.headers, &self.lane, &self.judged, Switch::None);
         if abused.is_err() {
             call_back(claim).await;
@@ -180,14 +203,14 @@ impl Delivery {
             Ok(refreshed) => refreshed,
             Err(why) => {
                 call_back(claim).await;
-                return to_receipt(id, why.note()).send(&self.lane, story);
+                return self.told(id, why.note(), State::Held).send(&self.lane, story);
             }
         };
         let sending = match claim.sending(fresh).await {
             Ok(sending) => sending,
             Err(error) => {
                 tracing::debug!(%error, "not sent");
-                return to_receipt(id, None).send(&self.lane, story);
+                return self.told(id, None, State::Held).send(&self.lane, story);
             }
         };
         let response = match self.send(&sending, jar, &mut story).await {
@@ -196,8 +219,9 @@ impl Delivery {
                 self.answer(id, native, story, response, lease)
             }
             Err(outcome) => {
-                settle(sending, outcome).await;
-                to_receipt(id, None).send(&self.lane, story)
+                let state = settle(sending, outcome).await;
+                let state = state.unwrap_or(State::Unknown);
+                self.told(id, None, state).send(&self.lane, story)
             }
         };
         with_cookies(response, cookies)
@@ -238,13 +262,19 @@ impl Delivery {
         for stale in [CONTENT_ENCODING, CONTENT_LANGUAGE, REFERER] {
             headers.remove(stale);
         }
-        headers.insert(CONTENT_TYPE, value(&head.content_type)?);
+        match head.content_type.as_str() {
+            "" => drop(headers.remove(CONTENT_TYPE)),
+            known => drop(headers.insert(CONTENT_TYPE, value(known)?)),
+        }
         headers.insert(CONTENT_LENGTH, HeaderValue::from(sending.length()));
         if let Some(referer) = &head.referer {
             headers.insert(REFERER, value(referer)?);
         }
         if let Some(jar) = jar {
             headers.insert(http::header::COOKIE, jar);
+        }
+        if let Some(key) = &head.idempotency_key {
+            headers.insert(IDEMPOTENCY_KEY, value(key)?);
         }
         let (captured, mode) = (sending.captured().secs(), sending.mode().name());
         headers.insert(RESUMED, value(&format!("captured={captured};mode={mode}"))?);
@@ -269,6 +299,9 @@ impl Delivery {
         let state = settle(sending, outcome).await;
         // An edit conflict or a mistake in the form is the application's to explain.
         let explains = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
+        if let Whom::Program(_) = self.whom {
+            return Native::Shown;
+        }
         let accepted = status.is_success() || status.is_redirection() && leads == Leads::Onwards;
         if accepted || explains { Native::Shown } else { Native::Instead(state) }
     }

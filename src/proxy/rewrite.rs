@@ -13,7 +13,7 @@ use super::body::Body;
 use super::compress;
 use super::ending::Story;
 use super::head::{Judged, Scheme};
-use crate::decide::Leads;
+use crate::decide::{Leads, Redirects};
 use crate::route::path::canonical;
 use crate::snapshot::RouteRules;
 use crate::snapshot::edge::{EdgeRules, Edit, PathRule, Value, Variables};
@@ -80,6 +80,14 @@ pub(super) fn with_hsts(headers: &mut HeaderMap, story: &Story) {
     if let Some(hsts) = story.visible().and_then(|visible| visible.hsts.as_ref()) {
         headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
+}
+
+/// What a route answers itself.
+pub(super) fn redirects(rules: &RouteRules) -> Redirects {
+    rules.edge.as_ref().map_or(Redirects::default(), |edge| Redirects {
+        to_https: edge.https.is_some(),
+        elsewhere: edge.redirect.is_some(),
+    })
 }
 
 /// The answer of a route that leads elsewhere.

@@ -39,6 +39,9 @@ pub(super) enum ForwardError {
     /// The answer's head did not come in time.
     #[error("the server did not answer in time")]
     TimedOut,
+    /// A window closed its place, and the time to drain is over.
+    #[error("a window cut it off")]
+    Closed,
     /// The request's body did not arrive whole, which is the client's doing.
     #[error("the request's body did not arrive whole")]
     Client(End),
@@ -71,6 +74,7 @@ impl ForwardError {
             Self::Reset(_) | Self::Refused(_) => End::UpstreamWaitReset,
             Self::Malformed(_) | Self::InDoubt => End::UpstreamWaitMalformed,
             Self::TimedOut => End::UpstreamWaitTimeout,
+            Self::Closed => End::ProxyAnswerClosed,
             Self::Client(end) => *end,
         }
     }
@@ -87,15 +91,17 @@ impl ForwardError {
             | Self::Refused(_)
             | Self::Reset(_)
             | Self::Malformed(_)
+            | Self::Closed
             | Self::InDoubt => PlainKind::BadGateway,
             Self::Client(End::ClientBodyTimeout) => PlainKind::Timeout,
             Self::Client(_) => PlainKind::BadRequest,
         }
     }
 
-    /// Whether there are servers, but none that may be asked now: it is 503 then.
+    /// Whether there are servers, but none that may be asked now, or not any longer: it is 503
+    /// then.
     pub(super) fn is_busy(&self) -> bool {
-        matches!(self, Self::Nobody | Self::QueueFull | Self::QueueTimedOut)
+        matches!(self, Self::Nobody | Self::QueueFull | Self::QueueTimedOut | Self::Closed)
     }
 
     /// Whether no server has looked at the request.
@@ -111,6 +117,7 @@ impl ForwardError {
             | Self::Malformed(_)
             | Self::InDoubt
             | Self::TimedOut
+            | Self::Closed
             | Self::Client(_) => false,
         }
     }
@@ -129,6 +136,7 @@ impl ForwardError {
             | Self::QueueFull
             | Self::QueueTimedOut
             | Self::Refused(_)
+            | Self::Closed
             | Self::Client(_) => false,
         }
     }

@@ -16,10 +16,12 @@ use super::accept::accept;
 use super::date::DateLine;
 use super::deadline::Sweep;
 use super::doors::{Doors, Inside};
+use super::flight::Cuts;
 use super::hold::{Queue as HoldQueue, Seats};
 use super::lasting::Register;
 use super::learnt::Learnt;
 use super::socket::Socket;
+use super::tee::Room;
 use super::time::Time;
 use super::tls::Handshakes;
 use super::turnstile::Turnstile;
@@ -63,6 +65,10 @@ pub(super) struct Worker {
     requests: Cell<usize>,
     farewells: Cell<usize>,
     captures: Cell<usize>,
+    /// Whether windows cut off what is in flight.
+    pub(super) cuts: Cuts,
+    /// Where forms on their way are kept at hand.
+    pub(super) room: Room,
     /// Visitors who are told of changes as they come.
     pub(super) event_streams: Cell<usize>,
     /// Balancers' probes under way at a listener of their own.
@@ -148,6 +154,8 @@ impl Worker {
             trace_prefix: u64::from_be_bytes(digest::random()),
             phase: Cell::new(Phase::Serving),
             captures: Cell::new(0),
+            cuts: Cuts::default(),
+            room: Room::default(),
             event_streams: Cell::new(0),
             probes: Cell::new(0),
             swept: watch::Sender::new(0),
@@ -350,6 +358,7 @@ impl Worker {
         }
         self.lasting.call(self, &current.snapshot, self.sweep.spread());
         self.held.call(&current.snapshot, self.moment());
+        self.cuts.call(&current.snapshot, &self.sweep, self.moment());
     }
 }
 

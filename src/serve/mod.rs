@@ -268,18 +268,17 @@ impl ControlPlane {
             tasks.spawn(named("hangups", hangups.map_err(failed("signal handlers"))?));
             tasks.spawn(named("watchdog", Watch::of(&self.metrics, &self.phase).run()));
         }
-        let (metrics, store) = (self.metrics, self.store);
+        let (store, engine) = (self.store, self.engine);
+        let (metrics, vault) = (self.metrics, self.vault);
         let told = (handle.clone(), metrics.clone());
         care_for_servers(&mut tasks, told, self.resolver, self.clock.clone(), &self.phase);
         let (timed, told) = ((&self.clock, &self.phase), (&handle, &metrics, &store));
         let (verifications, reports) = look_after_windows(&mut tasks, told, self.doors, timed);
-        let engine = self.engine;
         let figures: Latency = Box::new(move || engine.latency());
         let (holds, clock) = ((Arc::clone(&store), figures), self.clock.clone());
         let gauges = Gauges::new(metrics.clone(), holds, clock, &handle, reloads.as_ref());
         tasks.spawn(named("gauges", gauges.run()));
-        let vault = self.vault.clone();
-        let sweep = chores::sweep(self.vault, self.clock.clone(), self.phase.clone());
+        let sweep = chores::sweep(vault.clone(), self.clock.clone(), self.phase.clone());
         tasks.spawn(named("vault sweep", sweep));
         let hour = look_back(&mut tasks, &traffic, &self.phase);
         let (listeners, door) = admin_door(self.listener, &process, &store).await?;

@@ -18,7 +18,7 @@ use crate::pages::{ClosedPages, Notice, Pages, Stage};
 use crate::region::RegionIx;
 use crate::route::RouteIx;
 use crate::window::maintenance::Maintenance;
-use crate::window::plan::Hold;
+use crate::window::plan::{DrainAction, Hold};
 use crate::window::scope::Selection;
 use crate::window::state::{Mode, Window};
 
@@ -51,6 +51,8 @@ pub struct Closure {
     drained: Wall,
     /// The same, of those windows that close what only reads too; none if no window does.
     reads_drained: Option<Wall>,
+    /// What becomes of requests in flight then, by each window that does not let them finish.
+    pub cuts: Vec<Cut>,
     /// By each window of mode `read_only`, the canonical paths that every method passes to.
     pub allow: Vec<Vec<String>>,
     /// How many may wait for one of the windows to end, and how long; none if nobody may.
@@ -69,6 +71,31 @@ pub struct Closure {
 pub(super) struct Lapse {
     pub(super) at: Wall,
     pub(super) then: Option<Arc<Closure>>,
+}
+
+/// A window that does not let requests in flight finish.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// Which.
+    pub window: Id,
+    /// From when on.
+    pub at: Wall,
+    /// Whether all are cut off, or forms at hand alone.
+    pub all: bool,
+    /// Whether what only reads is meant too.
+    pub reads: Reads,
+}
+
+impl Cut {
+    fn of(window: &Window) -> Option<Self> {
+        let all = match window.plan.drain_action {
+            DrainAction::Finish => return None,
+            DrainAction::Capture => false,
+            DrainAction::Close => true,
+        };
+        let reads = if window.mode == Mode::ReadOnly { Reads::Beyond } else { Reads::Only };
+        Some(Self { window: window.id, at: window.drain_deadline, all, reads })
+    }
 }
 
 /// Whether a promised end has passed.
@@ -189,6 +216,12 @@ impl Cells {
         self.cover(route, region).is_some_and(Cover::tells_methods_apart)
     }
 
+    /// How many windows cut off what is in flight by now.
+    pub fn cuts_by(&self, now: Wall) -> usize {
+        let cuts = self.closures.iter().flat_map(|closure| &closure.cuts);
+        cuts.filter(|cut| cut.at <= now).count()
+    }
+
     /// How many distinct closures there are: what a publish may have to render.
     pub fn closure_count(&self) -> usize {
         self.closures.len()
@@ -264,6 +297,7 @@ impl Closure {
             course: Course::of(&windows),
             drained,
             reads_drained,
+            cuts: windows.iter().copied().filter_map(Cut::of).collect(),
             allow,
             hold,
             lapse: None,

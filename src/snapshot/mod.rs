@@ -26,7 +26,7 @@ pub use acme::{Acme, Proof};
 pub use announced::{Announced, Note};
 pub use bounds::{Limits, Pace};
 pub use care::{Balance, Care, Ejection, HashBy, Speaks};
-pub use cells::{Cells, Closure, Overrun, Reads};
+pub use cells::{Cells, Closure, Cut, Overrun, Reads};
 pub use grants::{Grants, Knock, Pass};
 pub use health::{HealthCheck, Question};
 pub use notice::told_of;

@@ -214,6 +214,8 @@ pub enum ResumeMode {
     Replay,
     /// With CSRF fields taken from the live form in the same request.
     Confirm,
+    /// By the visitor alone, from the live form with the answers in it.
+    Refill,
     /// Never; the visitor reads, copies or downloads it.
     Copy,
 }

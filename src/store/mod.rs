@@ -66,6 +66,18 @@ pub struct Quota {
     pub bytes: u64,
     /// Equal fingerprints captured at or after this instant are the same submission.
     pub same_since: Wall,
+    /// Which submissions a new one may be the same as.
+    pub same: Same,
+}
+
+/// Which submissions a new one may be the same as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Same {
+    /// Those that may still reach the application, or may have reached it unanswered: one that was
+    /// answered is over, and the same words again are meant anew.
+    Waiting,
+    /// All that have content: their client gave both the same name.
+    Any,
 }
 
 /// What changes together.

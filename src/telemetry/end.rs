@@ -43,7 +43,7 @@ pub enum End {
     ProxyOverload,
     /// The process stopped before the answer was complete.
     ProxyAnswerStop,
-    /// A window outlasted a WebSocket, an event stream or a gRPC stream; its client was told so.
+    /// A window outlasted a WebSocket, a stream or a request; its client was told so.
     ProxyAnswerClosed,
     /// A fault of ours: 500, or 503 where the store fails.
     ProxyFault,

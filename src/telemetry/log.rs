@@ -23,7 +23,12 @@ pub enum Format {
 pub fn init(format: Format) -> Result<(), TryInitError> {
     let filter = EnvFilter::try_from_env(FILTER_VARIABLE)
         .unwrap_or_else(|_| EnvFilter::new(tracing::Level::INFO.as_str()));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // It would tell of a log that cannot be written on standard error, where the log is, and
+        // panic: whoever logged, be it the store, would be gone because a disk is full.
+        .log_internal_errors(false);
     match format {
         Format::Text => log.with_ansi(ansi()).finish().try_init(),
         Format::Json => log.json().flatten_event(true).finish().try_init(),

@@ -407,7 +407,7 @@ fn row_of(verdict: Verdict) -> usize {
         Verdict::Probe => 1,
         Verdict::Forward => 2,
         Verdict::Resume => 3,
-        Verdict::Capture(_) => 4,
+        Verdict::Capture(_) | Verdict::Accept(_) => 4,
         Verdict::Page(..) => 5,
         Verdict::Refuse(_) => 6,
         Verdict::Redirect(_) => 7,

@@ -114,7 +114,8 @@ impl Tallies {
         let count = match verdict {
             Verdict::Page(wants, _) => kind_of(wants),
             Verdict::Capture(_) if (300..400).contains(&status) => Count::Captured,
-            Verdict::Capture(_) => Count::NotKept,
+            Verdict::Accept(_) if status == 202 => Count::Captured,
+            Verdict::Capture(_) | Verdict::Accept(_) => Count::NotKept,
             Verdict::Own
             | Verdict::Probe
             | Verdict::Forward

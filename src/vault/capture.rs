@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,10 +19,10 @@ use super::policy::Policy;
 use super::seal::{ContentKey, Frames, Place};
 use super::summary::{Inspector, Summary};
 use super::{Abandoned, Vault};
-use crate::digest::Hash;
+use crate::digest::{self, Hash};
 use crate::id::{Id, Reference};
 use crate::limit;
-use crate::store::{Kept, StoreError};
+use crate::store::{Kept, Same, StoreError};
 
 /// What is remembered of the request besides its body. Sealed, all of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +43,11 @@ pub struct Head {
     pub route: String,
     /// The region's name. In clear too.
     pub region: String,
-    /// The window over the place. In clear too.
-    pub window: Id,
+    /// The window over the place; none if it was open. In clear too.
+    pub window: Option<Id>,
+    /// What `Idempotency-Key` says on every send, if the application honours it.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
 }
 
 /// On which terms a form is kept.
@@ -59,6 +63,10 @@ pub struct Terms {
     pub never_kept: Arc<[String]>,
     /// Fields that hold the application's tokens.
     pub csrf_fields: Arc<[String]>,
+    /// What its client calls it (`Idempotency-Key`): two of one name are one, or one too many.
+    pub name: Option<String>,
+    /// Whether nobody can tell whose page it came from: then it is never sent on from here.
+    pub refill_only: bool,
 }
 
 /// What is sealed in the head record.
@@ -72,6 +80,31 @@ pub struct Record {
     pub summary: Summary,
     /// Bytes of its body. In clear too, where they could be changed.
     pub size: u64,
+    /// Of its content, if its client gave it a name.
+    #[serde(default)]
+    pub content: Option<Hash>,
+    /// Whether it may only go into the live form, which its owner sends. Nothing takes that back:
+    /// another site may have made it.
+    #[serde(default)]
+    pub refill_only: bool,
+}
+
+/// What the application has seen of a form when it is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// No byte of it.
+    NotSent,
+    /// Perhaps all of it: it was caught on its way, and the application failed.
+    Perhaps,
+}
+
+impl Fate {
+    const fn event(self) -> Event {
+        match self {
+            Self::NotSent => Event::Completed,
+            Self::Perhaps => Event::Lose,
+        }
+    }
 }
 
 /// A form that is kept.
@@ -107,6 +140,12 @@ pub enum NotKept {
     /// The browser or the node holds as much as it may.
     #[error("over the quota: {0}")]
     Quota(&'static str),
+    /// Its client gave the same name to something else.
+    #[error("its name is another submission's")]
+    Reused,
+    /// What its client gave the same name to is still arriving.
+    #[error("another of its name is still arriving")]
+    Arriving,
     /// The store did not take it.
     #[error(transparent)]
     Store(StoreError),
@@ -129,6 +168,20 @@ impl Vault {
         Ok(())
     }
 
+    /// Takes room for a body before it is read: as much as it declares, else as much as it may
+    /// have. What the store holds is known as of the last sweep; [`Receiving::finish`] holds the
+    /// bound exactly.
+    pub fn reserve(&self, declared: Option<u64>, most: u64) -> Result<Reserved, NotKept> {
+        let bytes = declared.unwrap_or(most);
+        let before = self.parts.reserved.fetch_add(bytes, Ordering::Relaxed);
+        let reserved = Reserved { vault: self.clone(), bytes };
+        let held = self.parts.held.load(Ordering::Relaxed);
+        if held.saturating_add(before).saturating_add(bytes) > self.parts.bounds.bytes {
+            return Err(NotKept::Quota("bytes of the store"));
+        }
+        Ok(reserved)
+    }
+
     /// Begins to receive a form.
     pub fn receive(&self, owner: &Owner, head: Head, terms: Terms) -> Result<Receiving, NotKept> {
         let scanner = Scanner::new(terms.kind, &head.content_type)?;
@@ -141,6 +194,10 @@ impl Vault {
             keys.first(),
             &[&browser, head.method.as_bytes(), head.authority.as_bytes(), head.target.as_bytes()],
         );
+        let named = match &terms.name {
+            None => None,
+            Some(name) => Some(Named::begin(self, owner, name)?),
+        };
         let id = Id::new(self.now(), self.parts.node);
         let key = ContentKey::generate();
         Ok(Receiving {
@@ -157,8 +214,28 @@ impl Vault {
             plain: Vec::new(),
             appended: 0,
             word: None,
+            named,
             size: 0,
         })
+    }
+}
+
+/// Room for a body that is being received, until this is dropped.
+#[must_use = "the room is given back when this is dropped"]
+pub struct Reserved {
+    vault: Vault,
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.vault.parts.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reserved({})", self.bytes)
     }
 }
 
@@ -180,6 +257,7 @@ pub struct Receiving {
     appended: u32,
     /// Where the destructor leaves word of them; held since the first one.
     word: Option<OwnedPermit<Abandoned>>,
+    named: Option<Named>,
     size: u64,
 }
 
@@ -213,19 +291,33 @@ impl Receiving {
     /// CANCEL: the store may commit after this is dropped. The submission then exists and is in
     /// its owner's list, though nobody was told; a client that is still there should not be
     /// able to cause that, so run this where the client's going cannot drop it.
-    pub async fn finish(mut self) -> Result<Receipt, NotKept> {
+    pub async fn finish(self) -> Result<Receipt, NotKept> {
+        self.finish_as(Fate::NotSent).await
+    }
+
+    /// As [`Receiving::finish`], for a form that the application may have seen.
+    ///
+    /// CANCEL: as there.
+    pub async fn finish_as(mut self, fate: Fate) -> Result<Receipt, NotKept> {
         let (summary, fingerprint) = self.conclude()?;
         let last = (self.appended, self.seal(Place::Last));
-        let item = self.item(summary, fingerprint);
+        let item = self.item(summary, fingerprint, fate);
         let store = Arc::clone(&self.vault.parts.store);
-        let kept = store.keep(item, vec![last], self.vault.quota()).await?;
-        let receipt = match kept {
-            Kept::New => Receipt { id: self.id, kept: Fresh::New },
-            Kept::Same(id) => Receipt { id, kept: Fresh::Same },
-        };
+        let same = if self.named.is_some() { Same::Any } else { Same::Waiting };
+        let kept = store.keep(item, vec![last], self.vault.quota(same)).await?;
+        if kept == Kept::New {
+            self.vault.parts.held.fetch_add(self.size, Ordering::Relaxed);
+        }
         // Kept, or dropped by the store: the destructor has nothing to do.
         self.appended = 0;
-        Ok(receipt)
+        match (kept, &self.named) {
+            (Kept::New, _) => Ok(Receipt { id: self.id, kept: Fresh::New }),
+            (Kept::Same(id), None) => Ok(Receipt { id, kept: Fresh::Same }),
+            (Kept::Same(id), Some(named)) if named.is_of(&self.vault, id, fingerprint).await? => {
+                Ok(Receipt { id, kept: Fresh::Same })
+            }
+            (Kept::Same(_), Some(_)) => Err(NotKept::Reused),
+        }
     }
 
     fn inspect(&mut self, bytes: &[u8]) -> Result<(), NotKept> {
@@ -257,10 +349,18 @@ impl Receiving {
         self.frames.seal(self.appended, place, plain)
     }
 
-    fn item(&mut self, summary: Summary, fingerprint: Hash) -> Item {
+    fn item(&mut self, summary: Summary, fingerprint: Hash, fate: Fate) -> Item {
         let now = self.vault.now();
-        let record =
-            Record { head: self.head.clone(), kind: self.terms.kind, summary, size: self.size };
+        let content = self.named.as_ref().map(|_| fingerprint);
+        let fingerprint = self.named.as_ref().map_or(fingerprint, |named| named.name);
+        let record = Record {
+            head: self.head.clone(),
+            kind: self.terms.kind,
+            summary,
+            size: self.size,
+            content,
+            refill_only: self.terms.refill_only,
+        };
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {
             id: self.id,
@@ -283,7 +383,39 @@ impl Receiving {
             wrapped_key: std::mem::take(&mut self.wrapped_key),
             sealed_head: self.key.seal_head(self.id, &record),
         };
-        arriving.step(Event::Completed, now).expect("what is received can be completed")
+        arriving.step(fate.event(), now).expect("what is received can be completed")
+    }
+}
+
+/// What a client gave a name to, while it is arriving.
+struct Named {
+    vault: Vault,
+    owner: Owner,
+    /// Keyed hash of browser and name: the fingerprint of what is called so.
+    name: Hash,
+}
+
+impl Named {
+    fn begin(vault: &Vault, owner: &Owner, name: &str) -> Result<Self, NotKept> {
+        let key = vault.keys().first().fingerprint_key();
+        let name = digest::mac(&*key, &[b"name", &owner.browser(), name.as_bytes()]);
+        let is_first = vault.arriving().insert(name);
+        let named = || Self { vault: vault.clone(), owner: owner.clone(), name };
+        is_first.then(named).ok_or(NotKept::Arriving)
+    }
+
+    /// Whether the submission of the same name has this content.
+    async fn is_of(&self, vault: &Vault, id: Id, content: Hash) -> Result<bool, NotKept> {
+        let item = vault.parts.store.item(id).await.map_err(NotKept::from)?;
+        let record = item.and_then(|item| vault.record(&self.owner, &item).ok());
+        let before = record.and_then(|record| record.content);
+        Ok(before.is_some_and(|before| digest::same(&before, &content)))
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        self.vault.arriving().remove(&self.name);
     }
 }
 

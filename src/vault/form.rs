@@ -7,6 +7,7 @@
 
 use percent_encoding::percent_decode;
 
+use super::json::Json;
 use super::multipart::Multipart;
 use super::pairs::Pairs;
 use crate::limit;
@@ -21,6 +22,20 @@ pub enum Kind {
     Multipart,
     /// `text/plain`.
     Plain,
+    /// JSON of a program.
+    Json,
+    /// Whatever else a program sends: looked into for the numbers of cards alone.
+    Opaque,
+}
+
+impl Kind {
+    /// Whether an application's tokens in it can be told and replaced.
+    pub const fn has_tokens(self) -> bool {
+        match self {
+            Self::Urlencoded | Self::Multipart => true,
+            Self::Plain | Self::Json | Self::Opaque => false,
+        }
+    }
 }
 
 /// A piece of a form.
@@ -77,6 +92,9 @@ pub struct Scanner(Grammar);
 enum Grammar {
     Pairs(Pairs),
     Multipart(Box<Multipart>),
+    Json(Box<Json>),
+    /// Whether anything has come.
+    Opaque(bool),
 }
 
 impl Scanner {
@@ -90,6 +108,8 @@ impl Scanner {
                     .ok_or(Fault::Malformed("its content type names no boundary"))?;
                 Grammar::Multipart(Box::new(Multipart::new(&boundary)))
             }
+            Kind::Json => Grammar::Json(Box::new(Json::new())),
+            Kind::Opaque => Grammar::Opaque(false),
         }))
     }
 
@@ -98,6 +118,15 @@ impl Scanner {
         match &mut self.0 {
             Grammar::Pairs(pairs) => pairs.push(bytes, sink),
             Grammar::Multipart(multipart) => multipart.push(bytes, sink),
+            Grammar::Json(json) => json.push(bytes, sink),
+            Grammar::Opaque(begun) => {
+                if !std::mem::replace(begun, true) {
+                    let (name, file) = (String::new(), None);
+                    sink(Token::Begin(&Part { name, file, shape: Shape::Valued }));
+                }
+                sink(Token::Value(bytes));
+                Ok(())
+            }
         }
     }
 
@@ -106,6 +135,13 @@ impl Scanner {
         match &mut self.0 {
             Grammar::Pairs(pairs) => pairs.finish(sink),
             Grammar::Multipart(multipart) => multipart.finish(),
+            Grammar::Json(json) => json.finish(sink),
+            Grammar::Opaque(begun) => {
+                if *begun {
+                    sink(Token::End);
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -7,6 +7,9 @@
 //!                  nothing was sent └─────► unknown ─► armed, if its owner has looked
 //! ```
 //!
+//! What was caught on its way to an application that failed becomes `unknown` as soon as it is
+//! kept, unless no byte of it had left: then it is `held` like any other.
+//!
 //! From every state with content it may be discarded or turn out unreadable; what nobody comes
 //! for expires. A submission that is called back before a byte was sent returns to where it
 //! rested: one that may have arrived earlier stays `unknown`, it does not become `held` again.
@@ -66,8 +69,9 @@ pub struct Item {
     pub route: String,
     /// The region's name.
     pub region: String,
-    /// The window during which it was captured.
-    pub window: Id,
+    /// The window during which it was captured; none if its place was open and it was caught
+    /// because the application failed.
+    pub window: Option<Id>,
     /// When it was captured.
     pub captured: Wall,
     /// When its content is erased if nobody comes.
@@ -144,6 +148,9 @@ impl State {
 pub enum Checked {
     /// The owner looked, and it is not there.
     NotThere,
+    /// Every send carries the same `Idempotency-Key`, and the application honours it: one that
+    /// arrived before does nothing when it arrives again.
+    Honoured,
     /// The owner said nothing about it.
     No,
 }
@@ -188,6 +195,7 @@ impl Event {
             Self::Completed => "completed",
             Self::Arm(_, Checked::No) => "arm",
             Self::Arm(_, Checked::NotThere) => "arm, checked",
+            Self::Arm(_, Checked::Honoured) => "arm, honoured",
             Self::CallBack => "call back",
             Self::Send => "send",
             Self::NeverSent => "never sent",
@@ -224,10 +232,14 @@ impl Item {
         use State as S;
         let next = match (self.state, event) {
             (S::Receiving, E::Completed) => self.into_state(S::Held),
+            // Caught on its way to the application: that was its first send.
+            (S::Receiving, E::Lose) => Self { sends: 1, ..self }.into_state(S::Unknown),
             (S::Held | S::Refused, E::Arm(ticket, _)) if self.sends < limit::SENDS_MAX => {
                 self.armed(ticket)
             }
-            (S::Unknown, E::Arm(ticket, Checked::NotThere)) if self.sends < limit::SENDS_MAX => {
+            (S::Unknown, E::Arm(ticket, Checked::NotThere | Checked::Honoured))
+                if self.sends < limit::SENDS_MAX =>
+            {
                 self.armed(ticket)
             }
             (S::Armed, E::CallBack) => self.into_rest(),

@@ -3,7 +3,7 @@
 //! | file | its part of that life |
 //! |---|---|
 //! | `item` | the states, and the only ways from one to the next |
-//! | `form`, `pairs`, `multipart` | the bytes of a form, cut into tokens without losing one |
+//! | `form`, `pairs`, `multipart`, `json` | the bytes of a form, cut into tokens without losing one |
 //! | `policy`, `summary` | what is never kept; what the receipt shows |
 //! | `capture` | from the first byte to "saved", which is said after it is durable |
 //! | `seal`, `owner` | who can open it: this node and the visitor's browser, together |
@@ -13,6 +13,7 @@
 //! | `receipt`, `transcript` | what its owner sees and may do |
 //! | `resume`, `body` | the ticket, the durable mark before the first byte, the outcome |
 //! | `refresh`, `substitute` | fresh CSRF values from the live form |
+//! | `refill` | the answers for the live form, which its owner sends |
 //! | `retention` | what happens when nobody does anything, and after a crash |
 
 pub mod body;
@@ -20,6 +21,7 @@ pub mod capture;
 pub mod code;
 pub mod form;
 pub mod item;
+mod json;
 pub mod keys;
 mod multipart;
 pub mod owner;
@@ -27,6 +29,7 @@ mod pace;
 mod pairs;
 pub mod policy;
 pub mod receipt;
+pub mod refill;
 pub mod refresh;
 pub mod rekey;
 pub mod resume;
@@ -36,19 +39,20 @@ pub mod substitute;
 pub mod summary;
 pub mod transcript;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock::{Clock, Wall};
-use crate::digest::Hash;
+use crate::digest::{self, Hash};
 use crate::id::{Id, NodeTag};
 use crate::limit;
-use crate::store::{Quota, Store};
+use crate::store::{Quota, Same, Store};
 
 use pace::Pace;
 use rekey::KeyStanding;
@@ -75,6 +79,12 @@ struct Parts {
     abandon: Sender<Abandoned>,
     abandoned: Mutex<Receiver<Abandoned>>,
     promises: AtomicUsize,
+    /// Bytes of bodies that are being received.
+    reserved: AtomicU64,
+    /// Sealed bytes in the store, as far as is known.
+    held: AtomicU64,
+    /// Names that clients gave to what is arriving just now.
+    arriving: Mutex<BTreeSet<Hash>>,
 }
 
 /// Something under way that may still want the store: a capture, or work for a visitor that is
@@ -152,7 +162,7 @@ impl Vault {
         Self {
             parts: Arc::new(Parts {
                 store,
-                key_standing: Mutex::new(KeyStanding::at_start(&keys, clock.tick())),
+                key_standing: Mutex::new(KeyStanding::at_start(&keys, clock.hands().1)),
                 keys: RwLock::new(keys),
                 clock,
                 node,
@@ -162,6 +172,9 @@ impl Vault {
                 abandon,
                 abandoned,
                 promises: AtomicUsize::new(0),
+                reserved: AtomicU64::new(0),
+                held: AtomicU64::new(0),
+                arriving: Mutex::default(),
             }),
         }
     }
@@ -174,6 +187,18 @@ impl Vault {
     /// A browser that has no cookie yet.
     pub fn new_owner(&self) -> Owner {
         Owner::generate()
+    }
+
+    /// A name that nothing else has.
+    pub fn new_id(&self) -> Id {
+        Id::new(self.now(), self.parts.node)
+    }
+
+    /// A client that shows no cookie, known again by what it does show: who sends the same is the
+    /// same. What it shows must be hard to guess together.
+    pub fn owner_by(&self, shown: &[&[u8]]) -> Owner {
+        let key = self.key_for("program");
+        Owner::derived(&digest::mac(&key, shown))
     }
 
     /// A key of this node's for another purpose than sealing. It stays over restarts.
@@ -194,10 +219,19 @@ impl Vault {
         self.parts.clock.now()
     }
 
-    fn quota(&self) -> Quota {
+    /// `same` tells a double click, or a client that gave both the same name.
+    fn quota(&self, same: Same) -> Quota {
         let Bounds { per_browser, bytes_per_browser, bytes, abandoned: _ } = self.parts.bounds;
-        let same_since = self.now().minus(limit::SAME_SUBMISSION);
-        Quota { per_browser, bytes_per_browser, bytes, same_since }
+        let same_since = self.now().minus(match same {
+            Same::Waiting => limit::SAME_SUBMISSION,
+            Same::Any => limit::SUBMISSION_LIFE_MAX,
+        });
+        Quota { per_browser, bytes_per_browser, bytes, same_since, same }
+    }
+
+    /// Names that clients gave to what is arriving just now.
+    fn arriving(&self) -> MutexGuard<'_, BTreeSet<Hash>> {
+        self.parts.arriving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Never blocks. If the queue is full the sweep misses it: a send then becomes unknown when its

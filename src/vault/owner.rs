@@ -64,6 +64,49 @@ impl Owner {
         Some(Self::of(id, Secret(secret.as_slice().try_into().ok()?)))
     }
 
+    /// A browser, or a program, that is known by this secret alone.
+    pub(super) fn derived(from: &Hash) -> Self {
+        let id = digest::derive(from, b"", &[b"intermission/v1/owner-id"]);
+        let secret = digest::derive(from, b"", &[b"intermission/v1/owner-secret"]);
+        let id: [u8; ID_LEN] = *id.first_chunk().expect("a hash is longer");
+        Self::of(id, Secret(secret))
+    }
+
+    /// What lets a program look after one submission: it stands in an address, and opens
+    /// everything of this owner's. Secret.
+    pub fn capability(&self, id: Id) -> Zeroizing<String> {
+        let bytes = Zeroizing::new([&id.bytes()[..], &self.id[..], &self.secret.0[..]].concat());
+        Zeroizing::new(digest::base64url(&bytes))
+    }
+
+    /// The submission and the owner of a capability.
+    pub fn from_capability(text: &str) -> Option<(Id, Self)> {
+        let bytes = Zeroizing::new(digest::unbase64url(text)?);
+        if bytes.len() != 20 + ID_LEN + SECRET_LEN {
+            return None;
+        }
+        let (id, rest) = bytes.split_at(20);
+        let (owner, secret) = rest.split_at(ID_LEN);
+        let owner = Self::of(owner.try_into().ok()?, Secret(secret.try_into().ok()?));
+        Some((Id::from_bytes(id.try_into().ok()?), owner))
+    }
+
+    /// What a program sends a submission on by (`Intermission-Ticket`): good for this version of
+    /// it. Secret.
+    pub fn pass(&self, id: Id, version: u64) -> Zeroizing<String> {
+        let Ticket { proof, .. } = self.ticket(id, version);
+        let capability = self.capability(id);
+        Zeroizing::new(format!("{}.{}", *capability, digest::base64url(&proof)))
+    }
+
+    /// The owner and the ticket of a pass.
+    pub fn from_pass(text: &str) -> Option<(Self, Ticket)> {
+        let (capability, proof) = text.split_once('.')?;
+        let (id, owner) = Self::from_capability(capability)?;
+        let proof = digest::unbase64url(proof)?.as_slice().try_into().ok()?;
+        Some((owner, Ticket { id, proof }))
+    }
+
     /// The value of the cookie. It opens everything of this visitor's: for `Set-Cookie` alone.
     pub fn cookie_value(&self) -> Zeroizing<String> {
         let secret = Zeroizing::new(digest::base64url(&self.secret.0));

@@ -44,6 +44,9 @@ pub enum Denied {
     /// It was sent as often as it may be.
     #[error("sent {} times, which is as often as it may be", limit::SENDS_MAX)]
     TooOften,
+    /// It may have come from another site, so it only goes into the live form.
+    #[error("nobody can tell whose page it came from: it is never sent from here")]
+    RefillOnly,
     /// The state does not allow it: an answered submission is not sent again, and a page that
     /// stood behind the browser's Back decides nothing about a newer state.
     #[error("not possible while it is {}", .0.name())]
@@ -119,6 +122,9 @@ impl Vault {
             self.apply(item, Event::Spoil).await?;
             return Err(Denied::Unreadable);
         };
+        if record.refill_only {
+            return Err(Denied::RefillOnly);
+        }
         let ticket = owner.ticket(id, item.version).stored(mode);
         self.apply(item, Event::Arm(ticket, checked)).await?;
         Ok(record)

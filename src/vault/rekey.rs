@@ -71,7 +71,7 @@ impl Vault {
             return Err(NotTurned::Unfinished { left: standing.left.unwrap_or(0) });
         }
         let keys = Keys::turned_in(home, &before)?;
-        *standing = KeyStanding::at_start(&keys, self.parts.clock.tick());
+        *standing = KeyStanding::at_start(&keys, self.parts.clock.hands().1);
         *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         tracing::info!(key = %standing.first, "a new node key seals from now on");
         Ok(standing.clone())
@@ -114,7 +114,7 @@ impl Vault {
             );
         }
         // What was captured meanwhile may still come in under the former key.
-        let settled = self.parts.clock.tick().since(before.since) >= limit::FORMER_KEY_HELD;
+        let settled = self.parts.clock.hands().1.since(before.since) >= limit::FORMER_KEY_HELD;
         let is_free = left + done == 0 && settled && before.left == Some(0);
         self.conclude(&keys, (left, lost), is_free)
     }

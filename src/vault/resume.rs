@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::body::{Body, BodyFault};
 use super::capture::Record;
-use super::item::{Event, Item, State};
+use super::item::{Checked, Event, Item, State};
 use super::owner::{Mode, Owner, Ticket};
 use super::receipt::Denied;
 use super::seal::ContentKey;
@@ -33,6 +33,16 @@ pub struct Arrival<'a> {
     pub mode: Mode,
 }
 
+impl Arrival<'_> {
+    /// Whether it came to where the submission goes.
+    fn is_at(&self, record: &Record) -> bool {
+        let head = &record.head;
+        head.method == self.method
+            && head.authority.eq_ignore_ascii_case(self.authority)
+            && head.target == self.target
+    }
+}
+
 /// Why a ticket gives no right to send. Nothing was sent, and the request must not be forwarded:
 /// its body is our ticket, not the visitor's form.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -46,6 +56,9 @@ pub enum NoClaim {
     /// The submission cannot be opened.
     #[error("the submission {0} cannot be opened")]
     Unreadable(Id),
+    /// It may have arrived, and its owner did not say that it has not.
+    #[error("whether {0} arrived has to be looked at first")]
+    Unchecked(Id),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -109,14 +122,40 @@ impl Vault {
             self.apply(item, Event::Spoil).await.map_err(|denied| no_claim(id, denied))?;
             return Err(NoClaim::Unreadable(id));
         };
-        let head = &record.head;
-        let is_here = head.method == arrival.method
-            && head.authority.eq_ignore_ascii_case(arrival.authority)
-            && head.target == arrival.target;
-        if !is_here {
+        if !arrival.is_at(&record) {
             return Err(NoClaim::Spent(id));
         }
         Ok(Claim { vault: self.clone(), item, record, key, mode: arrival.mode })
+    }
+
+    /// As [`Vault::claim`], for a ticket of the state that the submission rests in: a program
+    /// needs no page between pressing and sending, so both are one.
+    pub async fn claim_at_rest(
+        &self,
+        owner: &Owner,
+        ticket: &Ticket,
+        arrival: Arrival<'_>,
+        checked: impl FnOnce(&Record) -> Checked,
+    ) -> Result<Claim, NoClaim> {
+        let id = ticket.id();
+        let item = self.parts.store.item(id).await.map_err(NoClaim::Store)?;
+        let own = item.filter(|item| digest::same(&item.browser, &owner.browser()));
+        let item = own.ok_or(NoClaim::Unknown)?;
+        let mode = arrival.mode;
+        let stored = ticket.stored(mode);
+        if !digest::same(&stored, &owner.ticket(id, item.version).stored(mode)) {
+            return Err(NoClaim::Spent(id));
+        }
+        let (Ok(record), Ok(key)) = (self.record(owner, &item), self.content_key(owner, &item))
+        else {
+            return Err(NoClaim::Unreadable(id));
+        };
+        if !arrival.is_at(&record) {
+            return Err(NoClaim::Spent(id));
+        }
+        let armed = self.apply(item, Event::Arm(stored, checked(&record))).await;
+        let item = armed.map_err(|denied| no_claim(id, denied))?;
+        Ok(Claim { vault: self.clone(), item, record, key, mode })
     }
 }
 
@@ -260,12 +299,13 @@ impl fmt::Debug for Sending {
 fn no_claim(id: Id, denied: Denied) -> NoClaim {
     match denied {
         Denied::Store(error) => NoClaim::Store(error),
+        Denied::Unchecked => NoClaim::Unchecked(id),
         Denied::NotYours
         | Denied::Gone(_)
         | Denied::Stale
         | Denied::UnderWay
-        | Denied::Unchecked
         | Denied::TooOften
+        | Denied::RefillOnly
         | Denied::NotNow(_)
         | Denied::Unreadable => NoClaim::Spent(id),
     }

@@ -1,6 +1,7 @@
 //! What happens when nobody does anything: expiry, grace, tombstones, and the mess of a crash.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
@@ -57,6 +58,8 @@ impl Vault {
     pub async fn sweep_as(&self, erasing: Erasing) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         self.put_away(&mut swept).await?;
+        let held = self.parts.store.census().await?.bytes;
+        self.parts.held.store(held, Ordering::Relaxed);
         let due = self.parts.store.due(self.now(), limit::SWEEP_MAX).await?;
         let in_force = if due.is_empty() { Vec::new() } else { self.windows_in_force().await? };
         for item in due {
@@ -137,7 +140,7 @@ impl Vault {
         let now = self.now();
         let longest = item.captured.plus(limit::SUBMISSION_LIFE_MAX);
         let prolonged = item.expires.max(now.plus(limit::SUBMISSION_LIFE)).min(longest);
-        if in_force.contains(&item.window) && now < prolonged {
+        if item.window.is_some_and(|window| in_force.contains(&window)) && now < prolonged {
             Event::Remain(prolonged)
         } else if now < item.expires {
             Event::Remain(item.expires)

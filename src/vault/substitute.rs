@@ -61,7 +61,7 @@ impl Swap {
     }
 
     fn fresh_for(&self, part: &Part) -> Option<usize> {
-        if part.file.is_some() || part.shape == Shape::Bare || self.kind == Kind::Plain {
+        if part.file.is_some() || part.shape == Shape::Bare || !self.kind.has_tokens() {
             return None;
         }
         self.fresh.iter().position(|(name, _)| *name == part.name)
@@ -79,7 +79,9 @@ impl Swap {
             }
             // A token with a line break could be taken for a boundary; none has one.
             Kind::Multipart if !fresh.contains(&b'\n') => out.extend_from_slice(fresh),
-            Kind::Urlencoded | Kind::Multipart | Kind::Plain => out.extend_from_slice(old),
+            Kind::Urlencoded | Kind::Multipart | Kind::Plain | Kind::Json | Kind::Opaque => {
+                out.extend_from_slice(old);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::form::{Kind, Part, Token};
+use super::json::Unescape;
 use super::keys::NodeKey;
 use super::policy::{CardScan, Policy};
 use crate::digest::{Hash, RunningMac};
@@ -159,6 +160,10 @@ impl Inspector {
         if shown != Shown::Token {
             self.fingerprint.update(&current.digest.finish());
         }
+        // What a program sends has no receipt, and may have very many members.
+        if matches!(self.kind, Kind::Json | Kind::Opaque) {
+            return;
+        }
         self.room = self.room.saturating_sub(match &shown {
             Shown::Whole(text) | Shown::Cut(text) | Shown::File(text) => text.len(),
             Shown::Token => 0,
@@ -197,6 +202,8 @@ pub(super) enum Decoder {
     Plain,
     /// As it is, without the carriage return before the line's end.
     Line,
+    /// A JSON string.
+    Json(Unescape),
     /// Percent-encoded; an escape that is not complete yet is kept back.
     Percent(Vec<u8>),
 }
@@ -206,7 +213,8 @@ impl Decoder {
     pub(super) fn of(kind: Kind) -> Self {
         match kind {
             Kind::Urlencoded => Self::Percent(Vec::new()),
-            Kind::Multipart => Self::Plain,
+            Kind::Multipart | Kind::Opaque => Self::Plain,
+            Kind::Json => Self::Json(Unescape::default()),
             Kind::Plain => Self::Line,
         }
     }
@@ -216,6 +224,7 @@ impl Decoder {
     pub(super) fn decode(&mut self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::Plain => bytes.to_vec(),
+            Self::Json(unescape) => unescape.decode(bytes),
             Self::Line => bytes.iter().copied().filter(|byte| *byte != b'\r').collect(),
             Self::Percent(kept) => {
                 kept.extend_from_slice(bytes);

@@ -28,6 +28,8 @@ pub struct Plan {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schema(value_type = String, example = "15m")]
     pub drain: Duration,
+    /// What becomes of those that have not finished by then.
+    pub drain_action: DrainAction,
     /// What happens at the promised end.
     pub reopen: Reopen,
     /// What must be seen before visitors are let in again; nothing if it is none.
@@ -44,6 +46,33 @@ pub struct Plan {
     /// Canonical paths that mode `read_only` lets every method pass to, such as a login. One that
     /// ends in `/*` means everything below.
     pub allow: Vec<String>,
+}
+
+/// What becomes of requests that are in flight still when the time to drain is over. WebSockets,
+/// event streams and gRPC streams take their leave then in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DrainAction {
+    /// They finish, however long that takes.
+    #[default]
+    Finish,
+    /// Forms that are kept at hand (`forms.tee`) are saved, and their visitors led to a receipt;
+    /// all else finishes.
+    Capture,
+    /// As `capture`, and all else is cut off: 503 where no answer has begun, else the connection
+    /// or the stream is broken.
+    Close,
+}
+
+impl DrainAction {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finish => "finish",
+            Self::Capture => "capture",
+            Self::Close => "close",
+        }
+    }
 }
 
 /// What happens at the promised end.
@@ -146,6 +175,7 @@ impl Default for Plan {
             start_within: limit::WINDOW_START_WITHIN,
             disruption: None,
             drain: limit::WINDOW_DRAIN,
+            drain_action: DrainAction::default(),
             reopen: Reopen::default(),
             verification: None,
             ramp: None,

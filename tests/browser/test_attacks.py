@@ -6,7 +6,8 @@ import secrets
 import pytest
 from selenium.common.exceptions import NoAlertPresentException
 
-from stage import wait_for
+from conftest import BINARY
+from stage import Proxy, wait_for
 
 CROSS_SITE = {
     "application/x-www-form-urlencoded": '<input name=name value="{mark}">',
@@ -39,6 +40,22 @@ for (const name of ['alert', 'confirm', 'prompt']) {
   window[name] = (...words) => { window.__dialogs.push([name, ...words]); };
 }
 """
+
+
+class Bare(Proxy):
+    """A proxy that puts no script into pages: what it keeps, it keeps by itself."""
+
+    def written(self, upstream_port):
+        upstream = 'upstream = "django"\n'
+        return super().written(upstream_port).replace(upstream, upstream + "[route.forms]\nscript = false\n")
+
+
+@pytest.fixture(scope="module")
+def node(django, tmp_path_factory):
+    """Pages have no script of ours, so that browsers with JavaScript send forms as others do."""
+    node = Bare(BINARY, tmp_path_factory.mktemp("proxy"), django.port)
+    yield node
+    node.kill()
 
 
 def dialogs(visitor):

@@ -1,7 +1,10 @@
 """What is typed survives: our script in the pages of an application that knows nothing of us."""
 
 import json
+import signal
 import time
+import urllib.request
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -125,6 +128,7 @@ def test_a_reload_into_a_closed_page_and_the_answers_are_back_after_it(page, pro
     proxy.close("papers")
     page.driver.refresh()
     assert "unavailable" in page.words
+    assert "What you had typed on this page is kept on this device" in page.words
     page.picture("closed-with-draft")
     proxy.reopen("papers")
     app.token = "t1"
@@ -366,8 +370,84 @@ def test_forms_that_a_library_sends_lose_nothing(open_page, proxy, app, kind, kn
     wait_for(lambda: page.kept() == {}, "the draft to be deleted", 5)
 
 
+def test_what_the_visitor_deletes_is_not_put_back(page):
+    page.types_in("[name=who]", "Ana")
+    wait_for(lambda: page.kept(), "a draft", 2)
+    page.types_in("[name=who]", "\b\b\b")
+    wait_for(lambda: not page.kept(), "the draft to be deleted", 2)
+
+
+@contextmanager
+def forms(proxy, line):
+    """The route with this line in its [route.forms]; as it was, afterwards."""
+    told = proxy.config.read_text()
+    papers = 'paths = ["/papers/*"]\nupstream = "django"\n'
+    assert papers in told
+
+    def take(text, never):
+        proxy.config.write_text(text)
+        proxy.process.send_signal(signal.SIGHUP)
+        url = f"http://127.0.0.1:{proxy.port}/.intermission/v1/state?p=/papers/plain"
+
+        def taken():
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)["never"] == never
+
+        wait_for(taken, "the reload")
+
+    take(told.replace(papers, f'{papers}[route.forms]\n{line}\nnever_kept = ["a mark"]\n'), ["a mark"])
+    try:
+        yield
+    finally:
+        take(told, [])
+
+
+def test_the_kill_switch_takes_all_of_it_away(page, proxy):
+    page.types_in("[name=who]", "Ana")
+    wait_for(lambda: page.kept(), "a draft", 2)
+    close_under(page, proxy)
+    assert page.kept("localStorage")
+    with forms(proxy, "script = false"):
+        page.look()
+        wait_for(lambda: page.script("return sessionStorage.length + localStorage.length") == 0, "nothing to be left")
+        assert page.told == "" and not page.all("intermission-bar")
+        page.types_in("[name=who]", " Maria")
+        page.open("/papers/other")
+        assert page.kept() == {}, "and nothing is kept any more"
+
+
+def test_where_the_policy_forbids_to_fetch_the_state_comes_as_a_module(open_page, proxy, app):
+    app.head = {"content-security-policy": "default-src 'none'; script-src 'nonce-n0' 'strict-dynamic'"}
+    with forms(proxy, 'csp = "respect"'):
+        page = open_page("/papers/plain")
+        page.types_in("[name=who]", "Ana")
+        close_under(page, proxy)
+        page.one("#send").click()
+        wait_for(lambda: page.dialog, "the dialog", 10)
+        assert "Save for later" not in page.dialog, "it could not be sent"
+        assert page.complaints() == []
+        asked = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        assert all("state.mjs" in name for name in page.script(asked) if "/v1/" in name)
+
+
+def test_two_tabs_ask_with_one_voice(page):
+    """One asks for both; when it goes, the other does."""
+    watches(page)
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.open("/papers/other")
+    locks = "navigator.locks.query().then((all) => arguments[0](all.held.length + '/' + all.pending.length))"
+    wait_for(lambda: page.driver.execute_async_script(locks) in ("1/0", "1/1"), "one to lead")
+    page.driver.switch_to.window(first)
+    page.driver.close()
+    page.driver.switch_to.window(page.driver.window_handles[0])
+    wait_for(lambda: page.driver.execute_async_script(locks) == "1/0", "the other to lead")
+
+
 STRICT = {
     "nonce": "default-src 'none'; script-src 'nonce-n0' 'strict-dynamic'; connect-src 'self'; base-uri 'none'",
+    "nonce-only": "script-src 'nonce-n0'; connect-src 'self'",
+    "elsewhere": "default-src 'self'; script-src https://cdn.example 'nonce-n0'; connect-src https://api.example",
     "types": "default-src 'self'; script-src 'self' 'nonce-n0'; require-trusted-types-for 'script'; trusted-types 'none'",
 }
 

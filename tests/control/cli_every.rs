@@ -9,7 +9,7 @@ use super::cli::{binary, run, told};
 use super::node::{Node, TOKEN};
 use crate::support::http1::Message;
 use crate::support::origin::Origin;
-use crate::support::raw;
+use crate::support::{eventually, raw};
 
 /// Who may approve what the other asked for.
 const SECOND: &str = "im_second";
@@ -283,6 +283,19 @@ fn records(tried: &mut Tried) {
     tried.json("in-flight", &[], "/items");
     tried.human("submissions", &[], &["no forms were kept"]);
     tried.json("submissions", &[], "/items");
+    tried.human("store keys", &[], &["key:    "]);
+    let key = tried.text("store keys", &[], "/key");
+    let told = tried.human("store rekey", &[], &["key:    "]);
+    assert!(!told.contains(&format!("key:    {key}\n")), "another one: {told}");
+    // The next may be made as soon as nothing needs the one before.
+    eventually("nothing needs the former key", || {
+        let (code, _) = run(&tried.node, &["store", "rekey"]);
+        (code == 0).then_some(())
+    });
+    eventually("nothing needs the former key", || {
+        (run(&tried.node, &["store", "rekey", "--json"]).0 == 0).then_some(())
+    });
+    tried.as_json.insert("store rekey".to_owned());
     let config = tried.node.config();
     let config = config.to_str().expect("text");
     tried.human("check", &[config], &["ok: 2 routes"]);

@@ -101,7 +101,7 @@ fn a_shared_computer_forgets_and_codes_remember() {
     let left = press(&mut browser, &receipts[0], "leave");
     let cookie = left.field("set-cookie").expect("the cookie is taken back").to_owned();
     assert!(cookie.contains("Max-Age=0"), "{cookie}");
-    assert!(left.text().contains("data-forget=\"im.\""), "the script forgets too");
+    assert!(left.text().contains("data-forget=\"intermission:\""), "the script forgets too");
     let codes = codes_of(&left.text());
     assert_eq!(codes.len(), 2, "one for each: {}", left.text());
     let mut next = stage.browser();

@@ -89,6 +89,54 @@ fn the_state_of_a_path_is_told_to_those_who_poll() {
 }
 
 #[test]
+fn the_script_is_told_what_becomes_of_forms_and_when_to_leave() {
+    let told = |forms: &str| {
+        let stage = Stage::with_forms(Origin::untouched(), forms);
+        let answer = stage.browser().get("/.intermission/v1/state?p=/claims&m=POST");
+        serde_json::from_str::<serde_json::Value>(&answer.text()).expect("JSON")
+    };
+    let usual = told("csrf_fields = [\"seal\"]\nnever_kept = [\"diagnosis\"]");
+    assert_eq!((&usual["keeps"], &usual["off"]), (&true.into(), &false.into()));
+    assert_eq!((&usual["csrf"][0], &usual["never"][0]), (&"seal".into(), &"diagnosis".into()));
+    assert_eq!(usual["service"], "Claims");
+    assert_eq!(told("keep = false")["keeps"], false);
+    assert_eq!(told("script = false")["off"], true);
+}
+
+#[test]
+fn a_state_can_be_loaded_as_a_module() {
+    let stage = Stage::replaying(Origin::untouched());
+    let module = stage.browser().get("/.intermission/v1/state.mjs?p=/claims&m=POST&t=1");
+    assert_eq!(module.field("content-type"), Some("text/javascript"));
+    assert_eq!(module.field("cache-control"), Some("no-store"));
+    let json = module.text().strip_prefix("export default ").expect("a module").to_owned();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["state"], "open");
+}
+
+#[test]
+fn the_script_is_served_packed_to_whoever_takes_it() {
+    let stage = Stage::replaying(Origin::untouched());
+    let mut browser = stage.browser();
+    let path = intermission::inject::script_path();
+    let mut get = |path: &str, fields: &str| {
+        let head = browser.head("GET", path);
+        browser.exchange(format!("{head}{fields}\r\n").as_bytes())
+    };
+    let plain = get(&path, "");
+    assert_eq!((plain.status(), plain.field("content-encoding")), (200, None));
+    assert!(plain.text().starts_with("(()=>{'use strict';"));
+    let packed = get(&path, "accept-encoding: br, gzip\r\n");
+    assert_eq!(packed.field("content-encoding"), Some("gzip"));
+    assert_eq!(packed.field("vary"), Some("accept-encoding"));
+    assert!(packed.body.len() <= 8 * 1024 && packed.body[..2] == [0x1f, 0x8b]);
+    for name in ["more.js", "form.de.json"] {
+        assert_eq!(get(&path.replace("form.js", name), "").status(), 200, "{name}");
+    }
+    assert_eq!(get(&path.replace("form.js", "other.js"), "").status(), 404);
+}
+
+#[test]
 fn posts_to_our_own_endpoints_are_small() {
     let stage = Stage::replaying(Origin::untouched());
     stage.close();

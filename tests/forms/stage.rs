@@ -59,7 +59,8 @@ impl Stage {
         Self::start(origin, server, Shape::default())
     }
 
-    fn start(origin: Origin, server: SocketAddr, shape: Shape<'_>) -> Self {
+    /// As it is shaped, with another server than the origin.
+    pub(super) fn start(origin: Origin, server: SocketAddr, shape: Shape<'_>) -> Self {
         let Shape { workers, trusted, forms, limits } = shape;
         let folder = tempfile::tempdir().expect("a folder");
         let text = format!(
@@ -128,6 +129,13 @@ impl Stage {
     pub(super) fn close(&self) {
         let order = r#"{"routes":["claims"],"reason":"a test","back_in":"15m"}"#;
         assert_eq!(self.admin("/api/v1/switches", order).status(), 201);
+    }
+
+    /// Closes it with these members in the order.
+    pub(super) fn close_as(&self, more: &str) {
+        let order = format!(r#"{{"routes":["claims"],"reason":"a test",{more}}}"#);
+        let told = self.admin("/api/v1/switches", &order);
+        assert_eq!(told.status(), 201, "{}", told.text());
     }
 
     pub(super) fn reopen(&self) {
@@ -295,8 +303,14 @@ impl Browser {
 /// The receipt that an answer leads to.
 #[track_caller]
 pub(super) fn saved(answer: &Message) -> String {
+    saved_as(answer, "held")
+}
+
+/// The receipt that an answer leads to, of a submission in this state.
+#[track_caller]
+pub(super) fn saved_as(answer: &Message, state: &str) -> String {
     assert_eq!(answer.status(), 303, "{}", answer.text());
-    assert_eq!(answer.field("intermission-state"), Some("held"));
+    assert_eq!(answer.field("intermission-state"), Some(state));
     assert_eq!(answer.field("cache-control"), Some("no-store"));
     let receipt = answer.field("location").expect("a receipt");
     assert!(receipt.starts_with("/.intermission/s/"), "{receipt}");

@@ -98,7 +98,7 @@ def test_reads_and_traffic_go_on_and_mutations_are_refused_whole(bounded):
         (f"/api/v1/maintenances/{maintenance}/cancel", {}),
         (f"/api/v1/maintenances/{maintenance}/updates", {"text": "half of it"}),
         ("/api/v1/bypasses", {"for": "1h"}),
-        ("/api/v1/tokens", {"name": "night"}),
+        ("/api/v1/tokens", {"name": "night", "role": "viewer"}),
     ]:
         status, kind, problem = asks(node, path, body)
         assert status == 503, f"{path}: {problem}"

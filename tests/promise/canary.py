@@ -30,7 +30,8 @@ def writings(word):
         inner = coded[4 if lead else 0:-4]
         found[f"base64 at {lead}"] = inner
         found[f"base64url at {lead}"] = inner.replace(b"+", b"-").replace(b"/", b"_")
-    return found
+    # Many are the same for a word of letters and digits: each is looked for once.
+    return {writing: needle for needle, writing in {needle: writing for writing, needle in found.items()}.items()}
 
 
 def sightings(canaries, content):
@@ -74,18 +75,6 @@ def held(pages, start, end):
                 run = None
     if run is not None:
         yield run, end
-
-
-def in_file(canaries, path):
-    """Which canaries are in a file that may be large and mostly empty."""
-    found, last = set(), b""
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            # A word may lie across two pieces.
-            if any(piece):
-                found.update(sightings(canaries, last[-1024:] + piece))
-            last = piece
-    return sorted(found)
 
 
 def in_memory(canaries, pid):

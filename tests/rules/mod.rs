@@ -7,6 +7,7 @@ mod methods;
 mod notice;
 mod path;
 mod pattern;
+mod programs;
 mod region;
 mod retry_after;
 mod table;

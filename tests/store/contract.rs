@@ -221,7 +221,7 @@ pub(super) async fn a_double_click_is_one_submission(store: &dyn Store) {
 }
 
 pub(super) async fn quotas_hold_and_content_that_is_gone_frees_them(store: &dyn Store) {
-    let tight = Quota { per_browser: 2, bytes_per_browser: 100, bytes: 150, same_since: NOON };
+    let tight = Quota { per_browser: 2, bytes_per_browser: 100, bytes: 150, ..quota() };
     let first = item("ada", NOON, 1);
     store.keep(first.clone(), sealed(1, 60), tight).await.expect("room");
     let refused = |answer| assert!(matches!(answer, Err(StoreError::Quota(_))), "{answer:?}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use intermission::clock::Clock;
-use intermission::store::{Quota, Store, StoreError, open};
+use intermission::store::{Quota, Store, StoreError, embedded, open};
 use intermission::vault::item::{Item, State};
 
 use super::child::{Role, play};
@@ -42,6 +42,24 @@ fn a_full_disk_refuses_what_grows_then_everything_and_then_works_again() {
     let ran = command.output().expect("the child runs");
     let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_to_stay_free_is_the_operator_s_to_say() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let form = item("ada", NOON, 1);
+    let frames = || sealed(1, 100);
+    let strict = embedded::open_with(directory.path(), Clock::System, Some(u64::MAX));
+    let strict = strict.expect("it opens");
+    assert_eq!(strict.latency().is_full, 1);
+    assert_eq!(strict.keep(form.clone(), frames(), quota()).await, Err(StoreError::Full));
+    assert_eq!(strict.append(form.id, 0, vec![1; 10]).await, Err(StoreError::Full));
+    strict.commit(contract::begin(NOON).into()).await.expect("a switch works");
+    assert_eq!(strict.windows().await.expect("reads").len(), 1);
+    drop(strict);
+    let lax = embedded::open_with(directory.path(), Clock::System, Some(1)).expect("it opens");
+    assert_eq!((lax.latency().is_full, lax.latency().failures), (0, 0));
+    lax.keep(form, frames(), quota()).await.expect("kept where the reserve is small");
 }
 
 /// The child's part, on its small disk.

@@ -121,6 +121,7 @@ async fn erased_content_is_in_no_file() {
     store.keep(small.clone(), vec![(0, canary.to_vec())], quota()).await.expect("room");
     let frames = (0..3).map(|n| (n, frame.clone())).collect();
     store.keep(large.clone(), frames, quota()).await.expect("room");
+    store.keep_code(small.id, canary.to_vec()).await.expect("it has content");
     assert!(anywhere(), "the search must be able to find it");
     let orphan = item("ada", NOON, 1);
     store.append(orphan.id, 0, frame).await.expect("a frame");

@@ -20,7 +20,7 @@ use std::time::Duration;
 use intermission::clock::Wall;
 use intermission::digest::{self, Hash};
 use intermission::id::{Id, NodeTag, Reference};
-use intermission::store::{Quota, Store};
+use intermission::store::{Quota, Same, Store};
 use intermission::vault::item::{Item, State};
 
 const NOON: Wall = Wall::from_millis(1_795_262_400_000);
@@ -40,7 +40,7 @@ fn item(owner: &str, captured: Wall, frames: u32) -> Item {
         fingerprint: digest::random(),
         route: "claims".to_owned(),
         region: "eu".to_owned(),
-        window: Id::new(NOON, NodeTag(1)),
+        window: Some(Id::new(NOON, NodeTag(1))),
         captured,
         expires: captured.plus(Duration::from_secs(48 * 3600)),
         due: captured.plus(Duration::from_secs(48 * 3600)),
@@ -55,7 +55,8 @@ fn item(owner: &str, captured: Wall, frames: u32) -> Item {
 }
 
 fn quota() -> Quota {
-    Quota { per_browser: 20, bytes_per_browser: 1 << 20, bytes: 1 << 30, same_since: NOON }
+    let (per_browser, bytes_per_browser, bytes) = (20, 1 << 20, 1 << 30);
+    Quota { per_browser, bytes_per_browser, bytes, same_since: NOON, same: Same::Waiting }
 }
 
 /// Frames 0, 1, … of `bytes` each, every one telling its number.

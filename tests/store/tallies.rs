@@ -23,7 +23,7 @@ pub(super) async fn a_window_s_forms_are_counted(store: &dyn Store) {
     let [window, other] = [(); 2].map(|()| Id::new(NOON, NodeTag(1)));
     for (at, of) in [window, window, other].into_iter().enumerate() {
         let mut kept = item(&format!("visitor {at}"), NOON, 1);
-        kept.window = of;
+        kept.window = Some(of);
         store.keep(kept, sealed(1, 8), quota()).await.expect("kept");
     }
     let counts = store.submissions_of(window).await.expect("counted");

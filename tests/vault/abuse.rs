@@ -20,6 +20,21 @@ fn beginning() -> Bytes {
 }
 
 #[tokio::test]
+async fn room_is_taken_before_a_body_is_read_and_given_back() {
+    let house = House::with(Bounds { bytes: 10_000, ..Bounds::default() });
+    let first = house.vault.reserve(Some(6_000), 9_999).expect("room");
+    assert!(house.vault.reserve(Some(6_000), 9_999).is_err(), "two do not fit");
+    assert!(house.vault.reserve(None, 9_999).is_err(), "nobody knows how long it gets");
+    let second = house.vault.reserve(Some(4_000), 9_999).expect("that fits");
+    drop((first, second));
+    let owner = Owner::generate();
+    house.keep(&owner, b"name=Ana").await;
+    house.vault.sweep().await.expect("swept");
+    assert!(house.vault.reserve(None, 9_999).is_err(), "what is held counts");
+    house.vault.reserve(Some(9_000), 9_999).map(drop).expect("room again");
+}
+
+#[tokio::test]
 async fn uploads_that_are_let_go_leave_nothing_however_many_there_are() {
     let house = House::with(Bounds { abandoned: 3, ..Bounds::default() });
     let owner = Owner::generate();

@@ -80,10 +80,12 @@ async fn an_address_tries_five_times_a_minute_and_a_code_bears_a_hundred_wrong_o
             assert!(matches!(refused, Err(CodeFault::Wrong)), "{tried}");
             tried += 1;
         }
+        if last == 0 {
+            let late = house.vault.by_code(address(last), &reference, &right).await;
+            assert!(matches!(late, Err(CodeFault::TooOften(_))), "the right one is late, too");
+        }
     }
     assert_eq!(tried, 99);
-    let late = house.vault.by_code(address(0), &reference, &right).await;
-    assert!(matches!(late, Err(CodeFault::TooOften(_))), "the right one comes too late, too");
     house.vault.by_code(address(200), &reference, &right).await.expect("99 are borne");
     let last = house.vault.by_code(address(200), &reference, wrong).await;
     assert!(matches!(last, Err(CodeFault::Wrong)));

@@ -74,11 +74,13 @@ impl House {
 
     pub(super) fn receive(&self, owner: &Owner, kind: Kind, content_type: &str) -> Receiving {
         let terms = Terms {
+            name: None,
             kind,
             bytes_max: limit::FORM_BYTES_MAX,
             life: limit::SUBMISSION_LIFE,
             never_kept: Arc::new([]),
             csrf_fields: Arc::new(["csrf".to_owned()]),
+            refill_only: false,
         };
         self.vault.receive(owner, head(content_type), terms).expect("a form")
     }
@@ -129,7 +131,8 @@ fn head(content_type: &str) -> Head {
         referer: Some("https://example.org/claims/new".into()),
         route: "claims".into(),
         region: "apac".into(),
-        window: Id::new(START, NodeTag(1)),
+        window: Some(Id::new(START, NodeTag(1))),
+        idempotency_key: None,
     }
 }
 

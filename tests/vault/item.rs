@@ -11,10 +11,11 @@ use super::item;
 
 const NOW: Wall = Wall::from_millis(1_000_000);
 
-const EVENTS: [Event; 15] = [
+const EVENTS: [Event; 16] = [
     Event::Completed,
     Event::Arm([9; 32], Checked::No),
     Event::Arm([9; 32], Checked::NotThere),
+    Event::Arm([9; 32], Checked::Honoured),
     Event::CallBack,
     Event::Send,
     Event::NeverSent,
@@ -114,7 +115,9 @@ proptest! {
             prop_assert_eq!(next.sealed_head.is_empty(), next.state.is_erased());
             prop_assert!(next.sends <= limit::SENDS_MAX);
             if before.state == State::Unknown && next.state == State::Armed {
-                prop_assert!(matches!(event, Event::Arm(_, Checked::NotThere)));
+                let told = Checked::NotThere;
+                let known = Checked::Honoured;
+                prop_assert!(matches!(event, Event::Arm(_, by) if by == told || by == known));
             }
             now = next;
         }

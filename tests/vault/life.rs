@@ -331,6 +331,7 @@ async fn nothing_runs_out_while_its_window_is_in_force() {
     let owner = Owner::generate();
     let kept = house.keep(&owner, b"a=1").await;
     let id = house.vault.open(&owner, kept.id).await.expect("opened").item.window;
+    let id = id.expect("it was captured in a window");
     house.begin_window(id).await;
     let longest = house.clock.now().plus(limit::SUBMISSION_LIFE_MAX);
     for _ in 0..6 {

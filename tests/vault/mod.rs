@@ -36,7 +36,7 @@ fn item(state: State, now: Wall) -> Item {
         fingerprint: [2; 32],
         route: "claims".into(),
         region: "apac".into(),
-        window: Id::new(now, NodeTag(1)),
+        window: Some(Id::new(now, NodeTag(1))),
         captured: now,
         expires: Wall::from_millis(now.millis() + 1_000_000),
         due: now,

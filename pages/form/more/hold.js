@@ -104,7 +104,7 @@ const freshen = async () => {
   stale.clear();
   const meta = document.querySelector('meta[name=csrf-token]');
   const tokens = (/** @type {HTMLFormElement} */ form) => [...form.querySelectorAll('input')].filter((el) => el.type === 'hidden' && names.includes(el.name));
-  if (!waiting.some((form) => tokens(form).length) && !(meta && waiting.length)) return true;
+  if (im.how || !waiting.some((form) => tokens(form).length) && !(meta && waiting.length)) return true;
   const answer = await pageNow(), page = answer.responseXML;
   if (answer.status !== 200 || !page) return true;
   const live = [...page.forms];

@@ -65,7 +65,10 @@ impl Plan {
         }
         let answer = match &self.replace {
             None => {
-                self.consent.get(&client, ALL, &plan)?;
+                // Who was asked has just read whom it hits.
+                if !asked {
+                    self.consent.get(&client, ALL, &plan)?;
+                }
                 client.post(ALL, &plan)?
             }
             Some(which) => {

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::clock::Wall;
 use crate::control::command::Expected;
 use crate::limit;
-use crate::window::plan::Plan;
+use crate::window::plan::{DrainAction, Plan};
 use crate::window::scope::{Scope, Selection};
 use crate::window::state::{Mode, Order, Texts};
 
@@ -97,9 +97,14 @@ pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
 }
 
 /// What is no JSON to its end is told as that, whatever else is wrong before; so is what is nested
-/// too deeply for anybody to have meant it.
+/// too deeply for anybody to have meant it. Every body is an object.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| broken(&error))?;
+    let whole =
+        serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| broken(&error))?;
+    // A list would be taken for the members in their order.
+    if !whole.is_object() {
+        return Err(Problem::field("", "the body must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
@@ -185,6 +190,9 @@ pub(super) struct On {
     until: Option<Wall>,
     /// How long requests in flight may take to finish.
     drain: Option<Span>,
+    /// What becomes of those that have not finished by then.
+    #[serde(default)]
+    drain_action: DrainAction,
     /// Where two operators are needed, an admin may close alone.
     #[serde(default)]
     emergency: bool,
@@ -215,7 +223,7 @@ impl On {
             ..Texts::default()
         };
         let promised_end = promise(self.back_in, self.until, now)?;
-        let plan = Plan::draining(drain);
+        let plan = Plan { drain_action: self.drain_action, ..Plan::draining(drain) };
         Ok(Order { scope, mode: self.mode, texts, promised_end, plan })
     }
 }

@@ -63,12 +63,22 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
         let guarded = path.starts_with("/api/");
         for (method, operation) in operations(item) {
             operation.operation_id = Some(name(method, path));
+            if path == "/api/v1/config/check" {
+                spare_body(operation);
+            }
             if guarded {
                 let wanted = SecurityRequirement::new(TOKEN, [] as [&str; 0]);
                 operation.security.get_or_insert_with(|| vec![wanted]);
                 refusals(method, path, operation);
             }
         }
+    }
+}
+
+/// A body of which each kind may be left out, which its handler's types do not tell.
+fn spare_body(operation: &mut Operation) {
+    if let Some(body) = &mut operation.request_body {
+        body.required = Some(Required::False);
     }
 }
 

@@ -107,7 +107,8 @@ enum Shown {
 /// A page as a visitor would read it.
 #[utoipa::path(get, path = "/api/v1/preview", tag = "windows", params(Wanted),
     responses((status = 200, description = "The page", content(
-        (String = "text/html"), (String = "application/problem+json"), (String = "text/plain")))))]
+        (String = "text/html"), (serde_json::Value = "application/problem+json"),
+        (String = "text/plain")))))]
 pub(super) async fn preview(
     State(admin): State<Arc<Admin>>,
     Asked(wanted): Asked<Wanted>,

@@ -72,8 +72,9 @@ pub(super) struct SubmissionView {
     state: String,
     route: String,
     region: String,
-    /// The window during which it was captured.
-    window: Id,
+    /// The window during which it was captured; null if its place was open and the application
+    /// failed.
+    window: Option<Id>,
     captured: Wall,
     /// When its content is erased if nobody comes.
     expires: Wall,
@@ -142,6 +143,7 @@ pub(super) async fn erase(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
     Key(name): Key<String>,
+    Asked(_): Asked<super::rehearsal::Nothing>,
 ) -> Answer {
     let item = called(&admin, &name).await?;
     let scope = Scope {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Action, Asked, at, code};
+use super::{Action, Asked, at, code, refill};
 use crate::id::Id;
 use crate::pages::PlainKind;
 use crate::proxy::answer::{self, Reply, STATE};
@@ -27,6 +27,7 @@ pub(super) async fn act(asked: &Asked<'_>, id: Id, action: Action, form: &[u8]) 
     let token = visitor::field(form, "im_csrf").unwrap_or_default();
     let done = match action {
         Action::Resume => return resume(asked, &owner, id, form, &token).await,
+        Action::Refill => return refill::refill(asked, &owner, id, &token).await,
         Action::Discard => vault.discard(&owner, id, &token).await,
         Action::Done => vault.done(&owner, id, &token).await,
         Action::Code => return code::make(asked, &owner, id, &token).await,
@@ -50,7 +51,7 @@ async fn resume(asked: &Asked<'_>, owner: &Owner, id: Id, form: &[u8], token: &s
     match standing(asked, &record.head) {
         Standing::Closed(closure) => return still_closed(asked, &closure),
         Standing::Open(ResumeMode::Replay | ResumeMode::Confirm) => {}
-        Standing::Open(ResumeMode::Copy) | Standing::Nowhere => {
+        Standing::Open(ResumeMode::Refill | ResumeMode::Copy) | Standing::Nowhere => {
             return answer::see_other(&at(id));
         }
     }
@@ -59,9 +60,10 @@ async fn resume(asked: &Asked<'_>, owner: &Owner, id: Id, form: &[u8], token: &s
     };
     let checked = match visitor::field(form, "checked").as_deref() {
         Some("yes") => Checked::NotThere,
+        Some(_) | None if honours(asked, &record.head) => Checked::Honoured,
         Some(_) | None => Checked::No,
     };
-    let Ok(target) = HeaderValue::from_str(&address(&record.head)) else {
+    let Ok(target) = HeaderValue::from_str(&address(&record.head, &record.head.target)) else {
         return asked.plain(PlainKind::BadRequest);
     };
     let admission = admission(asked, &record.head);
@@ -86,12 +88,12 @@ fn admission(asked: &Asked<'_>, to: &Head) -> Option<HeaderValue> {
     Some(admit::admission(worker, ramp, asked.judged.scheme, worker.time.now()))
 }
 
-/// Where a submission goes, so that no browser takes it for another host.
-fn address(to: &Head) -> String {
-    if to.target.starts_with("//") || to.target.starts_with("/\\") {
-        return format!("{}://{}{}", to.scheme, to.authority, to.target);
+/// A path of the site that a submission goes to, so that no browser takes it for another host.
+pub(super) fn address(to: &Head, path: &str) -> String {
+    if path.starts_with("//") || path.starts_with("/\\") {
+        return format!("{}://{}{path}", to.scheme, to.authority);
     }
-    to.target.clone()
+    path.to_owned()
 }
 
 /// How things stand at the place that a submission goes to.
@@ -115,6 +117,14 @@ pub(super) fn standing(asked: &Asked<'_>, to: &Head) -> Standing {
     }
 }
 
+/// Whether the application knows a send of this submission that arrived before. What was captured
+/// while it did not have a key has none.
+pub(super) fn honours(asked: &Asked<'_>, to: &Head) -> bool {
+    to.idempotency_key.is_some()
+        && closure(asked, to)
+            .is_some_and(|(route, _)| asked.judged.site().rules(route).forms.idempotency_key)
+}
+
 /// The route that a submission goes to, and what closes it there.
 fn closure<'a>(asked: &'a Asked<'_>, to: &Head) -> Option<(RouteIx, Option<&'a Arc<Closure>>)> {
     let path = to.target.split('?').next().unwrap_or_default();
@@ -124,7 +134,7 @@ fn closure<'a>(asked: &'a Asked<'_>, to: &Head) -> Option<(RouteIx, Option<&'a A
     Some((route, cells.closure_for(route, region, &Method::POST, now)))
 }
 
-fn still_closed(asked: &Asked<'_>, closure: &Closure) -> Reply {
+pub(super) fn still_closed(asked: &Asked<'_>, closure: &Closure) -> Reply {
     let reply = asked.plain(PlainKind::StillClosed).with(STATE, HeaderValue::from_static("closed"));
     let told = closure.until.is_some();
     let reply = answer::with_return(reply, asked.lane, closure, None);

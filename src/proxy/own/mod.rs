@@ -10,6 +10,10 @@
 //! | `s` | GET | what this browser has saved |
 //! | `s/{id}` | GET | the receipt of one submission, in any state |
 //! | `s/{id}/data` | GET | what was typed, as a download |
+//! | `v1/submissions/{capability}` | GET, DELETE | what became of what a program sent; erases it |
+//! | `s/{id}/fields` | GET | the same as JSON, for our script |
+//! | `s/{id}/refill` | POST | 303 to the page of the form, which comes with the answers in it |
+//! | `v1/hold` | POST | keeps the form that a page has open, while its place is closed |
 //! | `s/{id}/resume` | POST | 307 to the original address, where the ticket is awaited |
 //! | `s/{id}/discard`, `s/{id}/done` | POST | deletes what was saved |
 //! | `s/{id}/code` | POST | a code that opens it on another device, told once |
@@ -22,8 +26,11 @@
 mod act;
 mod code;
 mod events;
+mod hold;
+mod refill;
 mod show;
 mod state;
+mod submission;
 
 use std::rc::Rc;
 
@@ -54,9 +61,12 @@ enum Endpoint {
     Bypass,
     Events,
     State(state::Form),
+    Submission,
     List,
     Receipt(Id),
     Data(Id),
+    Fields(Id),
+    Hold,
     Act(Id, Action),
     Code,
 }
@@ -65,6 +75,7 @@ enum Endpoint {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
     Resume,
+    Refill,
     Discard,
     Done,
     Code,
@@ -100,9 +111,15 @@ pub(super) async fn run(
         Some(Endpoint::Events) if parts.method == Method::GET => {
             events::events(&asked, story.client)
         }
+        Some(Endpoint::Submission) if reads => submission::status(&asked).await,
+        Some(Endpoint::Submission) if parts.method == Method::DELETE => {
+            submission::erase(&asked).await
+        }
         Some(Endpoint::List) if reads => show::list(&asked).await,
         Some(Endpoint::Receipt(id)) if reads => show::receipt(&asked, id).await,
         Some(Endpoint::Data(id)) if reads => show::data(&asked, id).await,
+        Some(Endpoint::Fields(id)) if reads => refill::fields(&asked, id).await,
+        Some(Endpoint::Hold) if posts => hold::hold(&asked, story.client, &mut upload).await,
         // Whoever comes back to the address of a form by GET is shown what became of it.
         Some(Endpoint::Act(id, _)) if reads => answer::see_other(&at(id)),
         Some(Endpoint::Code) if reads => code::ask(&asked),
@@ -135,9 +152,12 @@ async fn posted(asked: &Asked<'_>, to: Endpoint, client: ClientAddr, form: &[u8]
         | Endpoint::Bypass
         | Endpoint::Events
         | Endpoint::State(_)
+        | Endpoint::Submission
         | Endpoint::List
         | Endpoint::Receipt(_)
-        | Endpoint::Data(_) => asked.wrong_method(to),
+        | Endpoint::Data(_)
+        | Endpoint::Fields(_)
+        | Endpoint::Hold => asked.wrong_method(to),
     }
 }
 
@@ -178,15 +198,19 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         ("a", Some(digest), Some(name)) => Endpoint::Asset(inject::asset(digest, name)?),
         ("bypass", None, _) => Endpoint::Bypass,
         ("v1", Some("events"), None) => Endpoint::Events,
+        ("v1", Some("hold"), None) => Endpoint::Hold,
         ("v1", Some("state"), None) => Endpoint::State(state::Form::Json),
         ("v1", Some("state.mjs"), None) => Endpoint::State(state::Form::Module),
         ("r", None, _) => Endpoint::Code,
+        ("v1", Some("submissions"), Some(_)) => Endpoint::Submission,
         ("s", None, _) => Endpoint::List,
         ("s", Some(id), action) => {
             let id = id.parse().ok()?;
             match action {
                 None => Endpoint::Receipt(id),
                 Some("data") => Endpoint::Data(id),
+                Some("fields") => Endpoint::Fields(id),
+                Some("refill") => Endpoint::Act(id, Action::Refill),
                 Some("resume") => Endpoint::Act(id, Action::Resume),
                 Some("discard") => Endpoint::Act(id, Action::Discard),
                 Some("done") => Endpoint::Act(id, Action::Done),
@@ -207,15 +231,17 @@ impl Asked<'_> {
 
     fn wrong_method(&self, endpoint: Endpoint) -> Reply {
         let allowed = match endpoint {
-            Endpoint::Act(..) => "POST",
+            Endpoint::Act(..) | Endpoint::Hold => "POST",
             Endpoint::Code => "GET, HEAD, POST",
             Endpoint::Events => "GET",
+            Endpoint::Submission => "GET, HEAD, DELETE",
             Endpoint::Asset(_)
             | Endpoint::Bypass
             | Endpoint::State(_)
             | Endpoint::List
             | Endpoint::Receipt(_)
-            | Endpoint::Data(_) => "GET, HEAD",
+            | Endpoint::Data(_)
+            | Endpoint::Fields(_) => "GET, HEAD",
         };
         let reply = self.plain(PlainKind::Unsupported);
         reply.status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))
@@ -226,7 +252,9 @@ impl Asked<'_> {
         match denied {
             Denied::NotYours | Denied::Gone(_) | Denied::Unreadable => self.plain(PlainKind::Gone),
             Denied::Stale | Denied::UnderWay | Denied::NotNow(_) => self.plain(PlainKind::Busy),
-            Denied::Unchecked | Denied::TooOften => self.plain(PlainKind::Refused),
+            Denied::Unchecked | Denied::TooOften | Denied::RefillOnly => {
+                self.plain(PlainKind::Refused)
+            }
             Denied::Store(error) => {
                 tracing::error!(%error, "a saved submission cannot be looked at");
                 self.plain(PlainKind::StoreDown)
@@ -242,9 +270,11 @@ impl Asked<'_> {
             Denied::Stale => self.plain(PlainKind::Refused),
             Denied::UnderWay => self.plain(PlainKind::Busy),
             // The receipt says it all.
-            Denied::Unchecked | Denied::TooOften | Denied::NotNow(_) | Denied::Unreadable => {
-                answer::see_other(&at(id))
-            }
+            Denied::Unchecked
+            | Denied::TooOften
+            | Denied::RefillOnly
+            | Denied::NotNow(_)
+            | Denied::Unreadable => answer::see_other(&at(id)),
             Denied::Store(error) => {
                 tracing::error!(%error, "a saved submission cannot be looked at");
                 self.plain(PlainKind::StoreDown)

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 
 use super::Asked;
-use super::act::{Standing, standing};
+use super::act::{Standing, honours, standing};
 use crate::clock::Wall;
 use crate::id::Id;
 use crate::pages::{
@@ -75,17 +75,22 @@ pub(super) async fn receipt(asked: &Asked<'_>, id: Id) -> Reply {
 fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptView {
     let Opened { item, record } = opened;
     let at = record.as_ref().map_or(Standing::Nowhere, |record| standing(asked, &record.head));
+    let honoured = record.as_ref().is_some_and(|record| honours(asked, &record.head));
+    let is_refill_only = record.as_ref().is_some_and(|record| record.refill_only);
     let (closure, mode) = match at {
         Standing::Closed(closure) => (Some(closure), Mode::Confirm),
+        Standing::Open(ResumeMode::Copy) | Standing::Nowhere => (None, Mode::Copy),
+        Standing::Open(_) if is_refill_only => (None, Mode::Refill),
         Standing::Open(ResumeMode::Replay) => (None, Mode::Replay),
         Standing::Open(ResumeMode::Confirm) => (None, Mode::Confirm),
-        Standing::Open(ResumeMode::Copy) | Standing::Nowhere => (None, Mode::Copy),
+        Standing::Open(ResumeMode::Refill) => (None, Mode::Refill),
     };
     let note = visitor::field(asked.parts.uri.query().unwrap_or_default().as_bytes(), "note");
     let (fields, more_fields) = record.as_ref().map(shown_fields).unwrap_or_default();
     let path =
         |record: &Record| record.head.target.split('?').next().unwrap_or_default().to_owned();
     let is_spent = item.sends >= crate::limit::SENDS_MAX;
+    let one_time = record.as_ref().is_some_and(carries_one_time);
     ReceiptView {
         id: item.id,
         reference: item.reference.to_string(),
@@ -100,9 +105,12 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         sign_in: record.as_ref().filter(|_| wants_sign_in(item, note.as_deref())).map(page_path),
         // A form that is not on its page any more cannot be refreshed; it can still go as it was.
         form_gone: mode != Mode::Copy && note.as_deref() == Some("no_form"),
+        honoured,
         more_fields,
         fields,
         mode,
+        one_time,
+        refilled: note.as_deref() == Some("refilled"),
         page_token: owner.page_token(item.id, item.version),
         ticket: if is_spent { String::new() } else { owner.ticket(item.id, item.version).text() },
         operator: asked.judged.site().operator.clone(),
@@ -144,9 +152,22 @@ fn wants_sign_in(item: &Item, note: Option<&str>) -> bool {
     }
 }
 
+/// Whether a form carries what is good once and for minutes only: the proof that a captcha was
+/// solved, or the state of a page that its server wants back. No token can be made fresh for it.
+fn carries_one_time(record: &Record) -> bool {
+    const STATES: [&str; 4] =
+        ["__VIEWSTATE", "javax.faces.ViewState", "jakarta.faces.ViewState", "__EVENTVALIDATION"];
+    let once = |name: &str| {
+        STATES.contains(&name)
+            || name.to_ascii_lowercase().contains("captcha")
+            || name == "cf-turnstile-response"
+    };
+    record.summary.fields.iter().any(|field| once(&field.name) && field.bytes > 0)
+}
+
 /// The page the form was on: whoever opens it without a session is led to sign in by the
 /// application itself, and back.
-fn page_path(record: &Record) -> String {
+pub(super) fn page_path(record: &Record) -> String {
     let head = &record.head;
     let origin = format!("{}://{}", head.scheme, head.authority);
     let referer = head.referer.as_deref().and_then(|referer| referer.strip_prefix(&origin));

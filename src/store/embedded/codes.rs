@@ -1,4 +1,4 @@
-//! What names a submission on its receipt, its resume code, and wrapped keys under another node key.
+//! References, resume codes, and wrapped keys that another node key takes over.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

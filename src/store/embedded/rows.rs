@@ -9,8 +9,8 @@ use crate::vault::item::{Item, State};
 
 /// The columns that [`item`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, version, state, browser, fingerprint, route, region, \
-     window, captured, expires, due, size, frames, sends, answer, ticket, wrapped_key, sealed_head, \
-     reference";
+     window, captured, expires, due, size, frames, sends, answer, ticket, wrapped_key, \
+     sealed_head, reference";
 
 /// Reads the row's [`COLUMNS`].
 pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
@@ -22,7 +22,7 @@ pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
         fingerprint: row.get(4)?,
         route: row.get(5)?,
         region: row.get(6)?,
-        window: Id::from_bytes(row.get(7)?),
+        window: window(row, 7)?,
         captured: wall(row, 8)?,
         expires: wall(row, 9)?,
         due: wall(row, 10)?,
@@ -51,6 +51,12 @@ pub(super) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<State> {
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let stored: i64 = row.get(column)?;
     u64::try_from(stored).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, stored))
+}
+
+/// A submission that was caught while its place was open has no window: its column is empty.
+fn window(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Id>> {
+    let bytes: Vec<u8> = row.get(column)?;
+    Ok(bytes.try_into().ok().map(Id::from_bytes))
 }
 
 fn wall(row: &Row<'_>, column: usize) -> rusqlite::Result<Wall> {

@@ -10,7 +10,7 @@ use crate::clock::Wall;
 use crate::digest::Hash;
 use crate::id::{Id, Reference};
 use crate::limit;
-use crate::store::{Census, Kept, Quota, StoreError};
+use crate::store::{Census, Kept, Quota, Same, StoreError};
 use crate::vault::item::{Item, State};
 
 /// How often another reference is tried in the place of one that is taken.
@@ -56,7 +56,9 @@ pub(super) fn keep(
     if version_of(conn, item.id)?.is_some() {
         return Err(StoreError::Conflict.into());
     }
-    if let Some(same) = same_as(conn, item, quota.same_since)? {
+    // What may have arrived is never taken for another one that was not sent yet.
+    let may_be_same = item.state == State::Held;
+    if may_be_same && let Some(same) = same_as(conn, item, quota)? {
         erase_received(conn, item.id)?;
         return Ok(Kept::Same(same));
     }
@@ -192,13 +194,22 @@ fn version_of(conn: &Connection, id: Id) -> Result<Option<i64>, Fault> {
     Ok(conn.prepare_cached(sql)?.query_row([id.bytes()], |row| row.get(0)).optional()?)
 }
 
-/// An equal submission that may still reach the application, or may have reached it unanswered.
-/// One that was answered is over: the same words again are meant anew.
-fn same_as(conn: &Connection, item: &Item, since: Wall) -> Result<Option<Id>, Fault> {
-    let sql = "SELECT id FROM submissions
-               WHERE browser = ?1 AND live = 1 AND captured >= ?2 AND fingerprint = ?3
-                 AND state IN ('held', 'armed', 'sending', 'unknown')
-               ORDER BY captured LIMIT 1";
+/// An equal submission.
+fn same_as(conn: &Connection, item: &Item, quota: &Quota) -> Result<Option<Id>, Fault> {
+    let since = quota.same_since;
+    let sql = match quota.same {
+        Same::Waiting => {
+            "SELECT id FROM submissions
+             WHERE browser = ?1 AND live = 1 AND captured >= ?2 AND fingerprint = ?3
+               AND state IN ('held', 'armed', 'sending', 'unknown')
+             ORDER BY captured LIMIT 1"
+        }
+        Same::Any => {
+            "SELECT id FROM submissions
+             WHERE browser = ?1 AND live = 1 AND captured >= ?2 AND fingerprint = ?3
+             ORDER BY captured LIMIT 1"
+        }
+    };
     let same = conn
         .prepare_cached(sql)?
         .query_row(params![item.browser, since.millis(), item.fingerprint], |row| row.get(0))
@@ -325,7 +336,7 @@ fn insert_as(
         item.fingerprint,
         item.route,
         item.region,
-        item.window.bytes(),
+        item.window.as_ref().map_or(&[][..], |window| window.bytes()),
         item.captured.millis(),
         item.expires.millis(),
         item.due.millis(),

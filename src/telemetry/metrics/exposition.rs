@@ -183,11 +183,8 @@ const STORE_FAILURES: Named =
     counter("intermission_store_failures_total", &[], "Reads and writes of the store that failed.");
 const STORE_FREE: Named =
     gauge("intermission_store_free_bytes", &[], "Bytes that are free on the store's file system.");
-const STORE_FULL: Named = gauge(
-    "intermission_store_full",
-    &[],
-    "1 while so few bytes are free that no form is kept; 0 otherwise.",
-);
+const STORE_FULL: Named =
+    gauge("intermission_store_full", &[], "1 while so few are free that no form is kept.");
 const ACCESS_DROPPED: Named = counter(
     "intermission_access_lines_dropped_total",
     &[],

@@ -276,6 +276,7 @@ impl Reader<'_> {
             start_within: start_within.unwrap_or(limit::WINDOW_START_WITHIN),
             disruption,
             drain: drain.unwrap_or(self.given.drain),
+            drain_action: phase.drain_action.unwrap_or_default(),
             reopen,
             verification,
             ramp,

@@ -25,7 +25,7 @@ pub use when::{Reading, read_instant, read_zone, resolve};
 
 use super::event::Texts;
 use super::maintenance::{Kind, Severity};
-use super::plan::{RampBy, Reopen};
+use super::plan::{DrainAction, RampBy, Reopen};
 use super::scope::Selection;
 use super::state::Mode;
 
@@ -107,6 +107,10 @@ pub struct DraftPhase {
     /// How long requests in flight may take to finish; `window.drain` of the config if nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drain: Option<String>,
+    /// What becomes of requests that have not finished by then: they finish (`finish`), forms at
+    /// hand are saved (`capture`), or all are cut off (`close`); `finish` if nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_action: Option<DrainAction>,
     /// How late it may still begin by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_within: Option<String>,

@@ -1,6 +1,10 @@
 //! Every key that a config file may hold, by section, each with an example. The reader refuses
 //! other keys, suggests near ones, and the reference in `config/README.md` is tested against this.
 
+mod kept;
+
+pub use kept::{FORMER_KEYS, PAGES, PRIVACY, STORE, STORE_KEY};
+
 /// One key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Key {
@@ -157,38 +161,6 @@ pub const TOKEN: Keys = many(
     ],
 );
 
-/// `[store]`.
-pub const STORE: Keys = once(
-    "store",
-    &[
-        key("directory", "\"/var/lib/intermission\""),
-        key("bytes_max", "\"10GiB\""),
-        key("free_bytes_min", "\"64MiB\""),
-        key("key", "{ file = \"/etc/intermission/node.key\" }"),
-        key("former_keys", "[{ file = \"/etc/intermission/node.key.2025\" }]"),
-    ],
-);
-
-/// `[store.key]`.
-pub const STORE_KEY: Keys = once(
-    "store.key",
-    &[
-        key("file", "\"/etc/intermission/node.key\""),
-        key("env", "\"INTERMISSION_NODE_KEY\""),
-        key("credential", "\"node.key\""),
-    ],
-);
-
-/// `[[store.former_keys]]`.
-pub const FORMER_KEYS: Keys = many(
-    "store.former_keys",
-    &[
-        key("file", "\"/etc/intermission/node.key.2025\""),
-        key("env", "\"INTERMISSION_FORMER_KEY\""),
-        key("credential", "\"former.key\""),
-    ],
-);
-
 /// `[log]`.
 pub const LOG: Keys = once("log", &[key("access", "\"stdout\""), key("format", "\"json\"")]);
 
@@ -251,26 +223,6 @@ pub const BLACKOUT: Keys = many(
 
 /// `[stop]`.
 pub const STOP: Keys = once("stop", &[key("lame_duck", "\"5s\""), key("deadline", "\"30s\"")]);
-
-/// `[pages]`.
-pub const PAGES: Keys = once(
-    "pages",
-    &[
-        key("directory", "\"pages\""),
-        key("operator", "\"Example Ltd\""),
-        key("privacy", "{ url = \"https://www.example.com/privacy\" }"),
-    ],
-);
-
-/// `[pages.privacy]`.
-pub const PRIVACY: Keys = once(
-    "pages.privacy",
-    &[
-        key("text", "\"We keep your answers for two days, encrypted.\""),
-        key("url", "\"https://www.example.com/privacy\""),
-        key("contact", "\"privacy@example.com\""),
-    ],
-);
 
 /// `[[probe]]`.
 pub const PROBE: Keys = many("probe", &[key("path", "\"/healthz\"")]);
