@@ -200,7 +200,7 @@ impl Rewriter {
         }
     }
 
-    /// No place yet: all goes on, but for the beginning of a tag that may have to stand behind ours.
+    /// No place yet: all goes on, but for the beginning of a tag that ours may have to precede.
     fn wait(&mut self, piece: Bytes, base: u64, out: &mut Vec<Bytes>) {
         let unnamed = self.scanner.unnamed().map(<[u8]>::to_vec).unwrap_or_default();
         if unnamed.is_empty() {

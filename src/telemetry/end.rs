@@ -63,7 +63,7 @@ pub enum End {
     UpstreamWaitMalformed,
     /// The server closed in the middle of the answer: the client's connection is cut too.
     UpstreamAnswerReset,
-    /// The framing of the answer's body is broken: the client's connection is cut too.
+    /// The framing or coding of the answer's body is broken: the client's connection is cut too.
     UpstreamAnswerMalformed,
     /// The answer paused for too long: the client's connection is cut too.
     UpstreamAnswerTimeout,
