@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::addr::url::resolve;
 use crate::inject::learn;
 use crate::limit;
 use crate::route::path::canonical;
-use crate::vault::refresh::resolve;
 
 /// Shared by all workers.
 #[derive(Clone, Default)]
