@@ -259,8 +259,8 @@ impl Keys {
 
     /// Makes a new key in the store's own directory; the one that was there stays as a former one.
     ///
-    /// ORDER: the former keys are durable under their name before the new one takes its place. A crash
-    /// in between leaves the same key twice.
+    /// ORDER: the former keys are durable under their name before the new one takes its place. A
+    /// crash in between leaves the same key twice.
     pub(super) fn turned_in(dir: &Path, before: &Self) -> Result<Self, NodeKeyError> {
         let fresh = NodeKey(digest::random());
         let io = |source| NodeKeyError::Io { path: dir.join(FILE), source };

@@ -7,8 +7,8 @@ use super::{NotKept, Vault};
 
 impl Vault {
     /// Takes room for a body before it is read: as much as it declares, else as much as it may
-    /// have. What the store holds is known as of the last sweep; [`Receiving::finish`](super::Receiving::finish) holds the
-    /// bound exactly.
+    /// have. What the store holds is known as of the last sweep; the store holds the bound exactly
+    /// when a form is kept.
     pub fn reserve(&self, declared: Option<u64>, most: u64) -> Result<Reserved, NotKept> {
         let bytes = declared.unwrap_or(most);
         let before = self.parts.reserved.fetch_add(bytes, Ordering::Relaxed);
