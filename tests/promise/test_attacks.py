@@ -151,7 +151,7 @@ def test_a_ticket_of_another_sites_page_is_not_taken(node, app):
         [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
         [("origin", "null"), ("sec-fetch-site", "cross-site")],
         [("origin", "http://evil.example")],
-        [("origin", "null")],
+        [("origin", "null"), ("referer", "https://evil.example/")],
         [("referer", "https://evil.example/localhost")],
         [("sec-fetch-site", "same-site"), ("origin", "http://evil.localhost")],
         [("sec-fetch-site", "none")],

@@ -47,17 +47,25 @@ def test_a_disk_that_fails_is_told_and_nothing_is_kept(start, app, tmp_path):
     assert "not kept" not in "".join(visitor.get(receipt).text for receipt in visitor.saved())
 
 
-def test_a_browser_that_tells_nothing_of_where_it_comes_from_is_not_taken_for_ours(closed):
-    """Row 19. Without evidence the promise is not made, and the page says so."""
+def test_a_browser_that_tells_nothing_of_where_it_comes_from_is_never_sent_on(closed, app):
+    """Row 19. What may be another site's is given back to its reader, and never sent in their name."""
     visitor = closed.visitor()
     kind = ("content-type", "application/x-www-form-urlencoded")
-    for evidence in ([("origin", "null")], []):
+    # Without a word, or with a word against it, nothing is kept.
+    for evidence in ([], [("origin", "null"), ("referer", "http://evil.example/")]):
         answer = visitor.ask("POST", "/claims", b"story=whose", [kind, *evidence])
         assert answer.status == 503 and "reason=origin" in answer.field("intermission-state"), answer
         assert "came from a page of this site" in answer.text
+    doubtful = visitor.ask("POST", "/claims", b"story=whose", [kind, ("origin", "null")])
     # An old browser that sends its page's address and no more is one of ours.
     own = [kind, ("referer", f"{visitor.origin}/form")]
-    assert visitor.ask("POST", "/claims", b"story=mine", own).status == 303
+    mine = visitor.ask("POST", "/claims", b"story=mine", own)
+    assert (doubtful.status, mine.status) == (303, 303)
+    closed.reopen()
+    receipt = doubtful.field("location")
+    assert "whose" in visitor.get(receipt).text and visitor.form(receipt) is None
+    assert visitor.press(mine.field("location")).field("location") == "/thanks"
+    assert app.posts() == [b"story=mine"]
 
 
 @pytest.mark.parametrize("status, words", [(409, b"somebody else has edited this"), (422, b"a field is missing")])
