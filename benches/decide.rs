@@ -32,7 +32,8 @@ use intermission::region::{RegionIx, RegionRule, RegionTable, Trust};
 use intermission::route::path::canonical;
 use intermission::route::{PathPattern, RouteIx, RouteTable};
 use intermission::snapshot::{
-    self, Cells, Csp, FormPolicy, ForwardedBy, Limits, Pace, Programs, ResumeMode, RouteRules, Site,
+    self, Cells, Csp, FormPolicy, ForwardedBy, Limits, Pace, Privacy, Programs, ResumeMode,
+    RouteRules, Site,
 };
 use intermission::window::plan::Plan;
 use intermission::window::scope::{Scope, Selection};
@@ -326,6 +327,7 @@ fn site(routes: u32) -> Site {
         limits: Limits::default(),
         pace: Pace::default(),
         operator: "Example Ltd".to_owned(),
+        privacy: Privacy::default(),
         blackouts: Vec::new(),
     }
 }

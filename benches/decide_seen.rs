@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use intermission::clock::{Clock, Tick};
 use intermission::pages::Pages;
 use intermission::snapshot::{self, Cells, Live};
 use intermission::window::scope::{Scope, Selection};
@@ -26,7 +27,7 @@ pub(super) fn seen(routes: u32) {
     let window = began(0, Mode::Page, Scope { routes: Selection::of(named), ..Scope::default() });
     let open = Cells::open(&site);
     let (mut publisher, live) = snapshot::seam(Arc::clone(&site), open, Arc::clone(&pages));
-    let (began, done) = (Instant::now(), AtomicBool::new(false));
+    let (began, done) = (Clock::System.tick(), AtomicBool::new(false));
     let seen: Vec<Seen> = (0..workers).map(|_| Seen::default()).collect();
     let (mut whole, mut after) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
@@ -35,10 +36,10 @@ pub(super) fn seen(routes: u32) {
         }
         for switch in 0..SWITCHES {
             thread::sleep(PAUSE);
-            let told = began.elapsed();
+            let told = since(began);
             let in_force: &[_] = if switch % 2 == 0 { &[&window] } else { &[] };
             let cells = Cells::compute(&site, in_force, &pages, None);
-            let compiled = began.elapsed();
+            let compiled = since(began);
             let generation = publisher.publish(Arc::clone(&site), cells, Arc::clone(&pages));
             let last = seen.iter().map(|one| one.wait_for(generation)).max().unwrap_or_default();
             whole.push(last.saturating_sub(told));
@@ -66,7 +67,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn look(&self, live: &Live, began: Instant, done: &AtomicBool) {
+    fn look(&self, live: &Live, began: Tick, done: &AtomicBool) {
         let mut view = live.view();
         let mut known = 0;
         while !done.load(Ordering::Relaxed) {
@@ -76,7 +77,7 @@ impl Seen {
                 continue;
             }
             known = generation;
-            let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let nanos = u64::try_from(since(began).as_nanos()).unwrap_or(u64::MAX);
             self.nanos.store(nanos, Ordering::Relaxed);
             self.generation.store(generation, Ordering::Release);
         }
@@ -88,4 +89,8 @@ impl Seen {
         }
         Duration::from_nanos(self.nanos.load(Ordering::Relaxed))
     }
+}
+
+fn since(began: Tick) -> Duration {
+    Clock::System.tick().since(began)
 }

@@ -248,12 +248,8 @@ impl ControlPlane {
         let failed = |what| move |source| ServeError::System { what, source };
         let mut tasks = JoinSet::new();
         tasks.spawn(named("reconciler", reconciler.run()));
-        let plans = Declarations::new(
-            handle.clone(),
-            Arc::clone(&self.store),
-            self.clock.clone(),
-            process.drain,
-        );
+        let (clock, store) = (self.clock.clone(), Arc::clone(&self.store));
+        let plans = Declarations::new(handle.clone(), store, clock, process.drain);
         plans.begin(declared.as_deref()).await;
         let reloader = self.file.map(|file| {
             let (clock, handle) = (self.clock.clone(), handle.clone());
