@@ -6,7 +6,6 @@ a SIGKILL the store is rebuilt as disks may hold it then, and the binary is star
 
 import contextlib
 import random
-import re
 import secrets
 import shutil
 import sqlite3
@@ -273,11 +272,12 @@ def test_the_binary_starts_on_what_a_power_cut_leaves_and_shows_every_receipt(st
 def without_sync_at_commit(binary, to):
     """The same binary but for one word: `synchronous` is TRUE, which is NORMAL, instead of FULL.
 
-    The binary has no switch for it, and should have none. What
-    follows tells it from the FULL among SQLite's keywords.
+    The binary has no switch for it, and should have none.
     """
-    content, patched = re.subn(b"FULL(?![A-Z_])", b"TRUE", binary.read_bytes())
-    assert patched, "nothing in the binary says FULL"
+    said, instead = b"PRAGMA synchronous = FULL", b"PRAGMA synchronous = TRUE"
+    content = binary.read_bytes()
+    assert said in content, "the binary does not say FULL"
+    content = content.replace(said, instead)
     to.write_bytes(content)
     to.chmod(0o700)
     return str(to)

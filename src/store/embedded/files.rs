@@ -99,7 +99,7 @@ impl Files {
         }
         // FULL: NORMAL does not sync the log at commit, and lost every acknowledged write when
         // the power was cut.
-        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.execute_batch("PRAGMA synchronous = FULL;")?;
         conn.pragma_update(None, "secure_delete", "ON")?;
         conn.pragma_update(None, "foreign_keys", "ON")?;
         conn.pragma_update(None, "journal_size_limit", limit::STORE_WAL_BYTES_MAX)?;
