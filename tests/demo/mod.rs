@@ -74,13 +74,16 @@ fn a_post_is_refused_without_session_origin_or_a_fresh_token() {
 fn the_walk_keeps_every_promise_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let walk = Command::new(env!("CARGO_BIN_EXE_intermission"))
-        .args(["demo", "--walk"])
+        .args(["demo", "--walk", "--phases"])
         .env("TMPDIR", folder.path())
         .output()
         .expect("the built binary");
     let told = String::from_utf8_lossy(&walk.stdout);
     assert!(walk.status.success(), "{told}{}", String::from_utf8_lossy(&walk.stderr));
     assert!(told.contains("promises held"), "{told}");
+    // An upgrade in three phases: gates, one that is extended, one that fails its verification first,
+    // a ramp, and the report on it.
+    assert!(told.contains("phase 3"), "{told}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
     assert!(left.is_empty(), "{left:?}");
 }
