@@ -66,7 +66,8 @@ const onInput = (event) => {
 /** Remembers how fields are served. Editors tell of changes in a way of their own. */
 const adopt = () => {
   for (const el of below(document)) {
-    if (!first.has(el)) first.set(el, read(el));
+    // What was typed before this first look is the visitor's, not the page's.
+    if (!first.has(el) && !touched.has(el)) first.set(el, read(el));
     const editor = !adopted.has(el) && editorOf(el);
     if (!editor) continue;
     adopted.add(el);
