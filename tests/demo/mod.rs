@@ -81,8 +81,8 @@ fn the_walk_keeps_every_promise_and_leaves_nothing_behind() {
     let told = String::from_utf8_lossy(&walk.stdout);
     assert!(walk.status.success(), "{told}{}", String::from_utf8_lossy(&walk.stderr));
     assert!(told.contains("promises held"), "{told}");
-    // An upgrade in three phases: gates, one that is extended, one that fails its verification first,
-    // a ramp, and the report on it.
+    // An upgrade in three phases: gates, one that is extended, one that fails its verification
+    // first, a ramp, and the report on it.
     assert!(told.contains("phase 3"), "{told}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
     assert!(left.is_empty(), "{left:?}");
