@@ -26,11 +26,13 @@ use crate::store::StoreError;
 
 /// The writing side of the store.
 pub(super) struct Writer {
+    /// None after a failure, until the next batch opens it again.
+    ///
+    /// ORDER: before `files`, which give the directory free when they are dropped.
+    pub(super) conn: Option<Connection>,
     pub(super) files: Arc<Files>,
     pub(super) meter: Arc<Meter>,
     pub(super) clock: Clock,
-    /// None after a failure, until the next batch opens it again.
-    pub(super) conn: Option<Connection>,
     /// When the log was last emptied.
     pub(super) emptied: Tick,
 }
