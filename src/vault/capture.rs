@@ -364,8 +364,11 @@ struct Named {
 
 impl Named {
     fn begin(vault: &Vault, owner: &Owner, name: &str) -> Result<Self, NotKept> {
-        let key = vault.keys().first().fingerprint_key();
-        let name = digest::mac(&*key, &[b"name", &owner.browser(), name.as_bytes()]);
+        let keys = vault.keys();
+        let name = digest::mac(
+            keys.first().fingerprint_key(),
+            &[b"name", &owner.browser(), name.as_bytes()],
+        );
         let is_first = vault.arriving().insert(name);
         let named = || Self { vault: vault.clone(), owner: owner.clone(), name };
         is_first.then(named).ok_or(NotKept::Arriving)
