@@ -11,6 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::digest::{self, Hash};
 use crate::id::Id;
+use crate::limit;
 
 const KEY_LEN: usize = 32;
 /// 32 bytes as text take 64 digits at most; what is around them is white space.
@@ -139,11 +140,6 @@ impl NodeKey {
         &self.0
     }
 
-    /// The key of hashes that tell nothing to who has not this one.
-    pub(super) fn fingerprint_key(&self) -> Zeroizing<Hash> {
-        Zeroizing::new(digest::derive(&self.0, b"", &[b"intermission/v1/fingerprint"]))
-    }
-
     /// A key for another purpose, which tells nothing of this one.
     pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
         digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
@@ -264,7 +260,8 @@ impl Keys {
     pub(super) fn turned_in(dir: &Path, before: &Self) -> Result<Self, NodeKeyError> {
         let fresh = NodeKey(digest::random());
         let io = |source| NodeKeyError::Io { path: dir.join(FILE), source };
-        let former: Vec<NodeKey> = before.all().cloned().collect();
+        // Of those that nothing needs any more, the oldest go.
+        let former: Vec<NodeKey> = before.all().take(limit::FORMER_KEYS_MAX).cloned().collect();
         let all = Zeroizing::new(former.iter().flat_map(|key| key.0).collect::<Vec<u8>>());
         store(dir, FORMER_FILE, &all).map_err(io)?;
         store(dir, FILE, &fresh.0).map_err(io)?;
