@@ -102,13 +102,13 @@ pub(super) fn start(
     })
 }
 
-/// Forwards a request whose body was looked into and is at hand.
+/// Forwards a request whose body was looked into.
 pub(super) async fn looked_into(
     lane: &Rc<Lane>,
     judged: &Judged,
     mut story: Box<Story>,
     mut parts: request::Parts,
-    body: Bytes,
+    body: Upload,
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
@@ -121,7 +121,10 @@ pub(super) async fn looked_into(
         return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
     let exchange = Exchange::of(lane, judged);
-    let upload = watched(tee.as_deref_mut(), Upload::Bytes(body));
+    let upload = watched(tee.as_deref_mut(), body);
+    if upload.size_hint().exact().is_none() {
+        parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let request = Request::from_parts(origin_form(parts), upload);
     let sent = exchange.send(request, &mut story).await;
     match tee {
@@ -140,7 +143,8 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     let clockwork = lane.clockwork.clone();
     let answer_timeout = judged.answer_timeout();
     let tempo = (!lane.is_conversing()).then(Tempo::default);
-    Upload::Client(FromClient { inbound, clockwork, tempo, progress, answer_timeout })
+    let ahead = Bytes::new();
+    Upload::Client(FromClient { inbound, ahead, clockwork, tempo, progress, answer_timeout })
 }
 
 fn watched(tee: Option<&mut Tee>, upload: Upload) -> Upload {

@@ -9,14 +9,16 @@ use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::answer::{self, Asker, Reply};
-use super::body::{Body, Upload};
+use super::body::Body;
 use super::caller::Caller;
 use super::ending::Story;
 use super::head::Judged;
 use super::inbound::Inbound;
 use super::lane::Lane;
-use super::resume::Looked;
-use super::{capture, forward, head, hold, own, programs, proof, refill, resume, rewrite, target};
+use super::ticket::Looked;
+use super::{
+    capture, forward, head, hold, own, programs, proof, refill, resume, rewrite, target, ticket,
+};
 use crate::decide::{TICKET, Verdict};
 
 /// An act on a request that is under way. It is boxed once, where it begins: a future is moved
@@ -78,9 +80,9 @@ fn branch(lane: &Rc<Lane>, judged: Judged, story: Box<Story>, request: Request<I
     let mut story = story;
     let reply = match judged.verdict {
         Verdict::Forward => {
-            if let Some(id) = refill::wanted(&judged, &request) {
+            if let Some(wish) = refill::wanted(&judged, &request) {
                 let lane = Rc::clone(lane);
-                return Box::pin(refill::run(lane, judged, story, request, id));
+                return Box::pin(refill::run(lane, judged, story, request, wish));
             }
             return forward::start(lane, judged, story, request);
         }
@@ -138,8 +140,8 @@ async fn held(
     }
 }
 
-/// Looks into a small post: a ticket of ours is acted on, anything else is judged on as if it had
-/// not been looked into.
+/// Looks into a post: a ticket is acted on or refused here, whoever sends it; anything else is
+/// judged on as if it had not been looked into.
 async fn look(
     lane: Rc<Lane>,
     judged: Judged,
@@ -156,10 +158,13 @@ async fn look(
     if parts.headers.contains_key(&TICKET) {
         return programs::redeem(lane, judged, story, parts, upload).await;
     }
-    let bytes = match resume::look(&lane, upload).await {
+    let upload = match ticket::look(&lane, upload).await {
         Looked::Ticket(form) => return resume::run(lane, judged, story, parts, form).await,
-        Looked::Broken(end) => return resume::broken(&lane, &judged, story, &parts, end),
-        Looked::Other(bytes) => bytes,
+        Looked::Broken(end) => return ticket::broken(&lane, &judged, story, &parts, end),
+        Looked::TooLong(rest) => {
+            return ticket::gone(&judged, &parts).finish_upload(&lane, story, rest).await;
+        }
+        Looked::Other(upload) => upload,
     };
     let mut judged = Judged { verdict: judged.otherwise, ..judged };
     story.judged(&judged);
@@ -174,12 +179,13 @@ async fn look(
         parts = request.into_parts().0;
     }
     let reply = match judged.verdict {
-        Verdict::Forward => return forward::looked_into(&lane, &judged, story, parts, bytes).await,
+        Verdict::Forward => {
+            return forward::looked_into(&lane, &judged, story, parts, upload).await;
+        }
         Verdict::Capture(kind) => {
-            return capture::run(lane, judged, story, parts, Upload::Bytes(bytes), kind).await;
+            return capture::run(lane, judged, story, parts, upload, kind).await;
         }
         Verdict::Accept(kind) => {
-            let upload = Upload::Bytes(bytes);
             return programs::accept(lane, judged, story, parts, upload, kind).await;
         }
         Verdict::Page(wants, not_kept) => answer::closed(&judged, &lane, wants, not_kept, &asker),
@@ -191,5 +197,5 @@ async fn look(
             answer::fault(&judged.current.snapshot, &asker)
         }
     };
-    reply.send(&lane, story)
+    reply.finish_upload(&lane, story, upload).await
 }
