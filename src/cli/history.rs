@@ -69,14 +69,14 @@ impl History {
 
 fn render(entries: &[Entry], now: Wall, zone: &TimeZone) -> String {
     let rows = entries.iter().map(|entry| {
+        let back =
+            entry.promised_end.map(|end| format!("\nback {}", text::instant(end, now, zone)));
         [
             text::instant(entry.at, now, zone),
             entry.by.clone(),
-            entry.what(),
-            entry.promised_end.map(|end| text::instant(end, now, zone)).unwrap_or_default(),
+            format!("{}{}\n{}", entry.what(), back.unwrap_or_default(), entry.window),
             entry.why.clone(),
-            entry.window.clone(),
         ]
     });
-    table::of(["when", "who", "what", "back", "why", "window"], rows, "nothing was closed yet")
+    table::of(["when", "who", "what, and of which window", "why"], rows, "nothing was closed yet")
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::client::{self, Client};
 use super::shown::{PlaceShown, WindowShown};
 pub use super::table::Paint;
+use super::table::Shape;
 use super::{Fault, Reach, table, text, wait};
 use crate::clock::Wall;
 
@@ -80,7 +81,8 @@ impl StatusCommand {
                 return Ok(table::json(&answer, self.watch));
             }
             let status: StatusShown = client::read(answer)?;
-            Ok(render(&status, None, Paint::of_output(), &TimeZone::system()))
+            let Shape { width, paint } = Shape::of_output();
+            Ok(render(&status, width, paint, &TimeZone::system()))
         })
     }
 }
@@ -130,7 +132,7 @@ fn table(
     zone: &TimeZone,
 ) -> Table {
     let head = ["closed", "since", "back", "by", "why", "in flight"];
-    let mut table = table::Shape { width, paint }.table(&head);
+    let mut table = Shape { width, paint }.table(&head);
     // An id that is broken over two lines cannot be copied.
     let roomy = table.width().is_none_or(|width| width >= ROOMY_COLUMNS);
     if let Some(column) = table.column_mut(0).filter(|_| roomy) {

@@ -8,11 +8,13 @@ use serde_json::Value;
 /// The width of a table that no terminal asks for.
 const PLAIN_COLUMNS: u16 = 120;
 
-const ID_CHARS: usize = 32;
-/// An id and the spaces at its sides.
-const ID_COLUMNS: u16 = 34;
+const ID_CHARS: u16 = 32;
+/// The spaces at the sides of a cell.
+const SIDES: u16 = 2;
 /// From this width on, a table has room for ids.
 const ROOMY_COLUMNS: u16 = 80;
+/// Which words are kept whole, by their length: as long ones as there is room for.
+const WHOLE_WORDS: [u16; 4] = [12, 10, 8, 6];
 
 /// Whether a rendering is for a terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,21 +71,48 @@ pub(super) fn of<const N: usize>(
     none: &str,
 ) -> String {
     let mut table = Shape::of_output().table(&head);
-    let mut with_ids = [false; N];
+    let (mut words, mut with_ids) = (head.map(longest_word), [false; N]);
     for row in rows {
-        for (has_ids, cell) in with_ids.iter_mut().zip(&row) {
-            *has_ids |= cell.lines().any(|line| line.len() == ID_CHARS && !line.contains(' '));
+        for (at, cell) in row.iter().enumerate() {
+            with_ids[at] |= cell.split_whitespace().any(is_id);
+            words[at] = words[at].max(longest_word(cell));
         }
         table.add_row(row);
     }
-    // An id that is broken over two lines cannot be copied.
     let columns = table.width().unwrap_or(PLAIN_COLUMNS);
-    for at in (0..N).filter(|at| with_ids[*at] && columns >= ROOMY_COLUMNS) {
-        if let Some(column) = table.column_mut(at) {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+    for (at, least) in least_widths(words, with_ids, columns).into_iter().enumerate() {
+        if let Some(column) = table.column_mut(at).filter(|_| least > 0) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
     }
     if table.is_empty() { format!("{none}\n") } else { format!("{table}\n") }
+}
+
+fn is_id(word: &str) -> bool {
+    word.len() == usize::from(ID_CHARS) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// In characters; that of an id does not count.
+fn longest_word(cell: &str) -> u16 {
+    let words = cell.split_whitespace().filter(|word| !is_id(word));
+    words.map(|word| u16::try_from(word.chars().count()).unwrap_or(u16::MAX)).max().unwrap_or(0)
+}
+
+/// How narrow each column may become: an id that is broken over two lines cannot be copied, and a
+/// date that is broken within can hardly be read. Zero where it may be broken all the same.
+fn least_widths<const N: usize>(words: [u16; N], with_ids: [bool; N], columns: u16) -> [u16; N] {
+    let least = |whole: u16| {
+        let mut least = words.map(|word| word.min(whole) + SIDES);
+        for at in (0..N).filter(|at| with_ids[*at] && columns >= ROOMY_COLUMNS) {
+            least[at] = ID_CHARS + SIDES;
+        }
+        least
+    };
+    let fits = |least: &[u16; N]| least.iter().sum::<u16>() <= columns;
+    let fitting = WHOLE_WORDS.into_iter().map(least).find(fits);
+    fitting.unwrap_or_else(|| {
+        with_ids.map(|has| if has && columns >= ROOMY_COLUMNS { ID_CHARS + SIDES } else { 0 })
+    })
 }
 
 /// JSON with a line for each member, or on one line where many follow each other.

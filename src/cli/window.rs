@@ -195,8 +195,9 @@ pub(super) fn list(windows: &[WindowShown]) -> String {
     let rows = windows.iter().map(|window| {
         // A rehearsal's windows have no names yet.
         let id = Some(&window.id).filter(|id| id.bytes().any(|byte| byte != b'0'));
+        let id = id.map(|id| format!("\n{id}")).unwrap_or_default();
         [
-            format!("{}\n{}", window.part(), id.map(String::as_str).unwrap_or_default()),
+            format!("{}{id}", window.part()),
             window.place(),
             format!("{},\n{}", window.mode, window.state),
             instant(window.starts()),

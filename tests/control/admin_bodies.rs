@@ -36,8 +36,8 @@ fn a_list_is_no_object_at_any_depth_and_the_place_is_told() {
         ("verification", json!({ "probes": [[]] }), "phases[0].verification.probes[0]"),
         ("texts", json!({ "languages": { "fr": [] } }), "phases[0].texts.languages.fr"),
         ("texts", json!({ "languages": [] }), "phases[0].texts.languages"),
-        ("mode", json!({ "page": null }), "phases[0].mode"),
-        ("ramp", json!({ "over": "1m", "by": { "share": null } }), "phases[0].ramp.by"),
+        ("mode", json!({ "page": null }), "phases[0].mode.page"),
+        ("ramp", json!({ "over": "1m", "by": { "share": null } }), "phases[0].ramp.by.share"),
         (
             "ramp",
             json!({ "over": "1m", "by": { "per_minute": [] } }),
@@ -50,7 +50,7 @@ fn a_list_is_no_object_at_any_depth_and_the_place_is_told() {
     let phases = json!({ "title": "A test", "phases": [[]] }).to_string();
     refused_at(&node, PLAN, &phases, "phases[0]");
     refused_at(&node, PLAN, r#"{"title":"A test","texts":[],"phases":[]}"#, "texts");
-    refused_at(&node, PLAN, r#"{"title":"A","title":"B","phases":[]}"#, "title");
+    refused_at(&node, PLAN, r#"{"title":"A","title":"B","phases":[]}"#, ".");
     refused_at(&node, PLAN, "[]", "");
     refused_at(&node, "POST /api/v1/config/check", "[null]", "");
     let switch = r#"{"routes":["claims"],"reason":"x"}"#;

@@ -234,7 +234,7 @@ impl Client {
             let given = if self.token.is_some() { "was not accepted" } else { "is missing" };
             return Fault::NotAllowed(format!(
                 "the token {given}: set INTERMISSION_TOKEN to one whose hash is in the config's \
-                 [[admin.token]] (`intermission token new --name you` makes one)"
+                 [[admin.token]] (`intermission token --name you` makes one)"
             ));
         }
         let message = told(status, problem);

@@ -68,14 +68,14 @@ impl<'de> Deserializer<'de> for Strict<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Object(members) if members.len() == 1 => {
-                let members = members.iter().map(|(name, value)| (name.as_str(), Strict(value)));
-                visitor
-                    .visit_enum(Tagged(MapAccessDeserializer::new(MapDeserializer::new(members))))
-            }
-            other => other.deserialize_enum(name, variants, visitor),
+        if let Value::Object(members) = self.0
+            && members.len() == 1
+        {
+            let members = members.iter().map(|(name, value)| (name.as_str(), Strict(value)));
+            let members = MapAccessDeserializer::new(MapDeserializer::new(members));
+            return visitor.visit_enum(Tagged(members));
         }
+        self.0.deserialize_enum(name, variants, visitor)
     }
 
     forward_to_deserialize_any! {
