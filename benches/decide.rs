@@ -243,7 +243,6 @@ impl World {
             probes: &self.probes,
             keeps_forms: if rules.forms.keep { Keeps::Forms } else { Keeps::Nothing },
             accepts: Accepts::Asked,
-            cookie: "intermission",
             redirects: Redirects::default(),
         };
         let ask = Ask {

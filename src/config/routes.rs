@@ -267,6 +267,7 @@ fn forms(route: &Section<'_>, found: &mut Found) -> FormPolicy {
         csrf_fields: fields(&section, "csrf_fields", &CSRF_FIELDS, found),
         never_kept: fields(&section, "never_kept", &[], found),
         sign_in_paths: sign_in_paths(&section, found),
+        session_cookies: fields(&section, "session_cookies", &[], found),
         script: section.flag("script", found).unwrap_or(true),
         csp: names::choice(&section, "csp", &csps, found).unwrap_or(Csp::Amend),
         tee: section.flag("tee", found).unwrap_or(false),

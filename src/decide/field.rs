@@ -1,6 +1,6 @@
 //! Reading fields the way they are sent: repeated, in odd case, with blanks around values.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName};
 
 /// Set by browsers, and by nobody else: how the request relates to the page that made it.
 pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -44,14 +44,4 @@ pub(super) fn members<'a>(
 /// A media type without its parameters.
 pub(super) fn essence(value: &str) -> &str {
     value.split(';').next().unwrap_or("").trim()
-}
-
-/// Whether a cookie of this name is sent. Other cookies may hold any bytes.
-pub(super) fn has_cookie(headers: &HeaderMap, name: &str) -> bool {
-    let lines = headers.get_all(header::COOKIE).iter();
-    let mut pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    pairs.any(|pair| {
-        let (key, value) = pair.trim_ascii().split_at_checked(name.len()).unwrap_or_default();
-        key == name.as_bytes() && value.first() == Some(&b'=')
-    })
 }

@@ -4,7 +4,7 @@
 //! Keeping one that another site made would launder it, so its origin is settled here, once, from
 //! what the browser says about it; nothing later makes it better than it was.
 
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 
 use super::field::{self, Differ, SEC_FETCH_MODE, SEC_FETCH_SITE};
 use super::verdict::{FormKind, NotKept};
@@ -24,12 +24,16 @@ pub(super) fn eligible(keeps: Keeps, ask: &Ask) -> Result<FormKind, NotKept> {
     if is_same_origin(ask) || is_doubtful(ask) { Ok(kind) } else { Err(NotKept::Origin) }
 }
 
-/// Whether a post may be a ticket: a small form of this site by a browser that we know.
-pub(super) fn may_be_ticket(cookie: &str, ask: &Ask) -> bool {
-    kind(ask) == Some(FormKind::Urlencoded)
-        && is_small(ask)
-        && field::has_cookie(ask.headers, cookie)
-        && field::values(ask.headers, &SEC_FETCH_SITE).all(|site| is(site, "same-origin"))
+/// Whether a post may be a ticket, told by its type and length alone. Who sends it, and from where,
+/// tells only what becomes of a ticket: none may reach the application, whoever has it.
+pub(super) fn may_be_ticket(ask: &Ask) -> bool {
+    kind(ask) == Some(FormKind::Urlencoded) && is_as_long_as_a_ticket(ask)
+}
+
+/// Whether a browser says that a page of another site made the request. One that says nothing is
+/// an old one, and what it shows is the visitor's cookie, which other sites' posts lack.
+pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    !field::values(headers, &SEC_FETCH_SITE).all(|site| is(site, "same-origin"))
 }
 
 fn kind(ask: &Ask) -> Option<FormKind> {
@@ -47,12 +51,16 @@ pub(super) fn kind_of(essence: &str) -> Option<FormKind> {
     kinds.into_iter().find(|(name, _)| is(name, essence)).map(|(_, kind)| kind)
 }
 
-fn is_small(ask: &Ask) -> bool {
-    let Ok(Some(length)) = field::single(ask.headers, &header::CONTENT_LENGTH) else {
-        return false;
+/// Whether a body may be a ticket by its length. One that does not tell its length may.
+fn is_as_long_as_a_ticket(ask: &Ask) -> bool {
+    let length = match field::single(ask.headers, &header::CONTENT_LENGTH) {
+        Ok(Some(length)) => length,
+        Ok(None) => return true,
+        Err(Differ) => return false,
     };
     let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
-    digits && length.parse::<u64>().is_ok_and(|bytes| bytes <= limit::TICKET_BODY_BYTES_MAX)
+    let bounds = limit::TICKET_BODY_BYTES_MIN..=limit::TICKET_BODY_BYTES_MAX;
+    digits && length.parse::<u64>().is_ok_and(|bytes| bounds.contains(&bytes))
 }
 
 /// Whether a browser goes to the answer, rather than a script or a program reading it.

@@ -30,6 +30,7 @@ mod wants;
 use http::{HeaderMap, Method};
 
 pub use claimed::claimed;
+pub use form::is_from_elsewhere;
 pub use program::{TICKET, prefers_async};
 pub use retry_after::retry_after;
 pub use verdict::{FormKind, Leads, NotKept, Refusal, Verdict, Wants};
@@ -52,8 +53,6 @@ pub struct Ground<'a> {
     pub keeps_forms: Keeps,
     /// Which programs it keeps for, if it keeps forms.
     pub accepts: Accepts,
-    /// The name of the cookie that holds the visitor's key, as it is called on this connection.
-    pub cookie: &'static str,
     /// What the route answers itself.
     pub redirects: Redirects,
 }
@@ -116,9 +115,7 @@ pub fn decide(ground: &Ground, ask: &Ask) -> Verdict {
     if ground.closed.is_some() && is_safe(method) && ground.probes.iter().any(|p| p == ask.path) {
         return Verdict::Probe;
     }
-    if *method == Method::POST && form::may_be_ticket(ground.cookie, ask)
-        || program::has_ticket(ask)
-    {
+    if *method == Method::POST && form::may_be_ticket(ask) || program::has_ticket(ask) {
         return Verdict::Resume;
     }
     decide_no_ticket(ground, ask)

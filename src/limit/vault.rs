@@ -89,6 +89,8 @@ pub const REFILL_BYTES_MAX: usize = 1024 * 1024;
 pub const PAGE_VERSIONS_BACK_MAX: u64 = 32;
 /// Bytes of a ticket request's body: a ticket, a page token and a mode fit four times over.
 pub const TICKET_BODY_BYTES_MAX: u64 = 1024;
+/// The least that a body with the field of a ticket has. Below it a post is no ticket.
+pub const TICKET_BODY_BYTES_MIN: u64 = 20;
 /// Wrong resume codes for one submission. After them its code is void; its owner's browser can ask
 /// for another.
 pub const CODE_WRONG_MAX: u32 = 100;
@@ -104,10 +106,12 @@ pub const FORMS_PER_MINUTE_CEILING: u64 = 100_000;
 pub const PACED_ADDRESSES_MAX: usize = 65_536;
 /// Wrapped keys that are looked at in one query while they are wrapped anew.
 pub const REWRAPPED_AT_ONCE: u32 = 256;
-/// How long a former node key is held though nothing needs it: longer than a capture that began
-/// under it takes.
-pub const FORMER_KEY_HELD: Duration = Duration::from_secs(300);
-/// Former node keys that a config may name. Over it: refused by `check`.
+/// How long a former node key is held though it wraps nothing: longer than a capture that began
+/// under it takes, and as long as programs commonly repeat a request under one name, since who they
+/// are is told by it. Over it: what a program sends once more is a new submission.
+pub const FORMER_KEY_HELD: Duration = Duration::from_secs(24 * 3600);
+/// Former node keys that a config may name; over it: refused by `check`. As many are held of the
+/// store's own; over it: the oldest, which nothing needs, goes.
 pub const FORMER_KEYS_MAX: usize = 8;
 
 // ---- store ---------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ use crate::id::Id;
 pub struct Refilled<'a> {
     /// The submission.
     pub id: Id,
+    /// Where its visitor looks after it: the receipt, or the page that asks for its code.
+    pub back: &'a str,
     /// How many stand in the form.
     pub placed: usize,
     /// Names and values that found no field.
@@ -23,7 +25,7 @@ pub struct Refilled<'a> {
 
 /// As HTML. Whatever was typed is text.
 pub(super) fn note(lang: Lang, texts: &Texts, refilled: &Refilled<'_>) -> String {
-    let Refilled { id, placed, left, files } = *refilled;
+    let Refilled { id, back, placed, left, files } = *refilled;
     let say = |key: &str| html_escape::encode_text(&texts.fill(key, &[])).into_owned();
     let (tag, dir) = (lang.tag(), lang.direction());
     let title = if placed > 0 { "refilled.title" } else { "refilled.title_none" };
@@ -54,7 +56,7 @@ pub(super) fn note(lang: Lang, texts: &Texts, refilled: &Refilled<'_>) -> String
         html.push_str("</ul>");
     }
     let receipt = say("refilled.receipt");
-    let at = format!("/.intermission/s/{id}?note=refilled");
-    let _ = write!(html, "<p><a href=\"{at}\">{receipt}</a></p></section>");
+    let back = html_escape::encode_double_quoted_attribute(back);
+    let _ = write!(html, "<p><a href=\"{back}\">{receipt}</a></p></section>");
     html
 }

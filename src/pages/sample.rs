@@ -90,6 +90,8 @@ pub fn receipt(state: ReceiptState) -> ReceiptView {
         more_fields: 3,
         mode: Mode::Confirm,
         one_time: false,
+        is_another: false,
+        concealed: false,
         refilled: false,
         page_token: "page-token".to_owned(),
         ticket: "ticket".to_owned(),
@@ -131,6 +133,7 @@ pub fn codes() -> Vec<CodeView> {
         expires: made.expires,
         fields: fields(),
         more_fields: 3,
+        refillable: step == CodeStep::Shown,
         operator: "Example Insurance".to_owned(),
     };
     steps.map(view).into()
@@ -152,6 +155,8 @@ pub fn receipts() -> Vec<ReceiptView> {
         ReceiptView { mode: Mode::Refill, ..held.clone() },
         ReceiptView { one_time: true, ..held.clone() },
         ReceiptView { refilled: true, ..held.clone() },
+        ReceiptView { is_another: true, ..held.clone() },
+        ReceiptView { is_another: true, concealed: true, fields: Vec::new(), ..held.clone() },
         ReceiptView {
             mode: Mode::Replay,
             more_fields: 0,

@@ -12,6 +12,8 @@ pub(super) struct Receipt<'a> {
     view: &'a ReceiptView,
     /// Whether there is content that its owner can read.
     keeps: bool,
+    /// Whether its reader may see it, and act on it.
+    shown: bool,
     sendable: bool,
     refillable: bool,
     refill_first: bool,
@@ -36,6 +38,7 @@ impl<'a> Receipt<'a> {
         let waiting = view.state == ReceiptState::Held && (view.window_closed || !view.sendable());
         Self {
             keeps: view.state.keeps_answers(),
+            shown: view.state.keeps_answers() && !view.concealed,
             sendable: view.sendable(),
             refillable: view.refillable(),
             refill_first: view.refill_first(),

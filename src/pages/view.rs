@@ -45,6 +45,10 @@ pub struct ReceiptView {
     pub mode: Mode,
     /// Whether the form carries what is good only once, such as the proof of a solved captcha.
     pub one_time: bool,
+    /// Whether somebody else is signed in at the application than when it was saved.
+    pub is_another: bool,
+    /// Whether the answers are not shown until their reader has said that they are theirs.
+    pub concealed: bool,
     /// Whether its owner comes from the live form that held these answers.
     pub refilled: bool,
     /// Proves that the forms were on this page. Secret.
@@ -93,6 +97,8 @@ pub struct CodeView {
     pub fields: Vec<Field>,
     /// How many further fields were kept and are not shown.
     pub more_fields: usize,
+    /// Whether the live form can be opened with them.
+    pub refillable: bool,
     /// Who operates the site; may be empty.
     pub operator: String,
 }

@@ -320,6 +320,8 @@ pub(super) enum Upload {
 /// A request's body on its way from the client.
 pub(super) struct FromClient {
     pub inbound: Inbound,
+    /// What was taken of it to look into it, and given back. It comes first.
+    pub ahead: Bytes,
     pub clockwork: Clockwork,
     /// None where a pause is the client's right: then the server's deadlines alone bound it.
     pub tempo: Option<Tempo>,
@@ -334,6 +336,11 @@ impl FromClient {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if !self.ahead.is_empty() {
+            // It was counted when it came.
+            self.clockwork.restart(Wait::Upstream, self.answer_timeout);
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.ahead)))));
+        }
         match Pin::new(&mut self.inbound).poll_frame(cx) {
             Poll::Ready(mut frame) => {
                 clean(&mut frame);
@@ -363,6 +370,36 @@ impl FromClient {
     }
 }
 
+impl FromClient {
+    /// Whether nothing more comes.
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.ahead.is_empty() && self.inbound.is_end_stream()
+    }
+
+    /// How much is left of it.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let rest = self.inbound.size_hint();
+        if self.ahead.is_empty() {
+            return rest;
+        }
+        let exact = rest.exact().map(|rest| rest + self.ahead.len() as u64);
+        exact.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Upload {
+    /// Gives back what was taken of it: it comes first again.
+    pub(super) fn unread(self, taken: Bytes) -> Self {
+        match self {
+            Self::Client(body) if !body.inbound.is_end_stream() => {
+                Self::Client(FromClient { ahead: taken, ..body })
+            }
+            // Whole: finished bytes can be sent again, where that is safe.
+            Self::Client(_) | Self::Bytes(_) | Self::Teed(_) | Self::Boxed(_) => Self::Bytes(taken),
+        }
+    }
+}
+
 impl HttpBody for Upload {
     type Data = Bytes;
     type Error = BodyError;
@@ -383,7 +420,7 @@ impl HttpBody for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Bytes(bytes) => bytes.is_empty(),
-            Self::Client(body) => body.inbound.is_end_stream(),
+            Self::Client(body) => body.is_end_stream(),
             Self::Teed(at_hand) => at_hand.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
         }
@@ -392,7 +429,7 @@ impl HttpBody for Upload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Client(body) => body.inbound.size_hint(),
+            Self::Client(body) => body.size_hint(),
             Self::Teed(at_hand) => at_hand.size_hint(),
             Self::Boxed(body) => body.size_hint(),
         }

@@ -206,6 +206,8 @@ pub(super) async fn keep(
     };
     let window = closure.map(|closure| closure.notice.window);
     let head = remembered(judged, parts, (window, key)).ok_or(Failed::NotKept(NotKept::Broken))?;
+    let signed_in = visitor::signed_in(&parts.headers, &owner, &judged.rules().forms);
+    let terms = Terms { signed_in, ..terms };
     let mut form = vault.receive(&owner, head, terms)?;
     let deadline = worker.clock.tick().plus(limit::CAPTURE_DEADLINE);
     form.push(std::mem::take(&mut arriving.ahead)).await?;
@@ -252,6 +254,7 @@ fn terms(lane: &Lane, judged: &Judged, closure: Option<&Closure>, kind: FormKind
         life: forms.life + closed_for,
         never_kept: forms.never_kept.clone(),
         refill_only: false,
+        signed_in: Vec::new(),
         csrf_fields: forms.csrf_fields.clone(),
         name: None,
     }

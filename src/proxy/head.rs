@@ -195,7 +195,7 @@ pub(super) fn judge<B>(
     let closed = place.and_then(|at| Some(at).zip(governing(snapshot, at, request, now)));
     let closure = closed.map(|(_, closure)| closure);
     let rules = place.map(|(route, _)| snapshot.site.rules(route));
-    let mut ground = ground(&snapshot.site, closure, rules, scheme);
+    let mut ground = ground(&snapshot.site, closure, rules);
     let ask = Ask {
         method: request.method(),
         scheme: scheme.name(),
@@ -240,7 +240,6 @@ fn ground<'a>(
     site: &'a Site,
     closure: Option<&'a Arc<Closure>>,
     rules: Option<&RouteRules>,
-    scheme: Scheme,
 ) -> Ground<'a> {
     let keeps = rules.is_some_and(|rules| rules.forms.keep);
     Ground {
@@ -250,7 +249,6 @@ fn ground<'a>(
         probes: &site.probes,
         keeps_forms: if keeps { Keeps::Forms } else { Keeps::Nothing },
         accepts: rules.map_or(Accepts::Nothing, programs::accepts),
-        cookie: scheme.cookie(),
         redirects: rules.map_or(Redirects::default(), rewrite::redirects),
     }
 }

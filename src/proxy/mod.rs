@@ -55,6 +55,7 @@ mod socket;
 mod target;
 mod tee;
 mod tempo;
+mod ticket;
 mod time;
 mod tls;
 mod trace;

@@ -81,7 +81,7 @@ pub(super) async fn accept(
 ) -> Response<Body> {
     let asker = Asker::of(&parts.headers);
     let name = capture::named(&parts.headers);
-    let owner = owner(&lane, &story, &judged, &parts, name.as_deref());
+    let owner = owner(&lane, &story, &judged, &parts, name.as_deref()).await;
     let flag = judged.rules().forms.idempotency_key;
     let key = capture::idempotency_key(&lane.link.worker, name.as_deref(), flag);
     let mut arriving = Arriving { ahead: Bytes::new(), rest: upload };
@@ -124,7 +124,7 @@ pub(super) async fn accept(
 /// Whose a program's request is. One that gave it a name is known again by that and by what it is
 /// let in with, so that it gets the same address if it asks twice; without either, by where it
 /// comes from.
-fn owner(
+async fn owner(
     lane: &Lane,
     story: &Story,
     judged: &Judged,
@@ -140,7 +140,7 @@ fn owner(
     let authority = head::authority(parts, judged).as_bytes();
     let shown = [authorization, cookie, from, authority, name.as_bytes()];
     let lengths: Vec<u8> = shown.iter().flat_map(|part| part.len().to_be_bytes()).collect();
-    vault.owner_by(&[&lengths, shown[0], shown[1], shown[2], shown[3], shown[4]])
+    vault.owner_by(&[&lengths, shown[0], shown[1], shown[2], shown[3], shown[4]]).await
 }
 
 /// Sends on what a program's ticket stands for.

@@ -2,7 +2,8 @@
 //!
 //! The receipt leads there with a cookie that names the submission and lives for two minutes. It
 //! opens nothing: the answers are read with the visitor's key, and go into no other page than the
-//! one that the form was on. The visitor sends the form as any other; we are not asked.
+//! one that the form was on. Who has typed a resume code instead has no key, so that cookie holds
+//! what the code opens it with, as long as the code is good. The visitor sends the form as any other; we are not asked.
 
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use http::header::{
     IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, SET_COOKIE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request, response};
+use zeroize::Zeroizing;
 
 use super::answer::Asker;
 use super::body::Body;
@@ -29,6 +31,7 @@ use crate::id::Id;
 use crate::inject::fill::{Answer, Fill, Given, Outcome, Wanted};
 use crate::limit;
 use crate::pages::Refilled;
+use crate::vault::code::Coded;
 use crate::vault::refill;
 
 /// The name of the cookie: browsers take the `__Host-` prefix over TLS only.
@@ -39,9 +42,34 @@ const fn cookie(scheme: Scheme) -> &'static str {
     }
 }
 
+/// What a visitor wants to see in the next page.
+pub(super) struct Wish {
+    id: Id,
+    /// What opens it for who has typed its code; none for who has its cookie.
+    opener: Option<Zeroizing<String>>,
+}
+
+impl Wish {
+    fn parse(value: &str) -> Option<Self> {
+        let (id, opener) = match value.split_once('.') {
+            Some((id, opener)) => (id, Some(Zeroizing::new(opener.to_owned()))),
+            None => (value, None),
+        };
+        Some(Self { id: id.parse().ok()?, opener })
+    }
+}
+
 /// The `Set-Cookie` that makes the next page be filled.
 pub(super) fn wish(id: Id, scheme: Scheme) -> HeaderValue {
     set(&id.to_string(), limit::REFILL_LIFE.as_secs(), scheme)
+}
+
+/// The same for who has typed a code, and has no cookie that opens it.
+pub(super) fn wish_coded(coded: &Coded, scheme: Scheme) -> HeaderValue {
+    let value = Zeroizing::new(format!("{}.{}", coded.item.id, *coded.opener()));
+    let mut cookie = set(&value, limit::REFILL_LIFE.as_secs(), scheme);
+    cookie.set_sensitive(true);
+    cookie
 }
 
 fn set(value: &str, life: u64, scheme: Scheme) -> HeaderValue {
@@ -55,14 +83,14 @@ fn set(value: &str, life: u64, scheme: Scheme) -> HeaderValue {
 }
 
 /// The submission whose answers a request wants to see in its page.
-pub(super) fn wanted<B>(judged: &Judged, request: &Request<B>) -> Option<Id> {
+pub(super) fn wanted<B>(judged: &Judged, request: &Request<B>) -> Option<Wish> {
     if !judged.fields.any(Fields::COOKIE) || request.method() != Method::GET {
         return None;
     }
     let headers = request.headers();
     let mut wishes = bypass::cookies(headers, cookie(judged.scheme));
-    let id = wishes.find_map(|value| value.parse().ok())?;
-    navigates(headers).then_some(id)
+    let wish = wishes.find_map(Wish::parse)?;
+    navigates(headers).then_some(wish)
 }
 
 /// Whether a browser shows the answer as a page of its own.
@@ -79,27 +107,35 @@ pub(super) async fn run(
     judged: Judged,
     mut story: Box<Story>,
     request: Request<Inbound>,
-    id: Id,
+    wish: Wish,
 ) -> Response<Body> {
     // It was judged open now; nobody may be told that nothing is under way there any more.
     story.in_flight();
     let (mut parts, incoming) = request.into_parts();
-    if let Some(fill) = fill(&lane, &judged, &parts, id).await {
+    if let Some(fill) = fill(&lane, &judged, &parts, wish).await {
         whole_and_plain(&mut parts.headers);
         story.fill = Some(Box::new(fill));
     }
     let request = Request::from_parts(parts, incoming);
-    match forward::start(&lane, judged, story, request) {
-        Ok(forwarding) => forwarding.await,
-        Err(acting) => acting.await,
-    }
+    forward::start(&lane, judged, story, request).await
 }
 
 /// What goes into the page; none if it is not the page that the form was on, or the submission is
 /// not this visitor's. That a page comes as it is says nothing to anybody.
-async fn fill(lane: &Lane, judged: &Judged, parts: &request::Parts, id: Id) -> Option<Fill> {
-    let owner = visitor::owner(lane, &parts.headers, judged.scheme)?;
-    let (record, answers) = lane.link.worker.vault.answers(&owner, id).await.ok()?;
+async fn fill(lane: &Lane, judged: &Judged, parts: &request::Parts, wish: Wish) -> Option<Fill> {
+    let (vault, id) = (&lane.link.worker.vault, wish.id);
+    let (record, answers, back) = match wish.opener {
+        None => {
+            let owner = visitor::owner(lane, &parts.headers, judged.scheme)?;
+            let (record, answers) = vault.answers(&owner, id).await.ok()?;
+            (record, answers, format!("/.intermission/s/{id}?note=refilled"))
+        }
+        Some(opener) => {
+            let (coded, answers) = vault.answers_coded(id, &opener).await.ok()?;
+            let back = format!("/.intermission/r?reference={}", coded.item.reference);
+            (coded.record, answers, back)
+        }
+    };
     let asked = format!(
         "{}://{}{}",
         judged.scheme.name(),
@@ -116,7 +152,10 @@ async fn fill(lane: &Lane, judged: &Judged, parts: &request::Parts, id: Id) -> O
     let (current, lang) = (Rc::clone(&judged.current), Asker::of(&parts.headers).lang());
     let note = move |outcome: &Outcome| {
         let Outcome { placed, left, files } = outcome;
-        current.snapshot.pages.refilled(lang, &Refilled { id, placed: *placed, left, files })
+        current
+            .snapshot
+            .pages
+            .refilled(lang, &Refilled { id, back: &back, placed: *placed, left, files })
     };
     Some(Fill::new(wanted, Box::new(note)))
 }

@@ -34,11 +34,11 @@ use super::unanswered::ForwardError;
 use super::upstream::Lease;
 use super::visitor;
 use super::{page, programs, rewrite};
+use crate::decide::is_from_elsewhere;
 use crate::id::Id;
 use crate::limit;
 use crate::pages::PlainKind;
 use crate::snapshot::RouteRules;
-use crate::telemetry::end::End;
 use crate::vault::capture::Record;
 use crate::vault::item::State;
 use crate::vault::refresh::resolve;
@@ -46,42 +46,9 @@ use crate::vault::resume::{Arrival, Claim, Leads, NoClaim, Outcome, Sending};
 use crate::vault::{Mode, Ticket};
 
 const RESUMED: HeaderName = HeaderName::from_static("intermission-resumed");
-const TICKET_FIELD: &str = "intermission_ticket";
-
-/// What a small post turned out to be.
-pub(super) enum Looked {
-    /// A form of ours: these are its bytes.
-    Ticket(Bytes),
-    /// The application's own; its bytes go on untouched.
-    Other(Bytes),
-    /// It did not arrive.
-    Broken(End),
-}
-
-/// Looks into a post that may be a ticket.
-pub(super) async fn look(lane: &Lane, mut upload: Upload) -> Looked {
-    match visitor::small_body(lane, &mut upload).await {
-        Ok(bytes) => {
-            let after = bytes.strip_prefix(TICKET_FIELD.as_bytes());
-            let is_ours = after.is_some_and(|after| after.starts_with(b"="));
-            if is_ours { Looked::Ticket(bytes) } else { Looked::Other(bytes) }
-        }
-        Err(end) => Looked::Broken(end),
-    }
-}
-
-/// The answer to a post that did not arrive.
-pub(super) fn broken(
-    lane: &Lane,
-    judged: &Judged,
-    story: Box<Story>,
-    parts: &request::Parts,
-    end: End,
-) -> Response<Body> {
-    lane.close_after_answer();
-    let asker = Asker::of(&parts.headers);
-    answer::failed(&judged.current.snapshot, end, &asker).send(lane, story)
-}
+/// What the receipt is told where somebody else is signed in.
+pub(super) const NOTE_ANOTHER: &str = "another";
+const TICKET: &str = "intermission_ticket";
 
 /// Sends what a ticket stands for, or leads back to the receipt.
 pub(super) async fn run(
@@ -95,6 +62,15 @@ pub(super) async fn run(
         Ok(claim) => claim,
         Err(reply) => return reply.send(&lane, story),
     };
+    // All cookies of the place are here, which the receipt does not see.
+    let owner = visitor::owner(&lane, &parts.headers, judged.scheme);
+    let is_another =
+        owner.is_some_and(|owner| visitor::is_another(&parts.headers, &owner, claim.record()));
+    if is_another && visitor::field(&form, "mine").as_deref() != Some("yes") {
+        let id = claim.id();
+        call_back(claim).await;
+        return to_receipt(id, Some(NOTE_ANOTHER)).send(&lane, story);
+    }
     if judged.closure.is_some() {
         let id = claim.id();
         call_back(claim).await;
@@ -118,8 +94,11 @@ async fn claim(
 ) -> Result<Claim, Reply> {
     let asker = Asker::of(&parts.headers);
     let plain = |kind| answer::plain(&judged.current.snapshot, kind, &asker);
+    if is_from_elsewhere(&parts.headers) {
+        return Err(plain(PlainKind::Gone));
+    }
     let owner = visitor::owner(lane, &parts.headers, judged.scheme);
-    let ticket = visitor::field(form, TICKET_FIELD).and_then(|text| Ticket::parse(&text));
+    let ticket = visitor::field(form, TICKET).and_then(|text| Ticket::parse(&text));
     let mode = visitor::field(form, "mode").and_then(|name| Mode::named(&name));
     let (Some(owner), Some(ticket), Some(mode)) = (owner, ticket, mode) else {
         return Err(plain(PlainKind::Gone));
@@ -193,9 +172,13 @@ impl Delivery {
             return reply.send(&self.lane, story);
         }
         story.in_flight();
-        let refreshed = match claim.mode() {
-            Mode::Replay => Ok(Refreshed::default()),
-            Mode::Confirm => {
+        let honours = self.judged.rules().forms.idempotency_key;
+        let before = claim.sent_before().filter(|_| honours).cloned();
+        let refreshed = match (claim.mode(), before) {
+            // Under the same key the same bytes: with a fresh token it would be another request.
+            (_, Some(fresh)) => Ok(Refreshed { fresh, ..Refreshed::default() }),
+            (Mode::Replay, None) => Ok(Refreshed::default()),
+            (Mode::Confirm, None) => {
                 confirm::refresh(&self.lane, &self.judged, &self.parts, &claim, &mut story).await
             }
         };
@@ -273,8 +256,8 @@ impl Delivery {
         if let Some(jar) = jar {
             headers.insert(http::header::COOKIE, jar);
         }
-        if let Some(key) = &head.idempotency_key {
-            headers.insert(IDEMPOTENCY_KEY, value(key)?);
+        if let Some(key) = sending.record().idempotency_key() {
+            headers.insert(IDEMPOTENCY_KEY, value(&key)?);
         }
         let (captured, mode) = (sending.captured().secs(), sending.mode().name());
         headers.insert(RESUMED, value(&format!("captured={captured};mode={mode}"))?);
@@ -295,7 +278,13 @@ impl Delivery {
         let status = response.status();
         let rules = self.judged.rules();
         let leads = leads(rules, sending.record(), status, response.headers());
-        let outcome = Outcome::Answered(status.as_u16(), leads);
+        // What is told of a repetition is that the first is still being worked on
+        // (draft-ietf-httpapi-idempotency-key-header-07 §2.7).
+        let in_doubt = sending.repeats() && status == StatusCode::CONFLICT;
+        let outcome = match in_doubt {
+            true => Outcome::Unanswered,
+            false => Outcome::Answered(status.as_u16(), leads),
+        };
         let state = settle(sending, outcome).await;
         // An edit conflict or a mistake in the form is the application's to explain.
         let explains = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);

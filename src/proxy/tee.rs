@@ -105,7 +105,7 @@ impl Tee {
     pub(super) fn watch(&mut self, upload: Upload) -> Upload {
         match upload {
             Upload::Client(body) => {
-                let declared = http_body::Body::size_hint(&body.inbound).exact();
+                let declared = body.size_hint().exact();
                 if declared.is_some_and(|bytes| bytes > self.at_hand.most as u64) {
                     self.at_hand.let_go();
                 }
@@ -212,7 +212,7 @@ impl AtHand {
                 if let Some(data) = frame.data_ref() {
                     self.keep(data);
                 }
-                self.ended.set(http_body::Body::is_end_stream(&body.inbound));
+                self.ended.set(body.is_end_stream());
             }
             Poll::Ready(None) => self.ended.set(true),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
@@ -223,15 +223,13 @@ impl AtHand {
     /// Whether nothing more comes.
     pub(super) fn is_end_stream(&self) -> bool {
         let source = self.source.borrow();
-        source.as_ref().is_some_and(|body| http_body::Body::is_end_stream(&body.inbound))
+        source.as_ref().is_some_and(FromClient::is_end_stream)
     }
 
     /// How much is left of it.
     pub(super) fn size_hint(&self) -> SizeHint {
         let source = self.source.borrow();
-        source
-            .as_ref()
-            .map_or_else(SizeHint::default, |body| http_body::Body::size_hint(&body.inbound))
+        source.as_ref().map_or_else(SizeHint::default, FromClient::size_hint)
     }
 
     fn keep(&self, data: &[u8]) {

@@ -14,9 +14,12 @@ use super::deadline::Wait;
 use super::head::Scheme;
 use super::lane::Lane;
 use super::wire::Fault;
+use crate::digest::{self, Hash};
 use crate::limit;
+use crate::snapshot::FormPolicy;
 use crate::telemetry::end::End;
 use crate::vault::Owner;
+use crate::vault::capture::Record;
 
 /// The browser that sends a request, if it has a cookie of ours.
 pub(super) fn owner(lane: &Lane, headers: &HeaderMap, scheme: Scheme) -> Option<Owner> {
@@ -27,6 +30,34 @@ pub(super) fn owner(lane: &Lane, headers: &HeaderMap, scheme: Scheme) -> Option<
     });
     // A subdomain may have planted another of the same name: the first that is one of ours counts.
     ours.filter_map(|value| lane.link.worker.vault.owner(value)).next()
+}
+
+/// Who is signed in, as far as the route's cookies tell.
+pub(super) fn signed_in(
+    headers: &HeaderMap,
+    owner: &Owner,
+    policy: &FormPolicy,
+) -> Vec<(String, Hash)> {
+    let mark = |name: &String| (name.clone(), owner.mark_of(name, cookie(headers, name)));
+    policy.session_cookies.iter().map(mark).collect()
+}
+
+/// Whether somebody else is signed in than when a form was kept. A cookie that is not here tells
+/// nothing: it may be for other paths than this one.
+pub(super) fn is_another(headers: &HeaderMap, owner: &Owner, record: &Record) -> bool {
+    record.signed_in.iter().any(|(name, mark)| {
+        let now = cookie(headers, name);
+        now.is_some() && !digest::same(&owner.mark_of(name, now), mark)
+    })
+}
+
+/// The first cookie of this name.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    pairs.flat_map(|pairs| pairs.split(';')).find_map(|pair| {
+        let (known, value) = pair.trim().split_once('=')?;
+        (known == name).then_some(value)
+    })
 }
 
 /// The `Set-Cookie` that gives a browser its key. It lives as long as the longest submission may,

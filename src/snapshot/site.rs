@@ -175,6 +175,8 @@ pub struct FormPolicy {
     pub never_kept: Arc<[String]>,
     /// Paths that mean "sign in first" when the application redirects there.
     pub sign_in_paths: Arc<[String]>,
+    /// Cookies of the application that tell who is signed in.
+    pub session_cookies: Arc<[String]>,
     /// Whether our script goes into its pages, so that what is typed survives a reload.
     pub script: bool,
     /// What is done about a page's own Content-Security-Policy when the script goes in.

@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::OwnedPermit;
 
 use super::form::{Fault, Kind, Scanner};
@@ -17,6 +16,7 @@ use super::item::{Event, Item, State};
 use super::owner::Owner;
 use super::policy::Policy;
 use super::seal::{ContentKey, Frames, Place};
+use super::substitute::Fresh as Substitutes;
 use super::summary::{Inspector, Summary};
 use super::{Abandoned, Vault};
 use crate::digest::{self, Hash};
@@ -24,31 +24,7 @@ use crate::id::{Id, Reference};
 use crate::limit;
 use crate::store::{Kept, Same, StoreError};
 
-/// What is remembered of the request besides its body. Sealed, all of it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The method.
-    pub method: String,
-    /// `http` or `https`, as the visitor sees it.
-    pub scheme: String,
-    /// Host and port, as the visitor sees them.
-    pub authority: String,
-    /// Path and query, byte for byte.
-    pub target: String,
-    /// The content type, with its boundary.
-    pub content_type: String,
-    /// The page that the form was on, if it told.
-    pub referer: Option<String>,
-    /// The route's name. In clear too, for operators.
-    pub route: String,
-    /// The region's name. In clear too.
-    pub region: String,
-    /// The window over the place; none if it was open. In clear too.
-    pub window: Option<Id>,
-    /// What `Idempotency-Key` says on every send, if the application honours it.
-    #[serde(default)]
-    pub idempotency_key: Option<String>,
-}
+pub use super::record::{Head, Record};
 
 /// On which terms a form is kept.
 #[derive(Clone, Debug)]
@@ -67,26 +43,8 @@ pub struct Terms {
     pub name: Option<String>,
     /// Whether nobody can tell whose page it came from: then it is never sent on from here.
     pub refill_only: bool,
-}
-
-/// What is sealed in the head record.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// The request.
-    pub head: Head,
-    /// The form's encoding.
-    pub kind: Kind,
-    /// Its fields.
-    pub summary: Summary,
-    /// Bytes of its body. In clear too, where they could be changed.
-    pub size: u64,
-    /// Of its content, if its client gave it a name.
-    #[serde(default)]
-    pub content: Option<Hash>,
-    /// Whether it may only go into the live form, which its owner sends. Nothing takes that back:
-    /// another site may have made it.
-    #[serde(default)]
-    pub refill_only: bool,
+    /// Who was signed in: [`Record::signed_in`].
+    pub signed_in: Vec<(String, Hash)>,
 }
 
 /// What the application has seen of a form when it is kept.
@@ -177,7 +135,7 @@ impl Vault {
             terms.kind,
             Policy::new(Arc::clone(&terms.never_kept)),
             Arc::clone(&terms.csrf_fields),
-            keys.first(),
+            owner.fingerprint_key(),
             &[&browser, head.method.as_bytes(), head.authority.as_bytes(), head.target.as_bytes()],
         );
         let named = match &terms.name {
@@ -327,6 +285,9 @@ impl Receiving {
             size: self.size,
             content,
             refill_only: self.terms.refill_only,
+            signed_in: std::mem::take(&mut self.terms.signed_in),
+            sent_with: Substitutes::new(),
+            keys_spent: 0,
         };
         let record = serde_json::to_vec(&record).expect("texts and numbers are JSON");
         let arriving = Item {
@@ -364,11 +325,8 @@ struct Named {
 
 impl Named {
     fn begin(vault: &Vault, owner: &Owner, name: &str) -> Result<Self, NotKept> {
-        let keys = vault.keys();
-        let name = digest::mac(
-            keys.first().fingerprint_key(),
-            &[b"name", &owner.browser(), name.as_bytes()],
-        );
+        let name =
+            digest::mac(&*owner.fingerprint_key(), &[b"name", &owner.browser(), name.as_bytes()]);
         let is_first = vault.arriving().insert(name);
         let named = || Self { vault: vault.clone(), owner: owner.clone(), name };
         is_first.then(named).ok_or(NotKept::Arriving)
@@ -414,18 +372,6 @@ impl From<StoreError> for NotKept {
             StoreError::Quota(which) => Self::Quota(which),
             StoreError::Conflict | StoreError::Full | StoreError::Failed(_) => Self::Store(error),
         }
-    }
-}
-
-impl fmt::Debug for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[sealed]")
-    }
-}
-
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[sealed]")
     }
 }
 

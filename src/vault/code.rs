@@ -23,6 +23,7 @@ use super::substitute::Fresh;
 use crate::digest::{self, Hash};
 use crate::id::{self, Reference};
 use crate::limit;
+use crate::store::Referred;
 
 const CODE_LEN: usize = 10;
 
@@ -59,6 +60,15 @@ pub struct Coded {
     /// What was sealed.
     pub record: Record,
     key: ContentKey,
+    secret: Zeroizing<Hash>,
+}
+
+impl Coded {
+    /// What opens the same once more, in the moments after its code was typed: for the cookie that
+    /// has the next page filled. It does not tell the code. Secret.
+    pub fn opener(&self) -> Zeroizing<String> {
+        Zeroizing::new(digest::base64url(&*self.secret))
+    }
 }
 
 /// Why a code opens nothing.
@@ -139,19 +149,55 @@ impl Vault {
             return Err(CodeFault::Wrong);
         };
         let found = self.parts.store.referred(reference).await.map_err(denied)?;
-        let found = found.and_then(|found| Some((found.item, found.code?)));
-        let Some((item, wrapped)) = found else { return Err(CodeFault::Wrong) };
-        let Ok(key) = self.unwrap(&wrapped, &*code.secret(), item.id) else {
-            if self.lacks_key_of(&wrapped) {
-                return Err(CodeFault::Denied(Denied::Unreadable));
-            }
-            self.parts.store.wrong_code(item.id).await.map_err(denied)?;
+        let Some(Referred { item, code: Some(wrapped) }) = found else {
             return Err(CodeFault::Wrong);
+        };
+        let id = item.id;
+        match self.coded(item, &wrapped, code.secret()) {
+            Err(CodeFault::Wrong) => {
+                self.parts.store.wrong_code(id).await.map_err(denied)?;
+                Err(CodeFault::Wrong)
+            }
+            opened => opened,
+        }
+    }
+
+    fn coded(
+        &self,
+        item: Item,
+        wrapped: &[u8],
+        secret: Zeroizing<Hash>,
+    ) -> Result<Coded, CodeFault> {
+        let Ok(key) = self.unwrap(wrapped, &*secret, item.id) else {
+            let lacks = self.lacks_key_of(wrapped);
+            return Err(if lacks {
+                CodeFault::Denied(Denied::Unreadable)
+            } else {
+                CodeFault::Wrong
+            });
         };
         let record = key.open_head(item.id, &item.sealed_head);
         let record = record.ok().and_then(|record| serde_json::from_slice(&record).ok());
         let record = record.ok_or(CodeFault::Denied(Denied::Unreadable))?;
-        Ok(Coded { item, record, key })
+        Ok(Coded { item, record, key, secret })
+    }
+
+    /// What [`Coded::opener`] opens, while its code is good. Nobody guesses one, so nobody is
+    /// counted.
+    pub(super) async fn by_opener(&self, id: id::Id, opener: &str) -> Result<Coded, Denied> {
+        let secret = digest::unbase64url(opener).map(Zeroizing::new);
+        let secret = secret.and_then(|secret| Hash::try_from(secret.as_slice()).ok());
+        let secret = Zeroizing::new(secret.ok_or(Denied::NotYours)?);
+        let item = self.parts.store.item(id).await?.ok_or(Denied::NotYours)?;
+        let found = self.parts.store.referred(item.reference).await?;
+        let Some(Referred { item, code: Some(wrapped) }) = found.filter(|it| it.item.id == id)
+        else {
+            return Err(Denied::NotYours);
+        };
+        self.coded(item, &wrapped, secret).map_err(|fault| match fault {
+            CodeFault::Denied(denied) => denied,
+            CodeFault::Wrong | CodeFault::TooOften(_) => Denied::NotYours,
+        })
     }
 
     /// Its whole content, for a copy.

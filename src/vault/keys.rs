@@ -11,6 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::digest::{self, Hash};
 use crate::id::Id;
+use crate::limit;
 
 const KEY_LEN: usize = 32;
 /// 32 bytes as text take 64 digits at most; what is around them is white space.
@@ -22,8 +23,7 @@ const FORMER_FILE: &str = "node.key.former";
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct NodeKey {
     bytes: [u8; KEY_LEN],
-    /// Derived once, since each form needs both.
-    fingerprint: Hash,
+    /// Derived once, since each form needs it.
     #[zeroize(skip)]
     id: KeyId,
 }
@@ -128,8 +128,7 @@ impl NodeKey {
     /// The key of these bytes.
     pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
         let [a, b, c, d, ..] = digest::derive(&bytes, b"", &[b"intermission/v2/key-id"]);
-        let fingerprint = digest::derive(&bytes, b"", &[b"intermission/v1/fingerprint"]);
-        Self { bytes, fingerprint, id: KeyId([a, b, c, d]) }
+        Self { bytes, id: KeyId([a, b, c, d]) }
     }
 
     /// What it is called in logs and in what it wraps.
@@ -144,11 +143,6 @@ impl NodeKey {
 
     pub(super) const fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// The key of hashes that tell nothing to who has not this one.
-    pub(super) const fn fingerprint_key(&self) -> &Hash {
-        &self.fingerprint
     }
 
     /// A key for another purpose, which tells nothing of this one.
@@ -271,7 +265,8 @@ impl Keys {
     pub(super) fn turned_in(dir: &Path, before: &Self) -> Result<Self, NodeKeyError> {
         let fresh = NodeKey::from_bytes(digest::random());
         let io = |source| NodeKeyError::Io { path: dir.join(FILE), source };
-        let former: Vec<NodeKey> = before.all().cloned().collect();
+        // Of those that nothing needs any more, the oldest go.
+        let former: Vec<NodeKey> = before.all().take(limit::FORMER_KEYS_MAX).cloned().collect();
         let all = Zeroizing::new(former.iter().flat_map(|key| key.bytes).collect::<Vec<u8>>());
         store(dir, FORMER_FILE, &all).map_err(io)?;
         store(dir, FILE, &fresh.bytes).map_err(io)?;

@@ -5,6 +5,7 @@
 //! | `item` | the states, and the only ways from one to the next |
 //! | `form`, `pairs`, `multipart`, `json` | a form's bytes, cut into tokens without losing one |
 //! | `policy`, `summary` | what is never kept; what the receipt shows |
+//! | `record` | what is remembered besides the body |
 //! | `capture` | from the first byte to "saved", which is said after it is durable |
 //! | `seal`, `owner` | who can open it: this node and the visitor's browser, together |
 //! | `keys`, `rekey` | this node's keys, and how one takes the place of another |
@@ -29,6 +30,7 @@ mod pace;
 mod pairs;
 pub mod policy;
 pub mod receipt;
+mod record;
 pub mod refill;
 pub mod refresh;
 pub mod rekey;
@@ -196,10 +198,20 @@ impl Vault {
     }
 
     /// A client that shows no cookie, known again by what it does show: who sends the same is the
-    /// same. What it shows must be hard to guess together.
-    pub fn owner_by(&self, shown: &[&[u8]]) -> Owner {
-        let key = self.key_for("program");
-        Owner::derived(&digest::mac(&key, shown))
+    /// same, also after the node's key was replaced, while the one before is on file. What it shows
+    /// must be hard to guess together.
+    pub async fn owner_by(&self, shown: &[&[u8]]) -> Owner {
+        let keys = self.keys();
+        let by = |key: &NodeKey| Owner::derived(&digest::mac(&key.key_for("program"), shown));
+        for former in keys.former() {
+            let owner = by(former);
+            // A store that does not answer refuses what comes next, too.
+            let known = self.parts.store.items_of(owner.browser()).await;
+            if known.is_ok_and(|items| !items.is_empty()) {
+                return owner;
+            }
+        }
+        by(keys.first())
     }
 
     /// A key of this node's for another purpose than sealing. It stays over restarts.

@@ -187,6 +187,22 @@ impl Owner {
         Ticket { id, proof: self.mac(b"ticket", id, version) }
     }
 
+    /// The key of hashes by which a form, or a name that a client gave, is known when it comes
+    /// twice. It is of the browser's secret alone: it outlives every key of the node, and who has
+    /// the store and the node's keys cannot try what was typed.
+    pub fn fingerprint_key(&self) -> Zeroizing<Hash> {
+        Zeroizing::new(digest::mac(&self.secret.0, &[b"intermission/v2/fingerprint"]))
+    }
+
+    /// Of a cookie of the application's that tells who is signed in, absent or not: the same again
+    /// for the same value, and nothing to who has not this browser's secret.
+    pub fn mark_of(&self, cookie: &str, value: Option<&str>) -> Hash {
+        let parts =
+            [b"intermission/v1/signed-in", cookie.as_bytes(), value.unwrap_or("").as_bytes()];
+        let given = if value.is_some() { &b"1"[..] } else { b"0" };
+        digest::mac(&self.secret.0, &[parts[0], parts[1], parts[2], given])
+    }
+
     pub(super) fn secret(&self) -> &[u8] {
         &self.secret.0
     }

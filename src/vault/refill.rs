@@ -4,8 +4,9 @@
 use std::fmt;
 
 use super::Vault;
-use super::body::BodyFault;
+use super::body::{Body, BodyFault};
 use super::capture::Record;
+use super::code::Coded;
 use super::form::{Fault, Part, Scanner, Token};
 use super::item::State;
 use super::owner::Owner;
@@ -38,16 +39,20 @@ impl Vault {
     /// A submission's request and its answers in the order of the form, without the application's
     /// tokens, within [`limit::REFILL_VALUE_BYTES_MAX`] and [`limit::REFILL_BYTES_MAX`].
     pub async fn answers(&self, owner: &Owner, id: Id) -> Result<(Record, Vec<Answer>), Denied> {
-        let (_, record, mut body) = self.read(owner, id).await?;
-        let mut collector = Collector::new(&record).map_err(|_| Denied::Unreadable)?;
-        while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|fault| match fault {
-                BodyFault::Store(error) => Denied::Store(error),
-                BodyFault::Unreadable(_) => Denied::Unreadable,
-            })?;
-            collector.push(&piece).map_err(|_| Denied::Unreadable)?;
-        }
-        Ok((record, collector.finish().map_err(|_| Denied::Unreadable)?))
+        let (_, record, body) = self.read(owner, id).await?;
+        let answers = collected(&record, body).await?;
+        Ok((record, answers))
+    }
+
+    /// The same for whoever has just typed its code: `opener` is of [`Coded::opener`].
+    pub async fn answers_coded(
+        &self,
+        id: Id,
+        opener: &str,
+    ) -> Result<(Coded, Vec<Answer>), Denied> {
+        let coded = self.by_opener(id, opener).await?;
+        let answers = collected(&coded.record, self.read_coded(&coded)?).await?;
+        Ok((coded, answers))
     }
 
     /// The request of a submission whose owner wants to see the live form with the answers in it.
@@ -55,18 +60,33 @@ impl Vault {
     /// `token` is the page token of the receipt that was shown.
     pub async fn refill(&self, owner: &Owner, id: Id, token: &str) -> Result<Record, Denied> {
         let item = self.for_action(owner, id, token).await?;
-        match item.state {
-            State::Held | State::Refused | State::Unknown => {}
-            State::Armed | State::Sending => return Err(Denied::UnderWay),
-            State::Unreadable => return Err(Denied::Unreadable),
-            State::Receiving
-            | State::Accepted
-            | State::Done
-            | State::Discarded
-            | State::Expired => return Err(Denied::NotNow(item.state)),
-        }
+        may_refill(item.state)?;
         self.record(owner, &item).map_err(|_| Denied::Unreadable)
     }
+}
+
+/// Whether the live form may be filled with what is in this state.
+pub fn may_refill(state: State) -> Result<(), Denied> {
+    match state {
+        State::Held | State::Refused | State::Unknown => Ok(()),
+        State::Armed | State::Sending => Err(Denied::UnderWay),
+        State::Unreadable => Err(Denied::Unreadable),
+        State::Receiving | State::Accepted | State::Done | State::Discarded | State::Expired => {
+            Err(Denied::NotNow(state))
+        }
+    }
+}
+
+async fn collected(record: &Record, mut body: Body) -> Result<Vec<Answer>, Denied> {
+    let mut collector = Collector::new(record).map_err(|_| Denied::Unreadable)?;
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|fault| match fault {
+            BodyFault::Store(error) => Denied::Store(error),
+            BodyFault::Unreadable(_) => Denied::Unreadable,
+        })?;
+        collector.push(&piece).map_err(|_| Denied::Unreadable)?;
+    }
+    collector.finish().map_err(|_| Denied::Unreadable)
 }
 
 /// Takes the answers from a form that streams by.

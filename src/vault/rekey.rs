@@ -68,7 +68,7 @@ impl Vault {
         let before = self.keys();
         let Some(home) = before.home() else { return Err(NotTurned::Configured) };
         let is_needed = !before.former().is_empty() && standing.left != Some(0);
-        if is_needed || before.former().len() >= limit::FORMER_KEYS_MAX {
+        if is_needed {
             return Err(NotTurned::Unfinished { left: standing.left.unwrap_or(0) });
         }
         let keys = Keys::turned_in(home, &before)?;

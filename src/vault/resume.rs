@@ -7,6 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::body::{Body, BodyFault};
 use super::capture::Record;
 use super::item::{Checked, Event, Item, State};
@@ -191,6 +193,16 @@ impl Claim {
         self.mode
     }
 
+    /// What the earlier send had in place of the application's tokens, if that may have arrived and
+    /// is known again by its key: the next one must be the same.
+    pub fn sent_before(&self) -> Option<&Fresh> {
+        self.repeats().then_some(&self.record.sent_with)
+    }
+
+    fn repeats(&self) -> bool {
+        self.item.resting() == State::Unknown && self.record.head.idempotency_key.is_some()
+    }
+
     /// Nothing is sent now: back to where it rested.
     pub async fn call_back(self) -> Result<(), NoClaim> {
         let id = self.id();
@@ -213,9 +225,15 @@ impl Claim {
                 return Err(NoClaim::Unreadable(id));
             }
         };
-        let Self { vault, item, record, key, mode } = self;
+        let repeats = self.repeats();
+        let Self { vault, mut item, mut record, key, mode } = self;
+        if record.head.idempotency_key.is_some() {
+            record = record.sent(&fresh, item.resting() == State::Refused);
+            let plain = serde_json::to_vec(&record).expect("texts and numbers are JSON");
+            item.sealed_head = key.seal_head(id, &Zeroizing::new(plain));
+        }
         let item = vault.apply(item, Event::Send).await.map_err(|denied| no_claim(id, denied))?;
-        Ok(Sending { vault, item: Some(item), record, key, fresh, mode, length })
+        Ok(Sending { vault, item: Some(item), record, key, fresh, mode, length, repeats })
     }
 
     async fn length(&self, fresh: &Fresh) -> Result<u64, BodyFault> {
@@ -239,6 +257,7 @@ pub struct Sending {
     fresh: Fresh,
     mode: Mode,
     length: u64,
+    repeats: bool,
 }
 
 impl Sending {
@@ -255,6 +274,11 @@ impl Sending {
     /// When it was captured.
     pub fn captured(&self) -> Wall {
         self.item.as_ref().map_or(Wall::from_millis(0), |item| item.captured)
+    }
+
+    /// Whether an earlier send under the same key may have arrived.
+    pub const fn repeats(&self) -> bool {
+        self.repeats
     }
 
     /// Bytes of the body as it is sent.

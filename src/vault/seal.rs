@@ -82,7 +82,7 @@ impl ContentKey {
         Ok(Self { key, prefix: prefix.try_into().map_err(|_| Unreadable)? })
     }
 
-    /// Seals the head record. Called once per submission.
+    /// Seals the head record, under another nonce each time.
     pub fn seal_head(&self, id: Id, head: &[u8]) -> Vec<u8> {
         seal_with_nonce(&self.subkey(id, HEAD), HEAD, id, head)
     }

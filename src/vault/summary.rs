@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use super::form::{Kind, Part, Token};
 use super::json::Unescape;
-use super::keys::NodeKey;
 use super::policy::{CardScan, Policy};
 use crate::digest::{Hash, RunningMac};
 use crate::limit;
@@ -77,15 +77,16 @@ struct Current {
 }
 
 impl Inspector {
-    /// Begins a form. `place` is what makes equal forms differ: browser, method and target.
+    /// Begins a form. `key` is its owner's, of [`Owner::fingerprint_key`](super::Owner); `place` is
+    /// what makes equal forms differ: browser, method and target.
     pub fn new(
         kind: Kind,
         policy: Policy,
         csrf_fields: Arc<[String]>,
-        node: &NodeKey,
+        key: Zeroizing<Hash>,
         place: &[&[u8]],
     ) -> Self {
-        let mut fingerprint = RunningMac::begin(node.fingerprint_key());
+        let mut fingerprint = RunningMac::begin(&*key);
         place.iter().for_each(|part| measured(&mut fingerprint, part));
         fingerprint.update(&[PLACE]);
         Self {

@@ -2,7 +2,7 @@
 
 use super::stage::{Browser, Shape, Stage, URLENCODED, hidden};
 use crate::support::http1::Message;
-use crate::support::origin::Origin;
+use crate::support::origin::{Act, Origin, answer};
 
 /// What a page tells in its first definition of this class after `from`.
 fn codes_of(page: &str) -> Vec<(String, String)> {
@@ -53,6 +53,99 @@ fn a_code_opens_answers_elsewhere_and_never_sends_them() {
     assert_eq!(deleted.status(), 200);
     assert_eq!(browser.state(&receipt), "discarded");
     assert_eq!(elsewhere.post("/.intermission/r", &typed(code, "")).status(), 403);
+}
+
+const FORM: &str = r#"<!doctype html><html><body><form action="/claims" method="post">
+<input name="name"><textarea name="story"></textarea></form></body></html>"#;
+
+fn with_form() -> Origin {
+    let fields = [("content-type", "text/html"), ("etag", "\"1\"")];
+    Origin::acting(move |_| Act::Send(answer("200 OK", &fields, FORM)))
+}
+
+/// Makes a code for what is saved while the place is closed; gives it with its receipt.
+fn coded(browser: &mut Browser) -> (String, (String, String)) {
+    let receipt = browser.save("/claims", "name=Ana&story=rear-ended");
+    let made = press(browser, &receipt, "code").text();
+    (receipt, codes_of(&made).remove(0))
+}
+
+#[test]
+fn a_code_fills_the_live_form_elsewhere_under_the_rules_of_a_receipt() {
+    let stage = Stage::with_forms(with_form(), "resume = \"replay\"\nscript = false");
+    stage.close();
+    let mut browser = stage.browser();
+    let (receipt, code) = coded(&mut browser);
+    let mut elsewhere = stage.browser();
+    let closed = elsewhere.post("/.intermission/r", &typed(&code, ""));
+    assert!(!closed.text().contains("refill"), "{}", closed.text());
+    let early = elsewhere.post("/.intermission/r", &typed(&code, "refill"));
+    assert_eq!((early.status(), early.field("intermission-state")), (503, Some("closed")));
+    assert!(elsewhere.cookies.is_empty());
+    stage.reopen();
+    let offered = elsewhere.post("/.intermission/r", &typed(&code, "")).text();
+    assert!(offered.contains("name=\"do\" value=\"refill\""), "{offered}");
+    let asked = elsewhere.post("/.intermission/r", &typed(&code, "refill"));
+    let led = (asked.status(), asked.field("location"));
+    assert_eq!(led, (303, Some("/form?step=2")), "{}", asked.text());
+    let wish = asked.field("set-cookie").expect("a wish").to_owned();
+    for told in ["Max-Age=120", "HttpOnly", "SameSite=Lax"] {
+        assert!(wish.contains(told), "{wish}");
+    }
+    let spelled = code.1.replace('-', "");
+    assert!(!wish.contains(&code.1) && !wish.contains(&spelled), "not the code: {wish}");
+    // No other page than the form's own, and nobody else by that cookie's number alone.
+    assert_eq!(elsewhere.get("/other").text(), FORM);
+    let id = receipt.rsplit('/').next().expect("an id");
+    for value in [id.to_owned(), format!("{id}."), format!("{id}.{}", "A".repeat(43))] {
+        let mut guesser = stage.browser();
+        guesser.cookies.insert("intermission-refill".into(), value.clone());
+        assert_eq!(guesser.get("/form?step=2").text(), FORM, "{value}");
+    }
+    let page = elsewhere.get("/form?step=2").text();
+    assert!(page.contains("value=\"Ana\"") && page.contains("rear-ended</textarea>"), "{page}");
+    let back = format!("href=\"/.intermission/r?reference={}\"", code.0);
+    assert!(page.replace("&#x2F;", "/").contains(&back), "{page}");
+    assert!(!page.contains(&format!("{receipt}?note=")), "there is no receipt here: {page}");
+    assert_eq!(elsewhere.get("/form?step=2").text(), FORM, "once");
+    let sent = stage.origin.requests();
+    assert!(sent.iter().all(|request| request.method() == "GET"), "nothing was sent");
+    let told = |request: &Message| request.field("cookie").unwrap_or_default().to_owned();
+    assert!(sent.iter().map(told).all(|cookies| !cookies.contains("intermission")));
+    assert_eq!(browser.state(&receipt), "held");
+    assert_eq!(elsewhere.get(&receipt).status(), 404, "and it opens no receipt");
+}
+
+#[test]
+fn a_code_that_is_void_or_of_another_host_fills_nothing() {
+    let stage = Stage::with_forms(with_form(), "resume = \"replay\"\nscript = false");
+    stage.close();
+    let mut browser = stage.browser();
+    let (receipt, code) = coded(&mut browser);
+    stage.reopen();
+    let mut elsewhere = stage.browser();
+    let asked = elsewhere.post("/.intermission/r", &typed(&code, "refill"));
+    assert_eq!(asked.status(), 303, "{}", asked.text());
+    // Another code takes the place of this one, and with it of the wish that it made.
+    let next = codes_of(&press(&mut browser, &receipt, "code").text()).remove(0);
+    assert_eq!(elsewhere.get("/form?step=2").text(), FORM, "its code is void");
+    let post = elsewhere.post_head("/.intermission/r", URLENCODED);
+    let port = stage.address().port();
+    let there = post.replace(&format!("localhost:{port}"), &format!("other.localhost:{port}"));
+    for (wanted, says) in [("", "rear-ended"), ("refill", "rear-ended")] {
+        let form = typed(&next, wanted);
+        let length = form.len();
+        let request = format!("{there}content-length: {length}\r\n\r\n{form}");
+        let shown = elsewhere.exchange(request.as_bytes());
+        assert_eq!(shown.status(), 200, "no form of its own is there: {}", shown.text());
+        assert!(shown.text().contains(says) && !shown.text().contains("value=\"refill\""));
+    }
+    let stage = Stage::with_forms(with_form(), "resume = \"copy\"");
+    stage.close();
+    let (_, code) = coded(&mut stage.browser());
+    stage.reopen();
+    let copied = stage.browser().post("/.intermission/r", &typed(&code, "refill"));
+    assert_eq!((copied.status(), copied.field("set-cookie")), (200, None));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The whole story over the wire: capture, receipt, resume.
 
+/// Somebody else has signed in since.
+mod another;
 /// What somebody would try who means harm, and races that nobody means.
 mod attack;
 /// What is kept, and what is honestly not.
@@ -22,7 +24,11 @@ mod own;
 mod programs;
 /// The live form with the answers in it.
 mod refill;
+/// Servers that did not look at what they were sent.
+mod refused;
 /// From the ticket to the application's answer, and every way it can go wrong.
 mod resume;
 /// A node, an application and a browser.
 mod stage;
+/// Tickets of strangers, and posts that only look like one.
+mod tickets;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::stage::Stage;
+use crate::support::eventually;
 use crate::support::http1::Message;
 use crate::support::origin::{Act, Origin, answer, ok};
 use crate::support::raw::{Raw, exchange};
@@ -184,6 +185,27 @@ fn a_name_that_its_client_gave_makes_two_requests_one() {
     let request = &stage.origin.requests()[0];
     assert_eq!(request.field("idempotency-key"), Some("\"8e03978e\""));
     assert_eq!(program.status(&address)["state"], "accepted");
+}
+
+#[test]
+fn a_name_is_known_though_the_nodes_key_was_replaced_meanwhile() {
+    let stage = closed(Origin::replying("made"));
+    let program = Program::at(&stage);
+    let named = "idempotency-key: \"8e03978e\"\r\n";
+    let address = program.leave(named, ORDER);
+    for _ in 0..2 {
+        let turned = stage.ask("POST", "/api/v1/store/keys", "{}");
+        assert_eq!(turned.status(), 200, "{}", turned.text());
+        assert_eq!(program.leave(named, ORDER), address, "one request, one submission");
+        let other = program.post(&format!("prefer: respond-async\r\n{named}"), "{}");
+        assert_eq!(other.status(), 422, "{}", other.text());
+        // The new key counts what the former ones wrap when it is asked about, and wraps it anew.
+        eventually("the former key to be free", || {
+            let told = stage.ask("GET", "/api/v1/store/keys", "").text();
+            told.contains("\"left\":0").then_some(())
+        });
+    }
+    assert_ne!(program.leave("idempotency-key: \"other\"\r\n", ORDER), address);
 }
 
 #[test]

@@ -26,11 +26,13 @@ pub(super) struct Shape<'a> {
     pub(super) forms: &'a str,
     /// Lines of `[limits]`.
     pub(super) limits: &'a str,
+    /// Lines of `[[upstream]]`.
+    pub(super) upstream: &'a str,
 }
 
 impl Default for Shape<'_> {
     fn default() -> Self {
-        Self { workers: 1, trusted: "", forms: "resume = \"replay\"", limits: "" }
+        Self { workers: 1, trusted: "", forms: "resume = \"replay\"", limits: "", upstream: "" }
     }
 }
 
@@ -61,7 +63,7 @@ impl Stage {
 
     /// As it is shaped, with another server than the origin.
     pub(super) fn start(origin: Origin, server: SocketAddr, shape: Shape<'_>) -> Self {
-        let Shape { workers, trusted, forms, limits } = shape;
+        let Shape { workers, trusted, forms, limits, upstream } = shape;
         let folder = tempfile::tempdir().expect("a folder");
         let text = format!(
             r#"
@@ -85,6 +87,7 @@ impl Stage {
             [[upstream]]
             name = "origin"
             servers = ["{server}"]
+            {upstream}
             [[route]]
             name = "claims"
             title = "Claims"

@@ -6,6 +6,7 @@ started on the same store holds nothing.
 """
 
 import base64
+import json
 import secrets
 import urllib.request
 
@@ -151,6 +152,34 @@ def test_what_is_never_kept_is_nowhere(node):
     assert {path: found for path, found in (seen | told).items() if found} == {}
     node.kill_and_start()
     assert in_memory(never, node.process.pid) == []
+
+
+def test_the_address_of_what_a_program_left_is_in_no_log(node, canaries):
+    """A capability: whoever reads it off a log could read and send what was kept."""
+    program = node.visitor()
+    body = f'{{"story": "{canaries["value"]}"}}'.encode()
+    fields = [("content-type", "application/json"), ("prefer", "respond-async"), ("accept", "application/json")]
+    told = program.ask("POST", "/claims", body, fields, navigates=False)
+    assert told.status == 202, told
+    address = told.field("location")
+    capability = address.rsplit("/", 1)[1]
+    for target in (address, f"{address}/", f"{address}?x={capability}", f"/.intermission//v1/submissions/{capability}"):
+        program.ask("GET", target, fields=fields[2:], navigates=False)
+    node.reopen()
+    status = json.loads(program.ask("GET", address, navigates=False).text)
+    ticket = status["resume"]["headers"]["Intermission-Ticket"]
+    sent = program.ask("POST", "/claims", b"", [("intermission-ticket", ticket)], navigates=False)
+    assert sent.status == 303, sent
+    program.ask("DELETE", address, navigates=False)
+    line = f"/.intermission/v1/submissions/{capability[:8]}"
+    wait_for(lambda: line in (node.folder / "access.log").read_text(), "the access lines, with the beginning of it")
+    node.kill_and_start()
+    # Behind what names it: any piece of it long enough to be no accident.
+    secret = {f"from {at}": capability[at:at + 16] for at in range(28, len(capability) - 16, 8)}
+    assert len(secret) > 3
+    seen = {path: sightings(secret, content) for path, content in on_disk(node.folder).items()}
+    told = {path: sightings(secret, content) for path, content in told_to_operators(node).items()}
+    assert {path: found for path, found in (seen | told).items() if found} == {}
 
 
 def card_number():

@@ -80,6 +80,7 @@ fn rules(name: &str) -> RouteRules {
             csrf_fields: Arc::new([]),
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
+            session_cookies: Arc::new([]),
             script: false,
             csp: Csp::Amend,
             tee: false,

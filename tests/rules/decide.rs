@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use intermission::decide::{
     Accepts, Ask, FormKind, Ground, Keeps, Leads, NotKept, Redirects, Refusal, Verdict, Wants,
-    decide, wants,
+    decide, decide_no_ticket, wants,
 };
 use intermission::window::state::Mode;
 
@@ -12,6 +12,8 @@ const SITE: &str = "sec-fetch-site: same-origin";
 const NAVIGATE: &str = "sec-fetch-mode: navigate";
 const HTML: &str = "accept: text/html,application/xhtml+xml,*/*;q=0.8";
 const COOKIE: &str = "cookie: a=1; intermission=key; b=2";
+/// Longer than any ticket.
+const LONG: &str = "content-length: 2000";
 const PAGE: Option<Mode> = Some(Mode::Page);
 const READ_ONLY: Option<Mode> = Some(Mode::ReadOnly);
 const HOLD: Option<Mode> = Some(Mode::Hold);
@@ -57,6 +59,15 @@ const CASE: Case = Case {
 
 impl Case<'_> {
     fn verdict(&self) -> Verdict {
+        self.judged(decide)
+    }
+
+    /// The verdict once it was looked into and is no ticket.
+    fn rest(&self) -> Verdict {
+        self.judged(decide_no_ticket)
+    }
+
+    fn judged(&self, decide: fn(&Ground, &Ask) -> Verdict) -> Verdict {
         let probes = ["/healthz".to_owned()];
         let ground = Ground {
             closed: self.closed,
@@ -65,7 +76,6 @@ impl Case<'_> {
             probes: &probes,
             keeps_forms: self.keeps,
             accepts: self.accepts,
-            cookie: "intermission",
             redirects: self.redirects,
         };
         let (method, headers) = (self.method.parse::<Method>().expect("a method"), self.headers());
@@ -111,12 +121,12 @@ fn precedence() {
         (READ_ONLY, "HEAD", "/healthz", &[], V::Probe),
         (None, "GET", "/healthz", &[], V::Forward),
         (PAGE, "GET", "/healthz/x", &[HTML], html),
-        (PAGE, "POST", "/healthz", &[FORM, SITE, NAVIGATE], V::Capture(FormKind::Urlencoded)),
+        (PAGE, "POST", "/healthz", &[FORM, LONG, SITE, NAVIGATE], V::Capture(FormKind::Urlencoded)),
         (None, "POST", "/claims", ticket, V::Resume),
         (PAGE, "POST", "/claims", ticket, V::Resume),
         (READ_ONLY, "POST", "/claims", ticket, V::Resume),
         (None, "PUT", "/claims", ticket, V::Forward),
-        (None, "POST", "/claims", &[FORM], V::Forward),
+        (None, "POST", "/claims", &[FORM, LONG], V::Forward),
         (None, "GET", "/claims", socket, V::Forward),
         (None, "PROPFIND", "/claims", &[], V::Forward),
         (READ_ONLY, "GET", "/claims", &[], V::Forward),
@@ -124,7 +134,7 @@ fn precedence() {
         (READ_ONLY, "OPTIONS", "/claims", &[], V::Forward),
         (READ_ONLY, "GET", "/claims", socket, V::Page(Wants::WebSocket, None)),
         (READ_ONLY, "DELETE", "/claims", &[], V::Page(Wants::Text, Some(NotKept::Type))),
-        (READ_ONLY, "POST", "/claims", &[FORM, SITE, HTML], V::Capture(FormKind::Urlencoded)),
+        (READ_ONLY, "POST", "/claims", &[FORM, LONG, SITE, HTML], V::Capture(FormKind::Urlencoded)),
         (PAGE, "GET", "/claims", &[HTML], html),
         (PAGE, "HEAD", "/claims", &[HTML], html),
         (PAGE, "OPTIONS", "/claims", &[], V::Page(Wants::Text, None)),
@@ -135,7 +145,7 @@ fn precedence() {
         (HOLD, "POST", "/claims", ticket, V::Resume),
         (HOLD, "GET", "/claims", &[HTML], V::Hold),
         (HOLD, "GET", "/claims", socket, V::Hold),
-        (HOLD, "POST", "/claims", &[FORM, SITE, HTML], V::Hold),
+        (HOLD, "POST", "/claims", &[FORM, LONG, SITE, HTML], V::Hold),
     ];
     for (closed, method, path, fields, wanted) in rows {
         let case = Case { closed: *closed, method, path, fields, ..CASE };
@@ -144,30 +154,27 @@ fn precedence() {
 }
 
 #[test]
-fn only_a_small_form_of_a_known_browser_may_be_a_ticket() {
+fn what_may_be_a_ticket_is_told_by_its_type_and_length_and_not_by_who_sends_it() {
     let length = "content-length: 1024";
     let rows: &[(bool, &[&str])] = &[
-        (true, &[FORM, COOKIE, length]),
-        (true, &[FORM, COOKIE, length, "sec-fetch-site: Same-Origin"]),
-        (
-            true,
-            &["content-type:  Application/X-WWW-Form-Urlencoded ; charset=utf-8", COOKIE, length],
-        ),
-        (true, &[FORM, "cookie: x=\u{e9}", "cookie: intermission=", length]),
-        (true, &[FORM, COOKIE, length, length]),
-        (false, &[FORM, COOKIE]),
-        (false, &[FORM, COOKIE, "content-length: 1025"]),
-        (false, &[FORM, COOKIE, "content-length: +8"]),
-        (false, &[FORM, COOKIE, length, "content-length: 8"]),
-        (false, &[FORM, COOKIE, "transfer-encoding: chunked"]),
-        (false, &[FORM, length]),
-        (false, &[FORM, "cookie: xintermission=1; intermissionx=2; a=intermission=3", length]),
-        (false, &[FORM, "cookie: intermission", length]),
+        (true, &[FORM, length]),
+        (true, &[FORM, COOKIE, length, SITE]),
+        (true, &["content-type:  Application/X-WWW-Form-Urlencoded ; charset=utf-8", length]),
+        (true, &[FORM, length, length]),
+        (true, &[FORM, "content-length: 20"]),
+        // One that does not tell its length is looked into as far as it takes to know.
+        (true, &[FORM]),
+        (true, &[FORM, "transfer-encoding: chunked"]),
+        // A ticket of another site's page, or of a script's, is one for all that.
+        (true, &[FORM, length, "sec-fetch-site: cross-site"]),
+        (true, &[FORM, length, SITE, "sec-fetch-site: same-site"]),
+        (true, &[FORM, length, "sec-fetch-mode: cors", "x-requested-with: XMLHttpRequest"]),
+        (false, &[FORM, "content-length: 19"]),
+        (false, &[FORM, "content-length: 1025"]),
+        (false, &[FORM, "content-length: +80"]),
+        (false, &[FORM, length, "content-length: 80"]),
         (false, &["content-type: multipart/form-data; boundary=x", COOKIE, length]),
         (false, &[COOKIE, length]),
-        (false, &[FORM, COOKIE, length, "sec-fetch-site: cross-site"]),
-        (false, &[FORM, COOKIE, length, "sec-fetch-site: none"]),
-        (false, &[FORM, COOKIE, length, SITE, "sec-fetch-site: same-site"]),
     ];
     for (ticket, fields) in rows {
         let verdict = Case { closed: None, fields, ..CASE }.verdict();
@@ -178,7 +185,7 @@ fn only_a_small_form_of_a_known_browser_may_be_a_ticket() {
 
 /// What becomes of a form while its place is closed.
 fn kept(case: &Case) -> Result<FormKind, NotKept> {
-    match case.verdict() {
+    match case.rest() {
         Verdict::Capture(kind) => Ok(kind),
         Verdict::Page(_, Some(why)) => Err(why),
         Verdict::Page(_, None)
@@ -344,7 +351,7 @@ fn a_redirect_comes_after_what_a_window_says_and_https_before_it() {
     for closed in [None, READ_ONLY, PAGE] {
         assert_eq!(led(closed, to_https), Verdict::Redirect(Leads::ToHttps), "{closed:?}");
         let form = Case { closed, redirects: to_https, fields: &[FORM, SITE, NAVIGATE], ..CASE };
-        assert_eq!(form.verdict(), Verdict::Redirect(Leads::ToHttps), "a form is sent again");
+        assert_eq!(form.rest(), Verdict::Redirect(Leads::ToHttps), "a form is sent again");
         let own = Case { closed, redirects: to_https, path: "/.intermission/x", ..get };
         assert_eq!(own.verdict(), Verdict::Own);
     }

@@ -29,7 +29,6 @@ fn verdict(closed: Option<Mode>, accepts: Accepts, method: &str, lines: &[&str])
         probes: &[],
         keeps_forms: Keeps::Forms,
         accepts,
-        cookie: "intermission",
         redirects: Redirects::default(),
     };
     let (scheme, authority) = ("http", "claims.example");
@@ -50,7 +49,11 @@ fn who_can_do_with_a_promise_is_kept_for_and_nobody_else() {
         (Some(FormKind::Json), "PATCH", &["content-type: application/merge-patch+json", PREFER]),
         (Some(FormKind::Json), "POST", &[JSON, PREFER, "authorization: Bearer x"]),
         (Some(FormKind::Json), "POST", &[JSON, "prefer: wait=10, Respond-Async; x=1"]),
-        (Some(FormKind::Urlencoded), "POST", &[form, PREFER, "accept: */*"]),
+        (
+            Some(FormKind::Urlencoded),
+            "POST",
+            &[form, PREFER, "accept: */*", "content-length: 2000"],
+        ),
         (Some(FormKind::Opaque), "PUT", &["content-type: application/xml", PREFER]),
         (Some(FormKind::Opaque), "DELETE", &[PREFER]),
         (None, "POST", &[JSON]),

@@ -14,7 +14,7 @@ use crate::support::PATIENCE;
 
 /// What an honest server does with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Answers with the number of the connection.
     Number,
     /// The same, once it is released.
@@ -24,10 +24,10 @@ pub(super) enum Act {
 }
 
 /// A request as it arrived.
-pub(super) struct Arrived {
-    pub(super) parts: request::Parts,
-    pub(super) connection: usize,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Arrived {
+    pub(crate) parts: request::Parts,
+    pub(crate) connection: usize,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -51,8 +51,8 @@ impl Seen {
 }
 
 /// An honest server. Its thread ends when it is dropped.
-pub(super) struct Honest {
-    pub(super) address: SocketAddr,
+pub(crate) struct Honest {
+    pub(crate) address: SocketAddr,
     seen: Arc<Seen>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -60,7 +60,7 @@ pub(super) struct Honest {
 
 impl Honest {
     /// Allows so many streams at once on a connection.
-    pub(super) fn start(streams: u32, script: fn(&request::Parts) -> Act) -> Self {
+    pub(crate) fn start(streams: u32, script: fn(&request::Parts) -> Act) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = listener.local_addr().expect("a bound socket");
         listener.set_nonblocking(true).expect("a socket");
@@ -83,7 +83,7 @@ impl Honest {
 
     /// Waits until this many requests have arrived whole, or for a part if they are echoed.
     #[track_caller]
-    pub(super) fn wait_for(&self, count: usize) {
+    pub(crate) fn wait_for(&self, count: usize) {
         let until = |ledger: &mut Ledger| ledger.arrived.len() < count;
         let ledger = self.seen.ledger();
         let (ledger, waited) = self
@@ -95,15 +95,15 @@ impl Honest {
     }
 
     /// Takes what has arrived.
-    pub(super) fn take(&self) -> Vec<Arrived> {
+    pub(crate) fn take(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.seen.ledger().arrived)
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.ledger().connections
     }
 
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.seen.is_released.store(true, std::sync::atomic::Ordering::SeqCst);
         self.seen.released.notify_waiters();
     }
@@ -183,7 +183,7 @@ async fn serve(
 /// What a server does with the next request, by the numbers of its connection and of the request
 /// on it, both from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Answers with the number of the connection.
     Answer,
     /// Answers only when it was cancelled, which is too late.
@@ -199,21 +199,21 @@ pub(super) enum Step {
 type Script = Arc<dyn Fn(usize, usize) -> Step + Send + Sync>;
 
 /// A server whose frames are written by hand. Its threads end with their connections.
-pub(super) struct ByHand {
-    pub(super) address: SocketAddr,
+pub(crate) struct ByHand {
+    pub(crate) address: SocketAddr,
     counts: Arc<(Mutex<Counts>, Condvar)>,
 }
 
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Counts {
-    pub(super) connections: usize,
-    pub(super) requests: usize,
-    pub(super) cancelled: usize,
-    pub(super) goaways: usize,
+pub(crate) struct Counts {
+    pub(crate) connections: usize,
+    pub(crate) requests: usize,
+    pub(crate) cancelled: usize,
+    pub(crate) goaways: usize,
 }
 
 impl ByHand {
-    pub(super) fn start(script: impl Fn(usize, usize) -> Step + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(usize, usize) -> Step + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = listener.local_addr().expect("a bound socket");
         let counts = Arc::<(Mutex<Counts>, Condvar)>::default();
@@ -232,13 +232,13 @@ impl ByHand {
         Self { address, counts }
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         *self.counts.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the counts are so.
     #[track_caller]
-    pub(super) fn wait(&self, what: &str, until: impl Fn(&Counts) -> bool) {
+    pub(crate) fn wait(&self, what: &str, until: impl Fn(&Counts) -> bool) {
         let counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.counts.1.wait_timeout_while(counts, PATIENCE, |counts| !until(counts));
         let (counts, waited) = waited.unwrap_or_else(PoisonError::into_inner);

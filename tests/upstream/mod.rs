@@ -7,7 +7,7 @@ mod fleet;
 /// HTTP/2 to servers.
 mod h2;
 /// A server that speaks HTTP/2.
-mod h2_origin;
+pub(crate) mod h2_origin;
 /// Connections to servers: TLS and what is agreed on there, PROXY headers, those of the past.
 mod outward;
 /// Requests that wait for a place at a server.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use intermission::limit;
-use intermission::vault::NodeKey;
 use intermission::vault::form::{Fault, Kind, Scanner, Token};
 use intermission::vault::policy::Policy;
 use intermission::vault::substitute::Substituter;
@@ -158,8 +157,8 @@ fn fresh_tokens_are_put_in_and_every_other_byte_stays() {
 fn inspect(kind: Kind, content_type: &str, body: &[u8]) -> Result<(Summary, [u8; 32]), Forbidden> {
     let never: Arc<[String]> = Arc::new(["Diagnosis".to_owned()]);
     let csrf: Arc<[String]> = Arc::new(["csrf".to_owned()]);
-    let node = NodeKey::from_bytes([1; 32]);
-    let mut inspector = Inspector::new(kind, Policy::new(never), csrf, &node, &[b"browser"]);
+    let key = zeroize::Zeroizing::new([1; 32]);
+    let mut inspector = Inspector::new(kind, Policy::new(never), csrf, key, &[b"browser"]);
     let mut scanner = Scanner::new(kind, content_type).expect("a form");
     for chunk in body.chunks(7) {
         scanner.push(chunk, &mut |token| inspector.take(token)).expect("a form");

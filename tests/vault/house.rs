@@ -81,6 +81,7 @@ impl House {
             never_kept: Arc::new([]),
             csrf_fields: Arc::new(["csrf".to_owned()]),
             refill_only: false,
+            signed_in: Vec::new(),
         };
         self.vault.receive(owner, head(content_type), terms).expect("a form")
     }

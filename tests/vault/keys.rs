@@ -11,6 +11,7 @@ use intermission::digest;
 use intermission::id::NodeTag;
 use intermission::limit;
 use intermission::store::Store;
+use intermission::vault::capture::Fresh;
 use intermission::vault::form::Kind;
 use intermission::vault::item::{Checked, State};
 use intermission::vault::keys::{KeySource, Keys, NodeKey, NodeKeyError};
@@ -86,6 +87,36 @@ async fn a_key_that_is_lost_spoils_what_it_sealed_and_nothing_else() {
 
 fn key_of(dir: &Path) -> NodeKey {
     NodeKey::from_source(&KeySource::File(dir.join("node.key"))).expect("the key")
+}
+
+#[tokio::test]
+async fn a_second_click_is_known_whatever_became_of_the_nodes_key() {
+    let house = House::new();
+    let owner = Owner::generate();
+    let first = house.keep(&owner, b"name=Ana").await;
+    house.vault.turn_key().expect("a new key");
+    let again = house.keep(&owner, b"name=Ana").await;
+    assert_eq!((again.id, again.kept), (first.id, Fresh::Same));
+    house.vault.rewrap().await.expect("done");
+    assert_eq!(house.keep(&owner, b"name=Ana").await.id, first.id);
+    assert_ne!(house.keep(&owner, b"name=Bea").await.id, first.id, "other answers");
+    let other = house.keep(&Owner::generate(), b"name=Ana").await;
+    assert_ne!(other.id, first.id, "another browser");
+}
+
+#[tokio::test]
+async fn of_many_former_keys_that_nothing_needs_the_oldest_goes() {
+    let house = House::new();
+    let mut ids = vec![house.vault.key_standing().first];
+    for _ in 0..=limit::FORMER_KEYS_MAX {
+        ids.push(house.vault.turn_key().expect("a new key").first);
+        house.vault.rewrap().await.expect("done");
+    }
+    let standing = house.vault.key_standing();
+    assert_eq!(standing.former.len(), limit::FORMER_KEYS_MAX);
+    assert!(!standing.former.contains(&ids[0]) && standing.former.contains(&ids[1]));
+    let kept = house.restart().vault.key_standing();
+    assert_eq!((kept.first, kept.former), (standing.first, standing.former));
 }
 
 /// One visitor: captures, is armed, sends, and gets what was typed.

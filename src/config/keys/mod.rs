@@ -383,6 +383,7 @@ pub const FORMS: Keys = once(
         key("csrf_fields", "[\"csrf_token\"]"),
         key("never_kept", "[\"national_id\"]"),
         key("sign_in_paths", "[\"/login\"]"),
+        key("session_cookies", "[\"user_id\"]"),
         key("script", "true"),
         key("csp", "\"amend\""),
         key("tee", "true"),

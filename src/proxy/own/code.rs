@@ -1,20 +1,24 @@
 //! Resume codes: made on a receipt, typed on another device. What a code opens can be read, copied
-//! and deleted, never sent: whoever holds a code need not be who typed the answers.
+//! and deleted, and put into the live form, which its reader sends; it is never sent from here,
+//! since whoever holds a code need not be who typed the answers.
 
-use http::header::{RETRY_AFTER, SET_COOKIE};
+use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 
 use super::Asked;
-use super::show::{download, kept_until, service, shown_fields};
+use super::act::{self, Standing, standing};
+use super::show::{download, kept_until, page_path, service, shown_fields};
 use crate::addr::ClientAddr;
 use crate::clock::Wall;
 use crate::id::Id;
 use crate::pages::{CodeMade, CodeStep, CodeView, PlainKind};
-use crate::proxy::answer::Reply;
-use crate::proxy::{head, visitor};
+use crate::proxy::answer::{self, Reply};
+use crate::proxy::{head, refill, visitor};
+use crate::snapshot::ResumeMode;
 use crate::vault::Owner;
 use crate::vault::code::{Code, CodeFault, Coded};
 use crate::vault::item::Item;
+use crate::vault::refill::may_refill;
 
 /// Asks for a reference and a code. The address may name the reference, which opens nothing.
 pub(super) fn ask(asked: &Asked<'_>) -> Reply {
@@ -52,9 +56,47 @@ pub(super) async fn open(asked: &Asked<'_>, client: ClientAddr, form: &[u8]) -> 
             }
             Err(denied) => asked.refuse(&denied),
         },
+        "refill" => refill(asked, &coded, &code),
         "" => page(asked, StatusCode::OK, &shown(asked, &coded, &code)),
         _ => asked.plain(PlainKind::BadRequest),
     }
+}
+
+/// To the page that the form was on, which comes with the answers in it; nothing is sent. The rules
+/// are those of a receipt.
+fn refill(asked: &Asked<'_>, coded: &Coded, code: &str) -> Reply {
+    let again = || page(asked, StatusCode::OK, &shown(asked, coded, code));
+    if let Err(denied) = may_refill(coded.item.state) {
+        return asked.refuse(&denied);
+    }
+    match standing_here(asked, coded) {
+        Standing::Closed(closure) => return act::still_closed(asked, &closure),
+        Standing::Open(ResumeMode::Replay | ResumeMode::Confirm | ResumeMode::Refill) => {}
+        Standing::Open(ResumeMode::Copy) | Standing::Nowhere => return again(),
+    }
+    let to = act::address(&coded.record.head, &page_path(&coded.record));
+    let Ok(to) = HeaderValue::from_str(&to) else { return asked.plain(PlainKind::BadRequest) };
+    answer::see_other("/")
+        .with(LOCATION, to)
+        .with(SET_COOKIE, refill::wish_coded(coded, asked.judged.scheme))
+}
+
+/// How things stand where it goes. Codes are typed on any host of ours, and a form is on its own.
+fn standing_here(asked: &Asked<'_>, coded: &Coded) -> Standing {
+    let to = &coded.record.head;
+    let here = head::authority(asked.parts, asked.judged);
+    let is_here =
+        to.authority.eq_ignore_ascii_case(here) && to.scheme == asked.judged.scheme.name();
+    if is_here { standing(asked, to) } else { Standing::Nowhere }
+}
+
+/// Whether the live form is offered.
+fn is_refillable(asked: &Asked<'_>, coded: &Coded) -> bool {
+    may_refill(coded.item.state).is_ok()
+        && match standing_here(asked, coded) {
+            Standing::Open(mode) => mode != ResumeMode::Copy,
+            Standing::Closed(_) | Standing::Nowhere => false,
+        }
 }
 
 /// A code for one submission.
@@ -104,6 +146,7 @@ fn shown(asked: &Asked<'_>, coded: &Coded, code: &str) -> CodeView {
         expires: kept_until(&coded.item),
         fields,
         more_fields,
+        refillable: is_refillable(asked, coded),
         ..view(asked)
     }
 }
@@ -123,6 +166,7 @@ fn view(asked: &Asked<'_>) -> CodeView {
         expires: Wall::from_millis(0),
         fields: Vec::new(),
         more_fields: 0,
+        refillable: false,
         operator: asked.judged.site().operator.clone(),
     }
 }

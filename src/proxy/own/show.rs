@@ -17,6 +17,7 @@ use crate::pages::{
 };
 use crate::proxy::answer::{Reply, STATE};
 use crate::proxy::body::{Body, BodyError};
+use crate::proxy::resume::NOTE_ANOTHER;
 use crate::proxy::visitor;
 use crate::snapshot::ResumeMode;
 use crate::vault::Owner;
@@ -86,7 +87,12 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         Standing::Open(ResumeMode::Refill) => (None, Mode::Refill),
     };
     let note = visitor::field(asked.parts.uri.query().unwrap_or_default().as_bytes(), "note");
-    let (fields, more_fields) = record.as_ref().map(shown_fields).unwrap_or_default();
+    let query = |name| visitor::field(asked.parts.uri.query().unwrap_or_default().as_bytes(), name);
+    let is_another = note.as_deref() == Some(NOTE_ANOTHER)
+        || record.as_ref().is_some_and(|it| visitor::is_another(&asked.parts.headers, owner, it));
+    let concealed = is_another && query("mine").as_deref() != Some("yes");
+    let shown = record.as_ref().filter(|_| !concealed);
+    let (fields, more_fields) = shown.map(shown_fields).unwrap_or_default();
     let path =
         |record: &Record| record.head.target.split('?').next().unwrap_or_default().to_owned();
     let is_spent = item.sends >= crate::limit::SENDS_MAX;
@@ -110,6 +116,8 @@ fn receipt_view(asked: &Asked<'_>, owner: &Owner, opened: &Opened) -> ReceiptVie
         fields,
         mode,
         one_time,
+        is_another,
+        concealed,
         refilled: note.as_deref() == Some("refilled"),
         page_token: owner.page_token(item.id, item.version),
         ticket: if is_spent { String::new() } else { owner.ticket(item.id, item.version).text() },

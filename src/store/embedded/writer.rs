@@ -27,11 +27,13 @@ use crate::store::StoreError;
 
 /// The writing side of the store.
 pub(super) struct Writer {
+    /// None after a failure, until the next batch opens it again.
+    ///
+    /// ORDER: before `files`, which give the directory free when they are dropped.
+    conn: Option<Connection>,
     files: Arc<Files>,
     meter: Arc<Meter>,
     clock: Clock,
-    /// None after a failure, until the next batch opens it again.
-    conn: Option<Connection>,
     /// When the log was last emptied.
     emptied: Tick,
     /// Jobs of the last commit, and how long it took.

@@ -375,20 +375,32 @@ impl Line for LogfmtLine<'_> {
     }
 }
 
-/// Below this path, ids of submissions stand.
-const SUBMISSIONS: &str = "/.intermission/s/";
-/// Digits of a submission's id that a line shows: enough to find it, too few to be it.
+/// Below this path, ids of submissions and capabilities stand.
+const OWN: &str = "/.intermission/";
+/// The step before a submission's id.
+const BEFORE_ID: &str = "s";
+/// Digits of a submission's id that a line shows: enough to find it, too few to be it. Of a
+/// capability these are the same digits, and of its secret none.
 const ID_DIGITS_SHOWN: usize = 8;
+/// A step of so many bytes may open something, wherever it stands.
+const SECRET_BYTES_MIN: usize = 24;
 
-/// What a line shows of a target: no query, and of a submission's id only the beginning.
+/// What a line shows of a target: no query, and of a submission's id, or of what opens one, only
+/// the beginning.
 fn shown(target: &str) -> Cow<'_, str> {
     let path = target.find(['?', '#']).map_or(target, |at| &target[..at]);
-    let Some(below) = path.strip_prefix(SUBMISSIONS) else { return path.into() };
-    let (id, rest) = below.split_at(below.find('/').unwrap_or(below.len()));
-    match id.char_indices().nth(ID_DIGITS_SHOWN) {
-        None => path.into(),
-        Some((at, _)) => [SUBMISSIONS, &id[..at], rest].concat().into(),
+    let Some(below) = path.strip_prefix(OWN) else { return path.into() };
+    let mut steps: Vec<&str> = below.split('/').collect();
+    let mut names_one = false;
+    for step in &mut steps {
+        let cut = names_one || step.len() >= SECRET_BYTES_MIN;
+        names_one = *step == BEFORE_ID;
+        if cut {
+            let end = step.char_indices().nth(ID_DIGITS_SHOWN).map_or(step.len(), |(at, _)| at);
+            *step = &step[..end];
+        }
     }
+    [OWN, &steps.join("/")].concat().into()
 }
 
 fn micros(span: Duration) -> u64 {
@@ -400,12 +412,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_beginning_of_a_submissions_id_is_shown() {
+    fn only_the_beginning_of_a_submissions_id_or_a_capability_is_shown() {
         let id = "01jd8m2x9v0000abcdefghjkmnpqrstv";
         for (target, wanted) in [
             (format!("/.intermission/s/{id}/resume?x=1"), "/.intermission/s/01jd8m2x/resume"),
             (format!("/.intermission/s/{id}"), "/.intermission/s/01jd8m2x"),
             ("/.intermission/s/ab".to_owned(), "/.intermission/s/ab"),
+            (
+                format!("/.intermission/v1/submissions/{id}_-AB"),
+                "/.intermission/v1/submissions/01jd8m2x",
+            ),
+            (
+                format!("/.intermission/V1//submissions/{id}/"),
+                "/.intermission/V1//submissions/01jd8m2x/",
+            ),
+            ("/.intermission/v1/state?p=/claims".to_owned(), "/.intermission/v1/state"),
+            ("/.intermission/".to_owned(), "/.intermission/"),
             ("/claims?name=ann#x".to_owned(), "/claims"),
             ("/s/0123456789".to_owned(), "/s/0123456789"),
             ("/.intermission/s/ééééééééé/x".to_owned(), "/.intermission/s/éééééééé/x"),
