@@ -146,6 +146,7 @@ fn terms() -> Terms {
         csrf_fields: Arc::new(["csrf_token".to_owned()]),
         name: None,
         refill_only: false,
+        signed_in: Vec::new(),
     }
 }
 
