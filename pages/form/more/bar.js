@@ -168,7 +168,7 @@ const hush = (which) => {
 
 /** Whatever has the focus is not left behind the bar (WCAG 2.2, 2.4.11). @param {any} el */
 const uncover = (el) => {
-  if (!bar || !(el instanceof Element) || el === bar.host) return;
+  if (!bar || !(el instanceof Element) || bar.all.contains(el)) return;
   const over = el.getBoundingClientRect().bottom - bar.all.getBoundingClientRect().top;
   if (over > 0 && bar.all.offsetHeight) scrollBy({ top: over + 12, behavior: 'instant' });
 };
