@@ -200,4 +200,8 @@ const interrupt = (lines, later) => {
   (keepIt || edit).focus();
 };
 
-addEventListener('focusin', (event) => requestAnimationFrame(() => uncover(event.composedPath()[0])), { capture: true, signal: controller.signal });
+addEventListener('focusin', (event) => {
+  // The path is empty once the event was heard.
+  const [el] = event.composedPath();
+  requestAnimationFrame(() => uncover(el));
+}, { capture: true, signal: controller.signal });
