@@ -17,6 +17,8 @@ const SECRET_NAME = new RegExp(
 );
 const PRIVATE = '[data-intermission=off],[data-private],[data-sentry-mask],.no-save';
 const WANTED = '[data-intermission=on]';
+// A form that the server put the answers into says how many.
+const FILLED = 'data-im-filled';
 const FIELDS = 'input,textarea,select,[contenteditable]';
 // What rich text may consist of when it is put back; other elements leave their text.
 const RICH = /^(p|div|br|b|strong|i|em|u|s|sub|sup|ul|ol|li|h[1-6]|blockquote|pre|code|span|a|table|tbody|tr|td|th)$/;
@@ -93,7 +95,9 @@ const keyOf = (form, page = document) => {
 /** Whether nothing of a form is kept: it asks for a password, or it only searches. @param {HTMLFormElement | null} form */
 const isLeftAlone = (form) => {
   const asks = 'input[type=password],[autocomplete*=current-password],[autocomplete*=new-password],[autocomplete*=one-time-code]';
-  if (!form) return [...document.querySelectorAll(asks)].some((el) => !formOf(el));
+  // A field may belong to a form that it does not stand in.
+  if ([...document.querySelectorAll(asks)].some((el) => formOf(el) === form)) return true;
+  if (!form) return false;
   const method = attribute(form, 'method');
   const searches = method ? method.toLowerCase() === 'get' : attribute(form, 'action') !== null;
   return !!form.querySelector(asks) || (searches && !form.matches(WANTED)) || !!up(form, PRIVATE);
@@ -158,6 +162,8 @@ const read = (el) => {
 /** Whether it stands as the application served it, or empty. @param {any} el */
 const isUntouched = (el) => {
   if (touched.has(el)) return false;
+  // A framework sets what no attribute tells of.
+  if (first.has(el) && same(read(el), first.get(el) ?? '')) return true;
   const kind = kindOf(el);
   if (editorOf(el) || kind === 'select' || kind === 'rich') return true;
   if (kind === 'check') return el.checked === el.defaultChecked;

@@ -10,11 +10,14 @@ const first = new WeakMap();
 const adopted = new WeakSet();
 let pause = 0, restored = false;
 
+/** Loads a part, which gets what the parts share, and what another one has for it. @param {string} name @param {object} given */
+const part = (name, given) => import(im.source.replace('form.js', name)).then((module) => module.default(shared, given));
+
 /** @type {Promise<More> | undefined} */
 let loaded;
 /** Does something with the rest of us, or without it. @param {(they: More) => unknown} then @param {() => void} [without] */
 const more = (then, without) => {
-  loaded ||= import(im.source.replace('form.js', 'more.js')).then((module) => module.default(shared));
+  loaded ||= part('more.js', {});
   loaded.then(then).catch(() => without?.());
 };
 
@@ -22,6 +25,7 @@ const more = (then, without) => {
 const quit = () => {
   im.stopped = true;
   rest();
+  yieldAll();
   controller.abort();
   if (HTMLFormElement.prototype.submit === patched) HTMLFormElement.prototype.submit = nativeSubmit;
   clearTimeout(pause);
@@ -39,6 +43,8 @@ const touch = (el) => {
   const form = formOf(el);
   if (!mayKeep(el) || isLeftAlone(form)) return;
   touched.add(el);
+  // A choice is one of all its buttons.
+  if (el.type === 'radio') for (const other of /** @type {Iterable<any>} */ (below(el.getRootNode()))) if (other.name === el.name && formOf(other) === form) touched.add(other);
   dirty.add(form);
   sent.delete(form);
   if (im.mode === 'closed' && form) stale.add(form);
@@ -46,8 +52,12 @@ const touch = (el) => {
   pause = setTimeout(keepNow, PAUSE_MS);
 };
 
+/** What was saved for later and is wanted in this page: its id. The server may have put it in already. */
+const wanted = () => /^#im-refill=([\w-]+)/.exec(location.hash)?.[1] || attribute(document.querySelector('[data-im-refill]'), 'data-im-refill');
+
 const keepNow = () => {
   clearTimeout(pause);
+  pause = 0;
   if (im.stopped) return;
   const was = im.unkept;
   save();
@@ -67,7 +77,8 @@ const onInput = (event) => {
 const adopt = () => {
   for (const el of below(document)) {
     // What was typed before this first look is the visitor's, not the page's.
-    if (!first.has(el) && !touched.has(el)) first.set(el, read(el));
+    // Neither is what the server put back into its form.
+    if (!first.has(el) && !touched.has(el)) first.set(el, attribute(formOf(el), FILLED) === null ? read(el) : '');
     const editor = !adopted.has(el) && editorOf(el);
     if (!editor) continue;
     adopted.add(el);
@@ -83,7 +94,7 @@ const restore = () => {
   adopt();
   const editors = [500, 2000, 5000].map((ms) => setTimeout(adopt, ms));
   controller.signal.addEventListener('abort', () => editors.forEach(clearTimeout));
-  if (keysIn(inTab).length || keysIn(onDevice).length || location.hash.startsWith('#im-refill=')) more((they) => they.bringBack());
+  if (keysIn(inTab).length || keysIn(onDevice).length || wanted()) more((they) => they.bringBack());
   if (groups().size) watch();
   else addEventListener('focusin', watch, { once: true, signal: controller.signal });
 };
@@ -106,16 +117,29 @@ const listen = () => {
   });
   on('reset', (event) => { if (event.isTrusted) finished(event.target); });
   on('click', (event) => {
+    // A step of a form may be gone after it.
+    if (pause) keepNow();
     const link = event.composedPath().find((/** @type {any} */ el) => el.localName === 'a');
     if (link && LOGOUT.test(link.pathname)) forget();
   });
-  on('pagehide', () => { keepNow(); rest(); });
-  on('pageshow', (event) => { if (event.persisted) { toldAt = 0; lead(); } });
+  on('pagehide', () => { keepNow(); rest(); yieldAll(); });
+  on('pageshow', (event) => {
+    if (!event.persisted) return;
+    toldAt = 0;
+    lead();
+    for (const key of [...slots.keys()]) claim(key);
+  });
   on('visibilitychange', () => { if (document.hidden) { keepNow(); rest(); } else lead(); }, document);
   on('online', () => { if (leading) look(); });
   on('beforeunload', (event) => { if (im.unkept && !im.leaving) event.preventDefault(); });
   // The page turns into another without being loaded.
-  for (const turn of ['popstate', 'turbo:load']) on(turn, () => { if (restored && keysIn(inTab).length) more((they) => they.turn()); });
+  const turn = () => { if (restored && keysIn(inTab).length) more((they) => they.turn()); };
+  for (const type of ['popstate', 'turbo:load']) on(type, turn);
+  let here = placeOf();
+  // What was typed belongs to the place that is left. Where there is no such thing, nothing is heard.
+  const { navigation } = /** @type {any} */ (window);
+  on('navigate', keepNow, navigation);
+  on('currententrychange', () => { if (here !== (here = placeOf())) turn(); }, navigation);
   on('turbo:submit-end', (event) => { if (event.detail.success) finished(event.target); });
   // Turbo would put the closed page in the place of the form.
   on('turbo:before-fetch-response', (event) => {
@@ -142,9 +166,9 @@ const listen = () => {
 };
 
 /** What the rest of us works with. */
-const shared = { im, controller, OURS, DRAFT, HOUR, ASK_MS, PRIVATE, SECRET_HINT, RICH, inTab, onDevice, touched, dirty, stale, passing, first, nativeSubmit,
-  attribute, words, isCard, kindOf, below, formOf, keyOf, groups, editorOf, treeOf, read, isUntouched, same, draftKey, keysIn, take, load, drop, forget,
-  save, sentOff, finished, goalOf, posts, asked, ask, away, isShut, look, hear, adopt };
+const shared = { im, controller, OURS, DRAFT, HOUR, ASK_MS, PRIVATE, SECRET_HINT, RICH, FILLED, inTab, onDevice, touched, dirty, stale, passing, first, nativeSubmit,
+  attribute, words, isCard, kindOf, below, formOf, keyOf, groups, editorOf, treeOf, read, isUntouched, same, draftKey, keysIn, take, load, drop, forget, slots, claim, wanted,
+  save, sentOff, finished, goalOf, posts, asked, ask, away, isShut, look, hear, adopt, part };
 
 const start = () => {
   const page = /** @type {any} */ (window);

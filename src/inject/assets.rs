@@ -1,5 +1,5 @@
-//! What our script is made of, as it is served: the script itself, the module that it loads when
-//! there is something to put back or to say, and its texts.
+//! What our script is made of, as it is served: the script itself, the modules that it loads when
+//! there is something to put back or to say, and when a submit was stopped, and its texts.
 //!
 //! The sources in `pages/form/` are read by people: what only they need is left out of what is
 //! served. Nothing else is changed, so that an error in a browser points to a line that can be
@@ -37,12 +37,12 @@ const SCRIPT: [&str; 6] = [
     include_str!("../../pages/form/send.js"),
     include_str!("../../pages/form/start.js"),
 ];
-const MODULE: [&str; 4] = [
+const MORE: [&str; 3] = [
     include_str!("../../pages/form/more/write.js"),
     include_str!("../../pages/form/more/bar.js"),
     include_str!("../../pages/form/more/back.js"),
-    include_str!("../../pages/form/more/hold.js"),
 ];
+const STOPPED: &str = include_str!("../../pages/form/stopped/hold.js");
 /// English is built into the module.
 const TEXTS: [(&str, &str); 6] = [
     ("form.ar.json", include_str!("../../pages/form/texts/ar.json")),
@@ -52,12 +52,12 @@ const TEXTS: [(&str, &str); 6] = [
     ("form.ja.json", include_str!("../../pages/form/texts/ja.json")),
     ("form.pt.json", include_str!("../../pages/form/texts/pt.json")),
 ];
-/// What stands before the names that the script hands to the module.
+/// What stands before the names that the script hands to the modules, and the first one to the second.
 const SHARED: &str = "const shared = ";
+const TELLING: &str = "const telling = ";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let (script, module) = (script(), module());
-    let code = [("form.js", script), ("more.js", module)];
+    let code = [("form.js", script()), ("more.js", more()), ("hold.js", stopped())];
     let code = code.into_iter().map(|(name, text)| (name, JAVASCRIPT, served(&text)));
     let texts = TEXTS.into_iter().map(|(name, text)| (name, JSON, text.to_owned()));
     let all = code.chain(texts);
@@ -94,12 +94,23 @@ fn script() -> String {
     format!("(()=>{{'use strict';\n{}}})();\n", SCRIPT.concat())
 }
 
-/// The module is a function of what the script shares with it.
-fn module() -> String {
-    let script = SCRIPT.concat();
-    let shared = script.split_once(SHARED).and_then(|(_, rest)| rest.split_once(';'));
-    let names = shared.map_or("{}", |(names, _)| names);
-    format!("export default({names})=>{{\n{}return theRest;}}\n", MODULE.concat())
+/// A module is a function of what the script shares with it.
+fn more() -> String {
+    let names = names(&SCRIPT, SHARED);
+    format!("export default({names})=>{{\n{}return theRest;}}\n", MORE.concat())
+}
+
+/// And of what the module before it does.
+fn stopped() -> String {
+    let (shared, telling) = (names(&SCRIPT, SHARED), names(&MORE, TELLING));
+    format!("export default({shared},{telling})=>{{\n{STOPPED}return theLast;}}\n")
+}
+
+/// The names between braces that `sources` hand on after these words.
+fn names(sources: &[&str], words: &str) -> String {
+    let sources = sources.concat();
+    let rest = sources.split_once(words).and_then(|(_, rest)| rest.split_once(';'));
+    rest.map_or("{}", |(names, _)| names).to_owned()
 }
 
 /// Without comments, indentation and empty lines.
@@ -142,7 +153,7 @@ mod tests {
         let source = "// Why.\n/** @type {A} */\nconst a = /** @type {B} */ (b);\n\n  f('//');\n";
         assert_eq!(served(source), "const a =  (b);\nf('//');\n");
         // A quoted comment would be taken for one: there is none in the sources.
-        for source in SCRIPT.iter().chain(&MODULE) {
+        for source in SCRIPT.iter().chain(&MORE).chain([&STOPPED]) {
             let lines = source.lines().filter(|line| line.contains("/**"));
             for line in lines {
                 let before = line.split_once("/**").expect("it is there").0;
@@ -161,12 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn the_module_is_handed_what_the_script_shares() {
-        let module = module();
-        assert!(module.starts_with("export default({ im, "), "{}", &module[..80]);
+    fn a_module_is_handed_what_the_parts_before_it_share() {
+        for module in [more(), stopped()] {
+            assert!(module.starts_with("export default({ im, "), "{}", &module[..80]);
+        }
+        assert!(stopped().contains(",{ speak, text, "));
         assert!(script_path().starts_with("/.intermission/a/"));
         let names: Vec<_> = ASSETS.iter().map(|asset| asset.name).collect();
-        assert_eq!(names[..2], ["form.js", "more.js"]);
+        assert_eq!(names[..3], ["form.js", "more.js", "hold.js"]);
         let digest = &DIGEST;
         assert!(names.iter().all(|name| asset(digest, name).is_some()));
         assert_eq!(asset("0000000000000000", "form.js"), None);
@@ -174,7 +187,7 @@ mod tests {
 
     /// English stands in the source, a text a line: `key: '…',`.
     fn english() -> BTreeMap<String, String> {
-        let bar = MODULE[1].split_once("const SAY = {").expect("the texts").1;
+        let bar = MORE[1].split_once("const SAY = {").expect("the texts").1;
         let lines = bar.split_once("\n};").expect("their end").0.lines();
         let pairs = lines.filter_map(|line| line.trim().split_once(": '"));
         pairs.map(|(key, text)| (key.to_owned(), text.replace("',", ""))).collect()

@@ -23,14 +23,15 @@ pub struct Refilled<'a> {
     pub files: &'a [String],
 }
 
-/// As HTML. Whatever was typed is text.
+/// As HTML. Whatever was typed is text. The address that leads to the page names it, so that it is
+/// what is seen and read first.
 pub(super) fn note(lang: Lang, texts: &Texts, refilled: &Refilled<'_>) -> String {
     let Refilled { id, back, placed, left, files } = *refilled;
     let say = |key: &str| html_escape::encode_text(&texts.fill(key, &[])).into_owned();
     let (tag, dir) = (lang.tag(), lang.direction());
     let title = if placed > 0 { "refilled.title" } else { "refilled.title_none" };
     let mut html = format!(
-        "<section data-im-refill=\"{id}\" lang=\"{tag}\" dir=\"{dir}\"><h2>{}</h2>",
+        "<section id=\"im-refill={id}\" data-im-refill=\"{id}\" lang=\"{tag}\" dir=\"{dir}\"><h2>{}</h2>",
         say(title)
     );
     if placed > 0 {

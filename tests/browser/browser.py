@@ -114,10 +114,14 @@ class Browser:
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )
 
+    def prefers(self, features):
+        """Has these preferences, such as {"prefers-color-scheme": "dark"}, and no others."""
+        features = [{"name": name, "value": value} for name, value in features.items()]
+        self.emulate("Emulation.setEmulatedMedia", features=features)
+
     def dark(self):
         """Prefers a dark scheme."""
-        features = [{"name": "prefers-color-scheme", "value": "dark"}]
-        self.emulate("Emulation.setEmulatedMedia", features=features)
+        self.prefers({"prefers-color-scheme": "dark"})
 
     def picture(self, name):
         """Saves a screenshot where INTERMISSION_SCREENSHOTS says, if it says."""

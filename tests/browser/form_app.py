@@ -7,9 +7,12 @@ import http.server
 import json
 import mimetypes
 import os
+import socket
 import threading
 import urllib.parse
 from pathlib import Path
+
+import form_pages
 
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
@@ -75,7 +78,7 @@ FETCHES = """
   document.getElementById('out').textContent = answer.status;
   if (answer.ok) event.target.reset();
 }})</script>"""
-PAGES = {"kinds": KINDS, "plain": PLAIN, "other": PLAIN, "card": CARD, "login": LOGIN, "turbo": TURBO, "htmx": HTMX,
+PAGES = {**form_pages.PAGES, "kinds": KINDS, "plain": PLAIN, "other": PLAIN, "card": CARD, "login": LOGIN, "turbo": TURBO, "htmx": HTMX,
          "htmx2": HTMX, "fetches": FETCHES, "thanks": "<p id=thanks>Thank you</p><a href=/papers/logout>Log out</a>",
          "logout": "<p>Bye</p>"}
 
@@ -108,8 +111,12 @@ def source(name):
     names = core.split("const shared = ")[1].split(";")[0]
     if name == "form.js":
         return f"(()=>{{'use strict';\n{core}}})();".encode()
-    more = "".join((pages / "more" / f"{part}.js").read_text() for part in "write bar back hold".split())
-    return f"export default({names})=>{{\n{more}return theRest;}}".encode()
+    more = "".join((pages / "more" / f"{part}.js").read_text() for part in "write bar back".split())
+    if name == "more.js":
+        return f"export default({names})=>{{\n{more}return theRest;}}".encode()
+    telling = more.split("const telling = ")[1].split(";")[0]
+    stopped = (pages / "stopped" / "hold.js").read_text()
+    return f"export default({names},{telling})=>{{\n{stopped}return theLast;}}".encode()
 
 
 class FormApp:
@@ -119,6 +126,8 @@ class FormApp:
         self.posts, self.token, self.version = [], "t0", "v0"
         # Fields of the head of each page, and what is answered instead of a page, by its name.
         self.head, self.instead = {}, {}
+        # Whether it takes what is posted and goes away before it has said a word.
+        self.breaks = False
         # With the sources' script in place of the one that the proxy puts in.
         self.tag = "/sources/form.js" if os.environ.get("INTERMISSION_SCRIPT") == "sources" else ""
         app = self
@@ -132,6 +141,9 @@ class FormApp:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"] or 0))
                 app.posts.append((self.path, self.headers["content-type"], body))
+                if app.breaks:
+                    self.close_connection = True
+                    return self.connection.shutdown(socket.SHUT_RDWR)
                 if self.headers.get("hx-request") or self.headers.get("sec-fetch-mode") == "cors" \
                         and "turbo" not in (self.headers.get("accept") or ""):
                     return app.say(self, 200, b"<p id=thanks>Thank you</p>", {})
@@ -153,6 +165,7 @@ class FormApp:
     def reset(self):
         """As it was at the start."""
         self.posts, self.token, self.version, self.head, self.instead = [], "t0", "v0", {}, {}
+        self.breaks = False
 
     @staticmethod
     def say(handler, status, body, fields):
@@ -166,7 +179,8 @@ class FormApp:
 
     def get(self, handler, path):
         """A page or a library."""
-        name = path.removeprefix("/papers/")
+        # A router in the page makes steps up below it.
+        name = path.removeprefix("/papers/").split("/")[0]
         if path.startswith("/lib/"):
             file = MODULES / path.removeprefix("/lib/")
             if file.is_file() and file.resolve().is_relative_to(MODULES):
@@ -184,6 +198,8 @@ class FormApp:
         inside = PAGES[name].format(
             token=self.token, version=self.version, library="htmx2" if name == "htmx2" else "htmx.org"
         )
-        tag = self.tag and f'<script async src="{self.tag}" data-im=papers nonce=n0></script>'
+        # In the page itself it is there before the one that the proxy puts in.
+        code = self.tag and source("form.js").decode().replace("script?.src || ''", f"location.origin + '{self.tag}'")
+        tag = code and f"<script data-im=papers nonce=n0>{code}</script>"
         page = f"<!doctype html><html lang=en><head>{tag}<meta charset=utf-8><title>{name}</title></head><body>{inside}"
         return self.say(handler, 200, page.encode(), self.head)

@@ -130,7 +130,7 @@ fn the_script_is_served_packed_to_whoever_takes_it() {
     assert_eq!(packed.field("content-encoding"), Some("gzip"));
     assert_eq!(packed.field("vary"), Some("accept-encoding"));
     assert!(packed.body.len() <= 8 * 1024 && packed.body[..2] == [0x1f, 0x8b]);
-    for name in ["more.js", "form.de.json"] {
+    for name in ["more.js", "hold.js", "form.de.json"] {
         assert_eq!(get(&path.replace("form.js", name), "").status(), 200, "{name}");
     }
     assert_eq!(get(&path.replace("form.js", "other.js"), "").status(), 404);

@@ -1,5 +1,8 @@
 //! What a browser gets: every page, in every language, in every state.
 
+use std::fs;
+use std::path::Path;
+
 use intermission::digest;
 use intermission::pages::{Lang, Page, Pages, PlainKind, sample};
 
@@ -103,4 +106,22 @@ fn the_policy_lets_exactly_the_pages_own_style_and_script_run() {
         assert_eq!(inline(&html, "style").len(), 1, "{name}");
         assert_eq!(html.matches("<script").count(), inline(&html, "script").len(), "{name}");
     }
+}
+
+/// What cannot be seen here is looked at in a browser, by `tests/browser/test_pages.py`.
+#[test]
+fn every_page_is_left_for_the_browser_to_look_at() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    // What was left by another build may show pages that are no more.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("ours");
+    }
+    fs::create_dir_all(&folder).expect("a folder");
+    let pages = every_page(&Pages::builtin());
+    for (name, html, _) in &pages {
+        let name: String = name.chars().filter(|letter| *letter != '?').collect();
+        let file = folder.join(name.trim().replace(' ', "-") + ".html");
+        fs::write(file, html).expect("room");
+    }
+    assert_eq!(fs::read_dir(&folder).expect("there").count(), pages.len());
 }

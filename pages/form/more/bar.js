@@ -43,11 +43,12 @@ const SHEET = `
 * { box-sizing: border-box }
 .all { --sheet: #fffefb; --ink: #1d2a2e; --line: #8a9598; --accent: #0b5c66; --on: #fff; color-scheme: light dark;
   position: fixed; inset-block-end: 0; inset-inline: 0; z-index: 2147483647;
+  display: flex; flex-direction: column; max-block-size: 50vh;
   font: 1rem/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif; color: var(--ink) }
 @media (prefers-color-scheme: dark) {
   .all { --sheet: #1a2327; --ink: #e9e5dc; --line: #6f7f85; --accent: #85cdd6; --on: #0d2024 } }
 .row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; padding: .7rem max(1rem, calc(50% - 32rem));
-  background: var(--sheet); border-block-start: 1px solid var(--line); max-block-size: 45vh; overflow: auto }
+  background: var(--sheet); border-block-start: 1px solid var(--line); overflow: auto }
 .row:empty, .row[hidden] { display: none }
 .row.state { border-block-start: .25rem solid var(--accent) }
 .row p { margin: 0; flex: 1 1 18rem; overflow-wrap: anywhere; white-space: pre-line }
@@ -115,6 +116,12 @@ const make = (tag, values = {}, ...inside) => {
 /** @param {string} key @param {() => void} click @param {string} [look] */
 const button = (key, click, look = '') => make('button', { type: 'button', class: look, click }, text(key));
 
+/** @param {'state' | 'answers'} which */
+const dismiss = (which) => button('dismiss', () => hush(which), 'quiet');
+
+/** @param {string} service @param {string | null} [end] */
+const closedUntil = (service, end) => (end && away(end) > 0 ? text('closed', { service, end: when(end) }) : text('closed_open', { service }));
+
 const build = () => {
   if (bar) {
     // The application may have replaced its whole document.
@@ -161,7 +168,7 @@ const hush = (which) => {
 
 /** Whatever has the focus is not left behind the bar (WCAG 2.2, 2.4.11). @param {any} el */
 const uncover = (el) => {
-  if (!bar || !(el instanceof Element) || el === bar.host) return;
+  if (!bar || !(el instanceof Element) || bar.all.contains(el)) return;
   const over = el.getBoundingClientRect().bottom - bar.all.getBoundingClientRect().top;
   if (over > 0 && bar.all.offsetHeight) scrollBy({ top: over + 12, behavior: 'instant' });
 };
@@ -193,4 +200,8 @@ const interrupt = (lines, later) => {
   (keepIt || edit).focus();
 };
 
-addEventListener('focusin', (event) => requestAnimationFrame(() => uncover(event.composedPath()[0])), { capture: true, signal: controller.signal });
+addEventListener('focusin', (event) => {
+  // The path is empty once the event was heard.
+  const [el] = event.composedPath();
+  requestAnimationFrame(() => uncover(el));
+}, { capture: true, signal: controller.signal });

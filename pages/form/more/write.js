@@ -1,14 +1,6 @@
 // Fills fields again so that the application notices.
 
 const LINK = /^(https?:|mailto:|\/)/i;
-const CARD = /card.?(num|no|nr)|kreditkarte|kartennummer|(^|[^a-z])(cvv|cvc|cvn|csc)\d*($|[^a-z])/i;
-
-/** Why the server would not keep a form, as far as the page can tell. @param {HTMLFormElement} form */
-const isSecret = (form) => {
-  const held = [...form.querySelectorAll('input')];
-  return held.some((el) => el.type === 'password' || SECRET_HINT.test(attribute(el, 'autocomplete') || '')
-    || (el.type !== 'hidden' && (CARD.test(words(el)) || isCard(el.value))));
-};
 
 /** @param {Element} node @param {any[]} tree */
 const grow = (node, tree) => {

@@ -1,6 +1,15 @@
 // What a stopped submit may become: saved for later, or sent after all with the tokens of the day.
 
+const CARD = /card.?(num|no|nr)|kreditkarte|kartennummer|(^|[^a-z])(cvv|cvc|cvn|csc)\d*($|[^a-z])/i;
+
 let busy = false;
+
+/** Why the server would not keep a form, as far as the page can tell. @param {HTMLFormElement} form */
+const isSecret = (form) => {
+  const held = [...below(document)].filter((/** @type {any} */ el) => el.localName === 'input' && formOf(el) === form).map((el) => /** @type {HTMLInputElement} */ (el));
+  return held.some((el) => el.type === 'password' || SECRET_HINT.test(attribute(el, 'autocomplete') || '')
+    || (el.type !== 'hidden' && (CARD.test(words(el)) || isCard(el.value))));
+};
 
 /** Sends it after all, as the visitor pressed it. @param {HTMLFormElement} form @param {any} by @param {boolean} silent */
 const letGo = async (form, by, silent) => {
@@ -36,8 +45,7 @@ const onStopped = async (form, by, silent) => {
 const refuse = async (form, by, now) => {
   await speak();
   const service = now?.service || document.title;
-  const end = now?.ends_at && away(now.ends_at) > 0 ? now.ends_at : null;
-  const lines = [end ? text('closed', { service, end: when(end) }) : text('closed_open', { service })];
+  const lines = [closedUntil(service, now?.ends_at)];
   const why = isSecret(form) ? 'secret' : now && now.keeps === false ? 'not_here' : '';
   if (why) lines.push(text(why, { service }));
   lines.push(text(load(draftKey(keyOf(form))) ? 'on_device' : 'on_page'));
@@ -67,7 +75,7 @@ const hold = async (form, by, tell) => {
   const headers = { 'intermission-form': goal.pathname + goal.search, 'intermission-page': location.pathname + location.search, accept: 'application/json' };
   let answer, said;
   try {
-    answer = await fetch('/.intermission/v1/hold', { method: 'POST', body: bodyOf(form, by), headers, credentials: 'same-origin' });
+    answer = await fetch('/.intermission/v1/hold', { method: 'POST', body: bodyOf(form, by), headers });
     said = await answer.json();
   } catch {
     return tell('failed');
@@ -122,9 +130,9 @@ const freshen = async () => {
   if (!lost) return true;
   // Said once: whoever presses again means it.
   await speak();
-  tellIn('state', text('sign_in', { service: im.told?.service || '' }), [button('dismiss', () => hush('state'), 'quiet')]);
+  tellIn('state', text('sign_in', { service: im.told?.service || '' }), [dismiss('state')]);
   return false;
 };
 
-/** @typedef {typeof theRest} More */
-const theRest = { show, bringBack, turn, onStopped, refuse };
+/** @typedef {typeof theLast} Stopped */
+const theLast = { onStopped, refuse, freshen };
