@@ -75,6 +75,11 @@ impl Request {
         Self { bytes: head.into_bytes(), digits: None }
     }
 
+    /// One request as it is.
+    pub(crate) const fn raw(bytes: Vec<u8>) -> Self {
+        Self { bytes, digits: None }
+    }
+
     /// The last request of its connection.
     pub(crate) fn last(host: SocketAddr, path: &str) -> Self {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -123,7 +128,7 @@ impl Request {
         }
     }
 
-    fn begin_at(&mut self, number: u64) {
+    pub(crate) fn begin_at(&mut self, number: u64) {
         let Some(digits) = self.digits.clone() else { return };
         let text = format!("{number:0width$}", width = digits.len());
         self.bytes[digits].copy_from_slice(text.as_bytes());
@@ -271,23 +276,36 @@ pub(crate) struct Whole {
     pub(crate) body: Vec<u8>,
 }
 
+impl Whole {
+    /// The value of a field.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 /// Asks once.
 pub(crate) fn ask(runtime: &Runtime, to: SocketAddr, request: &Request) -> io::Result<Whole> {
     let once = async {
         let mut stream = TcpStream::connect(to).await?;
-        stream.write_all(&request.bytes).await?;
-        let mut bytes = Vec::new();
-        let answer = receive(&mut stream, &mut bytes).await?;
-        let mut fields = [httparse::EMPTY_HEADER; 64];
-        let mut head = httparse::Response::new(&mut fields);
-        head.parse(&bytes).map_err(io::Error::other)?;
-        let field = |field: &httparse::Header| {
-            (field.name.to_owned(), String::from_utf8_lossy(field.value).into_owned())
-        };
-        let fields = head.headers.iter().map(field).collect();
-        Ok(Whole { status: answer.status, fields, body: bytes[answer.begins..].to_vec() })
+        whole(&mut stream, request).await
     };
     runtime.block_on(async { tokio::time::timeout(GRACE, once).await? })
+}
+
+/// Asks on this connection.
+pub(crate) async fn whole(stream: &mut TcpStream, request: &Request) -> io::Result<Whole> {
+    stream.write_all(&request.bytes).await?;
+    let mut bytes = Vec::new();
+    let answer = receive(stream, &mut bytes).await?;
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut head = httparse::Response::new(&mut fields);
+    head.parse(&bytes).map_err(io::Error::other)?;
+    let field = |field: &httparse::Header| {
+        (field.name.to_owned(), String::from_utf8_lossy(field.value).into_owned())
+    };
+    let fields = head.headers.iter().map(field).collect();
+    Ok(Whole { status: answer.status, fields, body: bytes[answer.begins..].to_vec() })
 }
 
 /// One request and its answer, which has to be a good one.

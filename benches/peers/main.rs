@@ -10,6 +10,7 @@ mod compare;
 mod drive;
 mod h2load;
 mod idle;
+mod kept;
 mod latency;
 mod load;
 mod machine;
@@ -30,7 +31,7 @@ use tokio::runtime::Runtime;
 
 use compare::CASES;
 use machine::Cores;
-use options::{CAPTURE, IDLE, LATENCY, Options, RELOAD, SWITCH, USAGE};
+use options::{CAPTURE, IDLE, LATENCY, Options, RELOAD, RESUME, SWITCH, TEE, UPLOAD, USAGE};
 use origin::Origin;
 use page::Page;
 use proxy::{Bench, Ours, Proxy};
@@ -93,6 +94,7 @@ fn run(options: &Options) -> io::Result<Outcome> {
     let ours = Ours::start(&bench)?;
     ours.close("closed")?;
     ours.close("forms")?;
+    ours.close("replay")?;
     let peers = peers(&bench, &ours, &syslog, &runtime)?;
     let proxies: Vec<&Proxy> = std::iter::once(&ours.proxy).chain(&peers).collect();
     let mut right = true;
@@ -110,6 +112,15 @@ fn run(options: &Options) -> io::Result<Outcome> {
     }
     if options.has(CAPTURE) {
         right &= ours::capture(&ours, &bench, options, &runtime)?;
+    }
+    if options.has(TEE) {
+        right &= kept::tee(&ours, options, &runtime);
+    }
+    if options.has(UPLOAD) {
+        right &= kept::upload(&ours, &runtime)?;
+    }
+    if options.has(RESUME) {
+        right &= kept::resume(&ours, &runtime)?;
     }
     if options.has(RELOAD) {
         right &= reload::run(&ours, &bench, &runtime)?;

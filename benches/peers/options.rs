@@ -16,12 +16,19 @@ pub(crate) const IDLE: &str = "idle";
 /// See [`CAPTURE`].
 pub(crate) const RELOAD: &str = "reload";
 
+/// See [`CAPTURE`].
+pub(crate) const TEE: &str = "tee";
+/// See [`CAPTURE`].
+pub(crate) const UPLOAD: &str = "upload";
+/// See [`CAPTURE`].
+pub(crate) const RESUME: &str = "resume";
+
 pub(crate) const USAGE: &str = "\
 cargo bench --bench peers -- [OPTION]…
 --rounds N, --seconds S, --connections N: how much is measured
 --cases NAME,NAME: these alone
 (the cases are small, big, form, closed, fresh, tls, h2, handshake, resumed, websocket, grpc,
-latency, idle, capture, reload and switch)
+latency, idle, capture, tee, upload, resume, reload and switch)
 --calls: count system calls as well, after the measurement, where strace is installed
 --no-log: without access lines";
 
@@ -86,7 +93,7 @@ fn within(name: &str, value: &str, min: f64, max: f64) -> Result<f64, String> {
 fn cases(list: &str) -> Result<Vec<String>, String> {
     let known = |name: &str| {
         CASES.iter().any(|case| case.name == name)
-            || [CAPTURE, SWITCH, LATENCY, IDLE, RELOAD].contains(&name)
+            || [CAPTURE, TEE, UPLOAD, RESUME, SWITCH, LATENCY, IDLE, RELOAD].contains(&name)
     };
     let names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
     match names.iter().find(|name| !known(name)) {

@@ -20,7 +20,7 @@ pub(crate) const BIG_BYTES: usize = 64 * 1024;
 /// Requests of one connection: the loop's bound.
 const REQUESTS_MAX: u64 = 1_000_000_000;
 /// Bytes of one request.
-const REQUEST_BYTES_MAX: usize = 64 * 1024;
+const REQUEST_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of the line with its address.
 const LINE_BYTES_MAX: u64 = 128;
 

@@ -136,8 +136,18 @@ impl Ours {
 
     /// Closes a route as an operator does.
     pub(crate) fn close(&self, route: &str) -> io::Result<()> {
+        let why = "A new version";
+        self.order(&["on", "--route", route, "--reason", why, "--back-in", "6h", "--yes"])
+    }
+
+    /// Reopens it.
+    pub(crate) fn reopen(&self, route: &str) -> io::Result<()> {
+        self.order(&["off", "--route", route])
+    }
+
+    fn order(&self, arguments: &[&str]) -> io::Result<()> {
         let output = Command::new(origin::intermission())
-            .args(["on", "--route", route, "--reason", "A new version", "--back-in", "6h", "--yes"])
+            .args(arguments)
             .env("INTERMISSION_SERVER", format!("http://{}", self.admin))
             .env("INTERMISSION_TOKEN", TOKEN)
             .output()?;
@@ -206,6 +216,18 @@ upstream = "app"
 name = "forms"
 paths = ["/forms/*"]
 upstream = "app"
+[[route]]
+name = "teed"
+paths = ["/teed/*"]
+upstream = "app"
+[route.forms]
+tee = true
+[[route]]
+name = "replay"
+paths = ["/replay/*"]
+upstream = "app"
+[route.forms]
+resume = "replay"
 {storm}
 "#
     )

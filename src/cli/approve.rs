@@ -39,7 +39,7 @@ impl Approve {
     pub(super) fn run(self) -> Result<(), Fault> {
         let client = Client::new(&self.reach)?;
         let Some(approval) = &self.approval else {
-            let answer = client.get("/api/v1/approvals")?;
+            let answer = client.all("/api/v1/approvals")?;
             return table::print(self.reach.json, &answer, |answer| {
                 Ok(list(&client::read::<Vec<_>>(table::items(answer, "approvals"))?))
             });

@@ -85,7 +85,7 @@ impl Bypass {
         match self.command {
             Command::Create(create) => create.run(),
             Command::List(List { reach }) => {
-                let answer = Client::new(&reach)?.get("/api/v1/bypasses")?;
+                let answer = Client::new(&reach)?.all("/api/v1/bypasses")?;
                 table::print(reach.json, &answer, |answer| {
                     Ok(list(&client::read::<Vec<_>>(table::items(answer, "bypasses"))?))
                 })

@@ -31,7 +31,7 @@ impl InFlight {
     pub(super) fn run(self) -> Result<(), Fault> {
         let client = Client::new(&self.reach)?;
         wait::watch(self.watch, || {
-            let answer = client.get("/api/v1/in-flight")?;
+            let answer = client.all("/api/v1/in-flight")?;
             if self.reach.json {
                 return Ok(table::json(&answer, self.watch));
             }

@@ -32,7 +32,7 @@ impl StateCommand {
     pub(super) fn run(self) -> Result<(), Fault> {
         let client = Client::new(&self.reach)?;
         wait::watch(self.watch, || {
-            let answer = client.get("/api/v1/state?limit=1000")?;
+            let answer = client.all("/api/v1/state")?;
             if self.reach.json {
                 return Ok(table::json(&answer, self.watch));
             }

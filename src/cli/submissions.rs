@@ -84,7 +84,7 @@ fn known(answer: &Value) -> Result<String, Fault> {
 }
 
 fn all(reach: &Reach) -> Result<(), Fault> {
-    let answer = Client::new(reach)?.get("/api/v1/submissions")?;
+    let answer = Client::new(reach)?.all("/api/v1/submissions")?;
     table::print(reach.json, &answer, |answer| {
         let rows: Vec<Row> = client::read(table::items(answer, "submissions"))?;
         let rows = rows.into_iter().filter(|row| row.count > 0).map(|row| {

@@ -102,7 +102,7 @@ impl Token {
             None => by_hand(self.name.as_deref().unwrap_or_default().trim(), self.json),
             Some(Command::Create(create)) => create.run(),
             Some(Command::List(List { reach })) => {
-                let answer = Client::new(&reach)?.get("/api/v1/tokens")?;
+                let answer = Client::new(&reach)?.all("/api/v1/tokens")?;
                 table::print(reach.json, &answer, |answer| {
                     Ok(list(&client::read::<Vec<_>>(table::items(answer, "tokens"))?))
                 })

@@ -94,7 +94,7 @@ impl Window {
     pub(super) fn run(self) -> Result<(), Fault> {
         match self.command {
             Command::List(List { reach }) => {
-                let answer = Client::new(&reach)?.get("/api/v1/windows?state=live&limit=1000")?;
+                let answer = Client::new(&reach)?.all("/api/v1/windows?state=live")?;
                 table::print(reach.json, &answer, |answer| {
                     let windows: Vec<WindowShown> = client::read(table::items(answer, "windows"))?;
                     Ok(list(&windows))

@@ -120,12 +120,14 @@ pub const FORMER_KEYS_MAX: usize = 8;
 pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit. More wait for the next.
 pub const STORE_BATCH_MAX: usize = 256;
+/// How long a commit waits for more jobs when the one before held many, at most.
+pub const STORE_GATHER: Duration = Duration::from_micros(500);
 /// Free bytes of the store's file system (`store.free_bytes_min`), or an eighth of it where that is
 /// less and the config says nothing. Below it nothing
 /// more is kept ("not kept: full"), so that windows can still be switched and content be erased.
 pub const STORE_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Pages in the write-ahead log. From here on the writer moves them into the main file.
-pub const STORE_WAL_PAGES: u64 = 1_000;
+pub const STORE_WAL_PAGES: u64 = 8_000;
 /// Bytes the write-ahead log may keep on disk once its pages were moved.
 pub const STORE_WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Quiet time after which the writer empties the write-ahead log.
@@ -137,7 +139,7 @@ pub const STORE_BUSY: Duration = Duration::from_secs(5);
 /// Waiting for readers before the write-ahead log is emptied. Over it: next time.
 pub const STORE_BUSY_IDLE: Duration = Duration::from_millis(100);
 /// KiB of pages that the writer holds in memory.
-pub const STORE_CACHE_KIB: i64 = 32 * 1024;
+pub const STORE_CACHE_KIB: i64 = 8 * 1024;
 /// Bytes of the main file up to which it is checked whole at the start; above, the sealed frames
 /// are left out, since each proves itself when it is opened.
 pub const STORE_CHECKED_WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;

@@ -347,9 +347,8 @@ impl Exchange {
         let progress = story.progress.clone();
         let switch = upgrade::Asked::of(request.headers());
         let (flight, method) = (self.flight.clone(), request.method().clone());
-        let answer = lease.send(request);
+        let mut answer = lease.send(request);
         async move {
-            let mut answer = pin!(answer);
             let waited = poll_fn(|cx| match answer.as_mut().poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Ok(answer)),
                 Poll::Pending if clockwork.passed(Wait::Body) => {

@@ -1,6 +1,5 @@
 //! To the upstream and back: a connection, the request, the answer's head; the bodies stream.
 
-use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -40,20 +39,20 @@ use crate::telemetry::end::End;
 const NEXT: HeaderName = HeaderName::from_static("intermission-next");
 
 /// Forwards a request that was judged open. Where a connection is at hand, the request is on its
-/// way when this returns; else the way there is boxed.
+/// way when this returns.
 pub(super) fn start(
     lane: &Rc<Lane>,
     judged: Judged,
     mut story: Box<Story>,
     request: Request<Inbound>,
-) -> Result<impl Future<Output = Response<Body>> + use<>, Acting> {
+) -> Acting {
     story.in_flight();
     let asker = Asker::of(request.headers());
     let (mut parts, incoming) = request.into_parts();
     if let Some(reply) = target::last_hop(&parts.method, &mut parts.headers) {
-        return Err(reply.finish(lane, story, incoming));
+        return reply.finish(lane, story, incoming);
     }
-    let mut tee = Tee::of(lane, &judged, &mut parts);
+    let mut tee = Tee::of(lane, &judged, &mut parts).map(Box::new);
     let switch = upgrade::wanted(&judged, &parts);
     story.page = page::up(&mut parts, &judged);
     if hop::up(&mut parts.headers, lane, &judged, switch).is_err()
@@ -61,16 +60,16 @@ pub(super) fn start(
     {
         lane.close_after_answer();
         let reply = answer::bad(&judged.current.snapshot, MALFORMED, &asker);
-        return Err(reply.finish(lane, story, incoming));
+        return reply.finish(lane, story, incoming);
     }
     if lane.is_tunnelling() && switch == Switch::None {
         // The route carries no WebSocket, and an answer of another kind would be taken for one.
         let reply = answer::bad(&judged.current.snapshot, NO_TUNNEL, &asker);
-        return Err(reply.finish(lane, story, incoming));
+        return reply.finish(lane, story, incoming);
     }
     let exchange = Exchange::of(lane, &judged);
     let upload = upload(lane, &judged, incoming, &mut story);
-    let upload = watched(&mut tee, upload);
+    let upload = watched(tee.as_deref_mut(), upload);
     if upload.size_hint().exact().is_none() {
         // Else hyper takes a GET of unknown length for one without a body, and drops it.
         parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -79,18 +78,19 @@ pub(super) fn start(
     let lease = match exchange.first(&request, &story) {
         Turn::Pooled(lease) => lease,
         turn @ (Turn::Connect(_) | Turn::Wait | Turn::Nobody) => {
-            return Err(Box::pin(async move {
+            return Box::pin(async move {
                 let sent = exchange.go(turn, request, &mut story).await;
                 match tee {
                     None => finish(exchange.lane(), &judged, story, sent, &asker),
                     Some(tee) => tee.finish(exchange.lane(), &judged, story, sent).await,
                 }
-            }));
+            });
         }
     };
     let spare = exchange.spare(&lease, &request);
     let sending = exchange.give(lease, request, &mut story);
-    Ok(async move {
+    // The way of nearly every request: what happens seldom is boxed, so that its size costs nothing.
+    Box::pin(async move {
         let sent = match sending.await {
             Ok(answered) => Ok(exchange.judged_well(answered)),
             Err(failure) => Box::pin(exchange.again(failure, spare, &mut story)).await,
@@ -112,7 +112,7 @@ pub(super) async fn looked_into(
 ) -> Response<Body> {
     story.in_flight();
     let asker = Asker::of(&parts.headers);
-    let mut tee = Tee::of(lane, judged, &mut parts);
+    let mut tee = Tee::of(lane, judged, &mut parts).map(Box::new);
     story.page = page::up(&mut parts, judged);
     if hop::up(&mut parts.headers, lane, judged, Switch::None).is_err()
         || rewrite::up(&mut parts, judged.rules(), &mut story).is_err()
@@ -121,7 +121,7 @@ pub(super) async fn looked_into(
         return answer::bad(&judged.current.snapshot, MALFORMED, &asker).send(lane, story);
     }
     let exchange = Exchange::of(lane, judged);
-    let upload = watched(&mut tee, body);
+    let upload = watched(tee.as_deref_mut(), body);
     if upload.size_hint().exact().is_none() {
         parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
@@ -147,7 +147,7 @@ pub(super) fn upload(lane: &Lane, judged: &Judged, inbound: Inbound, story: &mut
     Upload::Client(FromClient { inbound, ahead, clockwork, tempo, progress, answer_timeout })
 }
 
-fn watched(tee: &mut Option<Tee>, upload: Upload) -> Upload {
+fn watched(tee: Option<&mut Tee>, upload: Upload) -> Upload {
     match tee {
         None => upload,
         Some(tee) => tee.watch(upload),

@@ -117,10 +117,7 @@ pub(super) async fn run(
         story.fill = Some(Box::new(fill));
     }
     let request = Request::from_parts(parts, incoming);
-    match forward::start(&lane, judged, story, request) {
-        Ok(forwarding) => forwarding.await,
-        Err(acting) => acting.await,
-    }
+    forward::start(&lane, judged, story, request).await
 }
 
 /// What goes into the page; none if it is not the page that the form was on, or the submission is

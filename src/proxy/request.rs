@@ -21,15 +21,9 @@ use super::{
 };
 use crate::decide::{TICKET, Verdict};
 
-/// An act on a request that is under way.
+/// An act on a request that is under way. It is boxed once, where it begins: a future is moved
+/// whenever it is handed on, as a whole, and each that awaits another is twice its size.
 pub(super) type Acting = Pin<Box<dyn Future<Output = Response<Body>>>>;
-
-/// What is done with a request: forwarding stays on the connection's stack, because it is what
-/// nearly every request is; the other acts are boxed, so that their size costs it nothing.
-enum Act<F> {
-    Forward(F),
-    Other(Acting),
-}
 
 /// Carries one request from its head to an answer whose body tells the end.
 ///
@@ -47,10 +41,7 @@ pub(super) fn serve(
     let act = act(lane, request);
     let lane = Rc::clone(lane);
     async move {
-        let mut response = match act {
-            Act::Forward(forwarding) => forwarding.await,
-            Act::Other(acting) => acting.await,
-        };
+        let mut response = act.await;
         if lane.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -58,10 +49,7 @@ pub(super) fn serve(
     }
 }
 
-fn act(
-    lane: &Rc<Lane>,
-    mut request: Request<Inbound>,
-) -> Act<impl Future<Output = Response<Body>> + use<>> {
+fn act(lane: &Rc<Lane>, mut request: Request<Inbound>) -> Acting {
     lane.begin();
     let current = lane.link.worker.current();
     let settled = target::settle(lane, &mut request);
@@ -73,63 +61,55 @@ fn act(
         Err(bad) => {
             lane.close_after_answer();
             let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
-            return Act::Other(reply.finish(lane, story, request.into_body()));
+            return reply.finish(lane, story, request.into_body());
         }
     };
     story.judged(&judged);
     if let Some(proof) = proof::answer(&judged, &request) {
-        return Act::Other(proof.finish(lane, story, request.into_body()));
+        return proof.finish(lane, story, request.into_body());
     }
     if lane.link.worker.is_overloaded() && head::is_costly(&judged, &request) {
         lane.close_after_answer();
-        return Act::Other(answer::busy().finish(lane, story, request.into_body()));
+        return answer::busy().finish(lane, story, request.into_body());
     }
     branch(lane, judged, story, request)
 }
 
 /// Every branch that a request which was judged can take.
-fn branch(
-    lane: &Rc<Lane>,
-    judged: Judged,
-    story: Box<Story>,
-    request: Request<Inbound>,
-) -> Act<impl Future<Output = Response<Body>> + use<>> {
+fn branch(lane: &Rc<Lane>, judged: Judged, story: Box<Story>, request: Request<Inbound>) -> Acting {
     let mut story = story;
     let reply = match judged.verdict {
         Verdict::Forward => {
             if let Some(wish) = refill::wanted(&judged, &request) {
                 let lane = Rc::clone(lane);
-                return Act::Other(Box::pin(refill::run(lane, judged, story, request, wish)));
+                return Box::pin(refill::run(lane, judged, story, request, wish));
             }
-            return match forward::start(lane, judged, story, request) {
-                Ok(forwarding) => Act::Forward(forwarding),
-                Err(acting) => Act::Other(acting),
-            };
+            return forward::start(lane, judged, story, request);
         }
         Verdict::Page(wants, not_kept) => {
             answer::closed(&judged, lane, wants, not_kept, &Asker::of(request.headers()))
         }
         Verdict::Hold => {
-            return Act::Other(Box::pin(held(Rc::clone(lane), judged, story, request)));
+            return Box::pin(held(Rc::clone(lane), judged, story, request));
         }
         Verdict::Own => {
-            return Act::Other(Box::pin(own::run(Rc::clone(lane), judged, story, request)));
+            return Box::pin(own::run(Rc::clone(lane), judged, story, request));
         }
         Verdict::Resume => {
-            return Act::Other(Box::pin(look(Rc::clone(lane), judged, story, request)));
+            return Box::pin(look(Rc::clone(lane), judged, story, request));
         }
         Verdict::Capture(kind) => {
             let (parts, incoming) = request.into_parts();
             let upload = forward::upload(lane, &judged, incoming, &mut story);
             let lane = Rc::clone(lane);
-            return Act::Other(Box::pin(capture::run(lane, judged, story, parts, upload, kind)));
+            return Box::pin(capture::run(lane, judged, story, parts, upload, kind));
         }
         Verdict::Accept(kind) => {
             let (parts, incoming) = request.into_parts();
             let upload = forward::upload(lane, &judged, incoming, &mut story);
             let lane = Rc::clone(lane);
             let accepting = programs::accept(lane, judged, story, parts, upload, kind);
-            return Act::Other(Box::pin(accepting));
+            return Box::pin(accepting);
         }
         Verdict::Probe => Reply::probe(),
         Verdict::Redirect(leads) => {
@@ -139,7 +119,7 @@ fn branch(
             answer::refused(&judged, refusal, &Asker::of(request.headers()))
         }
     };
-    Act::Other(reply.finish(lane, story, request.into_body()))
+    reply.finish(lane, story, request.into_body())
 }
 
 /// Waits with a request for a window to end, then takes the branch that it is judged to by then.
@@ -150,17 +130,13 @@ async fn held(
     request: Request<Inbound>,
 ) -> Response<Body> {
     let current = Rc::clone(&judged.current);
-    let act = match hold::wait(&lane, judged, &mut story, &request, hold::Looked::Not).await {
-        Ok(judged) => branch(&lane, judged, story, request),
+    match hold::wait(&lane, judged, &mut story, &request, hold::Looked::Not).await {
+        Ok(judged) => branch(&lane, judged, story, request).await,
         Err(bad) => {
             lane.close_after_answer();
             let reply = answer::bad(&current.snapshot, bad, &Asker::of(request.headers()));
-            return reply.finish(&lane, story, request.into_body()).await;
+            reply.finish(&lane, story, request.into_body()).await
         }
-    };
-    match act {
-        Act::Forward(forwarding) => forwarding.await,
-        Act::Other(acting) => acting.await,
     }
 }
 

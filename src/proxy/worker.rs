@@ -282,6 +282,8 @@ impl Worker {
     ) -> Option<T> {
         let (tell, outcome) = oneshot::channel();
         let promise = self.vault.promise();
+        // Boxed, or the task would hold it twice and be moved with both.
+        let work = Box::pin(work);
         self.tasks.borrow_mut().spawn_local(async move {
             let _promise = promise;
             // The one who asked may be gone.

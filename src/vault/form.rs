@@ -182,5 +182,8 @@ fn boundary(content_type: &str) -> Option<String> {
 /// Decodes `application/x-www-form-urlencoded` bytes.
 pub(super) fn decode(bytes: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    if memchr::memchr(b'%', bytes).is_none() {
+        return spaced;
+    }
     percent_decode(&spaced).collect()
 }

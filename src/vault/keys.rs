@@ -21,7 +21,12 @@ const FORMER_FILE: &str = "node.key.former";
 
 /// This node's half of the key to every submission.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct NodeKey([u8; KEY_LEN]);
+pub struct NodeKey {
+    bytes: [u8; KEY_LEN],
+    /// Derived once, since each form needs it.
+    #[zeroize(skip)]
+    id: KeyId,
+}
 
 /// What tells node keys apart; it tells nothing of the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,8 +96,8 @@ impl NodeKey {
         let path = dir.join(FILE);
         match Self::from_file(&path) {
             Err(NodeKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let key = Self(digest::random());
-                store(dir, FILE, &key.0).map_err(|source| NodeKeyError::Io { path, source })?;
+                let key = Self::from_bytes(digest::random());
+                store(dir, FILE, &key.bytes).map_err(|source| NodeKeyError::Io { path, source })?;
                 Ok(key)
             }
             read => read,
@@ -121,33 +126,33 @@ impl NodeKey {
     }
 
     /// The key of these bytes.
-    pub const fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
+        let [a, b, c, d, ..] = digest::derive(&bytes, b"", &[b"intermission/v2/key-id"]);
+        Self { bytes, id: KeyId([a, b, c, d]) }
     }
 
     /// What it is called in logs and in what it wraps.
-    pub fn id(&self) -> KeyId {
-        let [a, b, c, d, ..] = digest::derive(&self.0, b"", &[b"intermission/v2/key-id"]);
-        KeyId([a, b, c, d])
+    pub const fn id(&self) -> KeyId {
+        self.id
     }
 
     /// The key around the wrapped keys of one submission.
     pub(super) fn around(&self, id: Id) -> Zeroizing<Hash> {
-        Zeroizing::new(digest::derive(&self.0, id.bytes(), &[b"intermission/v2/node"]))
+        Zeroizing::new(digest::derive(&self.bytes, id.bytes(), &[b"intermission/v2/node"]))
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+    pub(super) const fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// A key for another purpose, which tells nothing of this one.
     pub(super) fn key_for(&self, purpose: &'static str) -> Hash {
-        digest::derive(&self.0, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
+        digest::derive(&self.bytes, b"", &[b"intermission/v1/for/", purpose.as_bytes()])
     }
 
     /// What keys the hashes of visitors that are counted, never kept.
     pub fn visitor_seed(&self) -> u64 {
-        let seed = digest::derive(&self.0, b"", &[b"intermission/v1/visitors"]);
+        let seed = digest::derive(&self.bytes, b"", &[b"intermission/v1/visitors"]);
         seed.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
     }
 
@@ -166,7 +171,7 @@ impl NodeKey {
         let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX + 1));
         file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
         if let Ok(key) = bytes.as_slice().try_into() {
-            return Ok(Self(key));
+            return Ok(Self::from_bytes(key));
         }
         let size = || NodeKeyError::Size { path: path.to_owned(), len: bytes.len() };
         of_text(&bytes).ok_or_else(size)
@@ -186,7 +191,7 @@ fn former_in(path: &Path) -> Result<Vec<NodeKey>, NodeKeyError> {
     if !keys.remainder().is_empty() {
         return Err(NodeKeyError::Size { path: path.to_owned(), len: bytes.len() });
     }
-    Ok(keys.filter_map(|key| key.try_into().ok().map(NodeKey)).collect())
+    Ok(keys.filter_map(|key| key.try_into().ok().map(NodeKey::from_bytes)).collect())
 }
 
 /// ORDER: the file is whole and durable under another name before it gets its own, so that a crash
@@ -209,7 +214,7 @@ fn of_text(text: &[u8]) -> Option<NodeKey> {
         digest::unbase64url(&text)
     };
     let bytes = Zeroizing::new(hex.or_else(base64)?);
-    bytes.as_slice().try_into().ok().map(NodeKey)
+    bytes.as_slice().try_into().ok().map(NodeKey::from_bytes)
 }
 
 impl KeyId {
@@ -258,13 +263,13 @@ impl Keys {
     /// ORDER: the former keys are durable under their name before the new one takes its place. A
     /// crash in between leaves the same key twice.
     pub(super) fn turned_in(dir: &Path, before: &Self) -> Result<Self, NodeKeyError> {
-        let fresh = NodeKey(digest::random());
+        let fresh = NodeKey::from_bytes(digest::random());
         let io = |source| NodeKeyError::Io { path: dir.join(FILE), source };
         // Of those that nothing needs any more, the oldest go.
         let former: Vec<NodeKey> = before.all().take(limit::FORMER_KEYS_MAX).cloned().collect();
-        let all = Zeroizing::new(former.iter().flat_map(|key| key.0).collect::<Vec<u8>>());
+        let all = Zeroizing::new(former.iter().flat_map(|key| key.bytes).collect::<Vec<u8>>());
         store(dir, FORMER_FILE, &all).map_err(io)?;
-        store(dir, FILE, &fresh.0).map_err(io)?;
+        store(dir, FILE, &fresh.bytes).map_err(io)?;
         Ok(Self::new(fresh, former).at(dir))
     }
 

@@ -189,7 +189,7 @@ impl Vault {
 
     /// A browser that has no cookie yet.
     pub fn new_owner(&self) -> Owner {
-        Owner::generate()
+        Owner::met(self.now())
     }
 
     /// A name that nothing else has.

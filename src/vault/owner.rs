@@ -7,20 +7,61 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::clock::Wall;
 use crate::digest::{self, Hash};
 use crate::id::Id;
 use crate::limit;
 
-const ID_LEN: usize = 16;
+const RANDOM_LEN: usize = 16;
 const SECRET_LEN: usize = 32;
+/// Milliseconds, as a submission's id begins with them.
+const TIME_LEN: usize = 6;
 const TICKET_LEN: usize = 20 + 32;
 
 /// A visitor's browser, as its cookie proves.
 #[derive(Clone)]
 pub struct Owner {
-    id: [u8; ID_LEN],
+    id: OwnerId,
     secret: Secret,
     browser: Hash,
+}
+
+/// What tells owners apart, in the clear. Their lengths tell them apart.
+#[derive(Clone, Copy)]
+enum OwnerId {
+    /// Of programs, and of browsers that came before ids had a time.
+    Random([u8; RANDOM_LEN]),
+    /// When the browser was first met, then as many random bytes.
+    ///
+    /// What the store knows of it begins with the time too, so that new browsers are neighbours in
+    /// its index, and a commit of many of them writes few pages of it. The time tells nobody
+    /// anything: the cookie is the browser's own, and each capture's time is in the clear anyway.
+    /// 208 bits of the hash are left to tell browsers apart.
+    Timed([u8; TIME_LEN + RANDOM_LEN]),
+}
+
+impl OwnerId {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let random = bytes.try_into().ok().map(Self::Random);
+        random.or_else(|| bytes.try_into().ok().map(Self::Timed))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Random(id) => id,
+            Self::Timed(id) => id,
+        }
+    }
+
+    /// What the store knows of an owner whose verifier this is.
+    fn browser(&self, verifier: Hash) -> Hash {
+        let mut browser = verifier;
+        match self {
+            Self::Random(_) => {}
+            Self::Timed(id) => browser[..TIME_LEN].copy_from_slice(&id[..TIME_LEN]),
+        }
+        browser
+    }
 }
 
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -51,16 +92,24 @@ impl Mode {
 }
 
 impl Owner {
-    /// A browser that was never seen before.
+    /// A new owner whose id tells no time, as all were at first.
     pub fn generate() -> Self {
-        Self::of(digest::random(), Secret(digest::random()))
+        Self::of(OwnerId::Random(digest::random()), Secret(digest::random()))
+    }
+
+    /// A browser that was never seen before, met at `now`.
+    pub fn met(now: Wall) -> Self {
+        let mut id = [0; TIME_LEN + RANDOM_LEN];
+        id[..TIME_LEN].copy_from_slice(&now.millis().max(0).to_be_bytes()[8 - TIME_LEN..]);
+        id[TIME_LEN..].copy_from_slice(&digest::random::<RANDOM_LEN>());
+        Self::of(OwnerId::Timed(id), Secret(digest::random()))
     }
 
     /// The browser that shows this cookie value: `v1.<id>.<secret>`, both in base64url.
     pub fn from_cookie(value: &str) -> Option<Self> {
         let (id, secret) = value.strip_prefix("v1.")?.split_once('.')?;
         let secret = Zeroizing::new(digest::unbase64url(secret)?);
-        let id = digest::unbase64url(id)?.as_slice().try_into().ok()?;
+        let id = OwnerId::read(&digest::unbase64url(id)?)?;
         Some(Self::of(id, Secret(secret.as_slice().try_into().ok()?)))
     }
 
@@ -68,27 +117,24 @@ impl Owner {
     pub(super) fn derived(from: &Hash) -> Self {
         let id = digest::derive(from, b"", &[b"intermission/v1/owner-id"]);
         let secret = digest::derive(from, b"", &[b"intermission/v1/owner-secret"]);
-        let id: [u8; ID_LEN] = *id.first_chunk().expect("a hash is longer");
-        Self::of(id, Secret(secret))
+        let id = *id.first_chunk().expect("a hash is longer");
+        Self::of(OwnerId::Random(id), Secret(secret))
     }
 
     /// What lets a program look after one submission: it stands in an address, and opens
     /// everything of this owner's. Secret.
     pub fn capability(&self, id: Id) -> Zeroizing<String> {
-        let bytes = Zeroizing::new([&id.bytes()[..], &self.id[..], &self.secret.0[..]].concat());
+        let bytes = Zeroizing::new([&id.bytes()[..], self.id.bytes(), &self.secret.0[..]].concat());
         Zeroizing::new(digest::base64url(&bytes))
     }
 
     /// The submission and the owner of a capability.
     pub fn from_capability(text: &str) -> Option<(Id, Self)> {
         let bytes = Zeroizing::new(digest::unbase64url(text)?);
-        if bytes.len() != 20 + ID_LEN + SECRET_LEN {
-            return None;
-        }
-        let (id, rest) = bytes.split_at(20);
-        let (owner, secret) = rest.split_at(ID_LEN);
-        let owner = Self::of(owner.try_into().ok()?, Secret(secret.try_into().ok()?));
-        Some((Id::from_bytes(id.try_into().ok()?), owner))
+        let (id, rest) = bytes.split_first_chunk()?;
+        let (owner, secret) = rest.split_last_chunk()?;
+        let owner = Self::of(OwnerId::read(owner)?, Secret(*secret));
+        Some((Id::from_bytes(*id), owner))
     }
 
     /// What a program sends a submission on by (`Intermission-Ticket`): good for this version of
@@ -110,7 +156,7 @@ impl Owner {
     /// The value of the cookie. It opens everything of this visitor's: for `Set-Cookie` alone.
     pub fn cookie_value(&self) -> Zeroizing<String> {
         let secret = Zeroizing::new(digest::base64url(&self.secret.0));
-        Zeroizing::new(format!("v1.{}.{}", digest::base64url(&self.id), *secret))
+        Zeroizing::new(format!("v1.{}.{}", digest::base64url(self.id.bytes()), *secret))
     }
 
     /// What the store knows of it.
@@ -161,13 +207,13 @@ impl Owner {
         &self.secret.0
     }
 
-    fn of(id: [u8; ID_LEN], secret: Secret) -> Self {
-        let browser = digest::derive(&secret.0, &id, &[b"intermission/v1/verifier"]);
-        Self { id, secret, browser }
+    fn of(id: OwnerId, secret: Secret) -> Self {
+        let verifier = digest::derive(&secret.0, id.bytes(), &[b"intermission/v1/verifier"]);
+        Self { id, secret, browser: id.browser(verifier) }
     }
 
     fn mac(&self, purpose: &[u8], id: Id, version: u64) -> Hash {
-        let key = digest::derive(&self.secret.0, &self.id, &[b"intermission/v1/page"]);
+        let key = digest::derive(&self.secret.0, self.id.bytes(), &[b"intermission/v1/page"]);
         digest::mac(&key, &[purpose, id.bytes(), &version.to_be_bytes()])
     }
 }

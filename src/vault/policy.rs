@@ -112,6 +112,9 @@ impl Policy {
 
 /// Whether a field of this name holds a password, a one-time code or payment details.
 pub fn is_secret(name: &str) -> bool {
+    if !may_be_secret(name) {
+        return false;
+    }
     let words = words(name);
     // `pass_word` and `mot-de-passe` are written apart; `compass_word` is not one of them.
     // In one piece, since a name may be long and have a word in every other byte.
@@ -133,6 +136,30 @@ pub fn is_secret(name: &str) -> bool {
             || SECRET_COMPOUNDS.contains(&word.as_str())
             || after.is_some_and(|after| SECRET_PAIRS.contains(&(word, after)))
             || is_secret_ending(word, before, after)
+    })
+}
+
+/// Whether letters of a secret's name are in this one at all. Hardly any name has them, and a form
+/// has many names, so that they are looked for before the words are told apart.
+fn may_be_secret(name: &str) -> bool {
+    if !name.is_ascii() {
+        return true;
+    }
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    let letters: Vec<u8> = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    (0..letters.len()).any(|at| {
+        let beginnings: &[&str] = match letters[at] {
+            b'p' => &["pass", "pwd", "pswd", "pin"],
+            b'k' => &["kennwort", "kartennummer", "kreditkart"],
+            b'c' => &["code", "card", "cv", "csc", "ccn", "cccv", "contrasena"],
+            b's' => &["secret", "senha"],
+            b'o' => &["otp", "onetime"],
+            b'm' => &["mfa", "mdp"],
+            b't' => &["twofactor"],
+            b'2' => &["2fa"],
+            _ => &[],
+        };
+        beginnings.iter().any(|beginning| letters[at..].starts_with(beginning.as_bytes()))
     })
 }
 
@@ -208,6 +235,10 @@ impl CardScan {
                 b' ' | b'-' | b'\t' | b'\r' | b'\n' if self.run.len == 0 => self.run.spoilt = false,
                 byte => {
                     let grown = byte.is_ascii_alphanumeric() || !byte.is_ascii();
+                    if self.run.len == 0 {
+                        (self.seen_more, self.run.spoilt) = (true, grown);
+                        continue;
+                    }
                     self.run.spoilt |= grown && !self.run.separated;
                     self.end_run(Stands::InText);
                     self.seen_more = true;
@@ -291,4 +322,27 @@ fn is_luhn(digits: &[u8]) -> bool {
         .map(|product| product / 10 + product % 10)
         .sum();
     sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_is_looked_at_twice() {
+        let single = [PASSWORD_PARTS, SECRET_WORDS, SECRET_COMPOUNDS, &["pass", "pin", "secret"]];
+        let single = single.concat().into_iter().map(str::to_owned);
+        let pairs = SECRET_PAIRS.iter().map(|(one, two)| format!("{one}-{two}"));
+        let cards = CARD_NUMBER.iter().map(|number| format!("card {number}"));
+        for name in single.chain(pairs).chain(cards) {
+            let around = [name.clone(), format!("my[{name}]"), name.to_uppercase()];
+            for name in around {
+                assert!(may_be_secret(&name), "{name}");
+            }
+            assert!(is_secret(&name), "{name}");
+        }
+        for name in ["field12", "claim", "address_line_2", "e-mail"] {
+            assert!(!may_be_secret(name), "{name}");
+        }
+    }
 }

@@ -49,7 +49,12 @@ pub struct ContentKey {
 impl ContentKey {
     /// A new one.
     pub fn generate() -> Self {
-        Self { key: digest::random(), prefix: digest::random() }
+        // Drawn together: each draw asks the processor for more of its own.
+        let drawn = Zeroizing::new(digest::random::<{ KEY_LEN + PREFIX_LEN }>());
+        let (mut key, mut prefix) = ([0; KEY_LEN], [0; PREFIX_LEN]);
+        key.copy_from_slice(&drawn[..KEY_LEN]);
+        prefix.copy_from_slice(&drawn[KEY_LEN..]);
+        Self { key, prefix }
     }
 
     /// Wrapped for who holds this secret, on this node, for this submission alone.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::form::{Kind, Part, Token};
@@ -20,8 +20,9 @@ pub struct Summary {
     pub fields: Vec<Field>,
 }
 
-/// One field.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One field. Written as a list, since the words before its parts would be most of a short form's
+/// record; read as either.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -55,7 +56,6 @@ pub struct Inspector {
     policy: Policy,
     csrf_fields: Arc<[String]>,
     fingerprint: RunningMac,
-    key: Zeroizing<Hash>,
     current: Option<Current>,
     summary: Summary,
     room: usize,
@@ -69,10 +69,11 @@ struct Current {
     forbidden: bool,
     is_token: bool,
     bytes: u64,
+    /// Bytes of its value as they came that the fingerprint has taken.
+    taken: u64,
     beginning: Vec<u8>,
     decoder: Decoder,
     cards: CardScan,
-    digest: RunningMac,
 }
 
 impl Inspector {
@@ -87,12 +88,12 @@ impl Inspector {
     ) -> Self {
         let mut fingerprint = RunningMac::begin(&*key);
         place.iter().for_each(|part| measured(&mut fingerprint, part));
+        fingerprint.update(&[PLACE]);
         Self {
             kind,
             policy,
             csrf_fields,
             fingerprint,
-            key,
             current: None,
             summary: Summary::default(),
             room: limit::SHOWN_FORM_BYTES_MAX,
@@ -107,6 +108,12 @@ impl Inspector {
             Token::Begin(part) => self.begin(part),
             Token::Value(bytes) => {
                 if let Some(current) = &mut self.current {
+                    // The same answers from two tabs, or from a page loaded twice, differ only in
+                    // the application's tokens.
+                    if !current.is_token {
+                        self.fingerprint.update(bytes);
+                        current.taken += bytes.len() as u64;
+                    }
                     current.push(bytes);
                     let is_filled = bytes.iter().any(|byte| *byte != b'\r');
                     self.forbidden |= current.forbidden && is_filled;
@@ -130,16 +137,17 @@ impl Inspector {
     fn begin(&mut self, part: &Part) {
         measured(&mut self.fingerprint, part.name.as_bytes());
         measured(&mut self.fingerprint, part.file.as_deref().unwrap_or_default().as_bytes());
+        self.fingerprint.update(&[if part.file.is_some() { FILE } else { TEXT }]);
         self.current = Some(Current {
             forbidden: self.policy.forbids(&part.name),
-            is_token: self.csrf_fields.contains(&part.name),
+            is_token: part.file.is_none() && self.csrf_fields.contains(&part.name),
             name: part.name.clone(),
             file: part.file.clone(),
             bytes: 0,
+            taken: 0,
             beginning: Vec::new(),
             decoder: Decoder::of(self.kind),
             cards: CardScan::default(),
-            digest: RunningMac::begin(&*self.key),
         });
     }
 
@@ -155,10 +163,8 @@ impl Inspector {
             (None, false) => Shown::Whole(beginning(&current.beginning, room)),
         };
         self.forbidden |= current.cards.finish();
-        // The same answers from two tabs, or from a page loaded twice, differ only in tokens.
-        if shown != Shown::Token {
-            self.fingerprint.update(&current.digest.finish());
-        }
+        self.fingerprint.update(&current.taken.to_be_bytes());
+        self.fingerprint.update(&[FIELD]);
         // What a program sends has no receipt, and may have very many members.
         if matches!(self.kind, Kind::Json | Kind::Opaque) {
             return;
@@ -181,7 +187,6 @@ impl Summary {
 
 impl Current {
     fn push(&mut self, bytes: &[u8]) {
-        self.digest.update(bytes);
         if self.file.is_some() {
             self.bytes += bytes.len() as u64;
             return;
@@ -226,6 +231,10 @@ impl Decoder {
             Self::Json(unescape) => unescape.decode(bytes),
             Self::Line => bytes.iter().copied().filter(|byte| *byte != b'\r').collect(),
             Self::Percent(kept) => {
+                let tail = bytes.len().saturating_sub(2);
+                if kept.is_empty() && !bytes[tail..].contains(&b'%') {
+                    return super::form::decode(bytes);
+                }
                 kept.extend_from_slice(bytes);
                 let tail = kept.len().saturating_sub(2);
                 let whole = kept[tail..].iter().position(|byte| *byte == b'%');
@@ -233,6 +242,12 @@ impl Decoder {
                 super::form::decode(&std::mem::replace(kept, rest))
             }
         }
+    }
+}
+
+impl Serialize for Field {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (&self.name, self.bytes, &self.shown).serialize(to)
     }
 }
 
@@ -254,10 +269,18 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// Feeds a part and its length, so that no two lists of parts are one input.
+/// What stands at the end of the place, and of each field.
+const PLACE: u8 = 0;
+const FIELD: u8 = 1;
+/// What stands after a field's name and file name.
+const TEXT: u8 = 2;
+const FILE: u8 = 3;
+
+/// Feeds a part and then its length. A value's length is known at its end alone, so all lengths
+/// stand there: read backwards, from the marks, no two lists of parts are one input.
 fn measured(mac: &mut RunningMac, part: &[u8]) {
-    mac.update(&(part.len() as u64).to_be_bytes());
     mac.update(part);
+    mac.update(&(part.len() as u64).to_be_bytes());
 }
 
 /// At most `room` bytes of a text, cut between characters.

@@ -4,8 +4,9 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::cli::{binary, run};
+use super::cli::{binary, run, told};
 use super::node::{Node, TOKEN};
+use crate::support::origin::{Act, Origin, ok};
 
 fn said(node: &Node, arguments: &[&str]) -> String {
     let (code, said) = run(node, arguments);
@@ -111,4 +112,29 @@ fn nothing_waits_for_approval_where_nothing_needs_it() {
     assert_eq!(json(&node, &["approve"])["items"], serde_json::json!([]));
     let (code, told) = run(&node, &["approve", "06gztbqhshkpq4cety4t50r98by6pz54"]);
     assert!(code == 1 && told.contains("nothing waits"), "{told}");
+}
+
+#[test]
+fn a_list_of_several_pages_is_told_to_its_end() {
+    let api = Origin::acting(|request| {
+        let (held, next) = match request.target().split_once("after=") {
+            None => ("held", r#""claims/held""#),
+            Some((_, "claims%2Fheld")) => ("sent", "null"),
+            Some((_, other)) => panic!("{other}"),
+        };
+        let row = format!(r#"{{"route":"claims","state":"{held}","count":1,"bytes":1}}"#);
+        Act::Send(ok(format!(r#"{{"items":[{row}],"next":{next}}}"#)))
+    });
+    let ask = |more: &[&str]| {
+        let mut command = binary();
+        command.env("INTERMISSION_SERVER", format!("http://{}", api.address()));
+        command.env("INTERMISSION_TOKEN", "im_x").arg("submissions").args(more);
+        told(&command.output().expect("the binary runs"))
+    };
+    let (code, people) = ask(&[]);
+    assert!(code == 0 && people.contains("held") && people.contains("sent"), "{people}");
+    let (code, json) = ask(&["--json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((code, json["items"].as_array().map(Vec::len)), (0, Some(2)), "{json}");
+    assert!(json["next"].is_null(), "{json}");
 }

@@ -1,6 +1,7 @@
 //! Reconciler, reload, admin API, command line: switches that survive, and who may switch.
 
 mod admin;
+mod admin_bodies;
 mod admin_config;
 mod admin_events;
 mod admin_openapi;

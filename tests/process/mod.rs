@@ -1,6 +1,8 @@
 //! The program as a process: how it stops, how another takes its place, and what the service
 //! manager hears.
 
+/// What it holds in memory while forms pass.
+mod memory;
 /// The built program as a process of its own.
 mod node;
 /// Listening sockets and words of a service manager.

@@ -191,6 +191,22 @@ async fn a_refused_job_takes_nobody_along() {
     assert_eq!(store.latency().failures, 0);
 }
 
+#[tokio::test]
+async fn a_form_that_is_refused_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open_in(directory.path());
+    let torn = item("ada", NOON, 1);
+    store.append(torn.id, 0, vec![1; 50]).await.expect("a frame");
+    let answer = store.keep(torn.clone(), sealed(1, 9), quota()).await;
+    assert_eq!(answer, Err(StoreError::Conflict), "its frame is there already");
+    assert_eq!(store.item(torn.id).await, Ok(None));
+    assert_eq!(store.frames(torn.id, 0, 9).await, Ok(vec![vec![1; 50]]));
+    let answered = Item { state: State::Accepted, ..item("ada", NOON, 1) };
+    assert!(store.keep(answered, sealed(1, 9), quota()).await.is_err());
+    assert_eq!(store.census().await.expect("counts").bytes, 50, "the frame that waits");
+    assert_eq!(store.latency().failures, 0, "and no commit failed");
+}
+
 #[test]
 fn a_foreign_or_bereft_file_is_left_alone() {
     let directory = tempfile::tempdir().expect("a directory");

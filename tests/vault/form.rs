@@ -208,6 +208,43 @@ fn a_double_click_has_the_same_fingerprint_whatever_its_boundary() {
     assert_ne!(print(MULTIPART, &one), print(MULTIPART, &moved));
 }
 
+#[test]
+fn forms_that_differ_in_anything_but_a_token_have_fingerprints_of_their_own() {
+    let print = |kind, body: &[u8]| inspect(kind, MULTIPART, body).expect("kept").1;
+    let mut seen = std::collections::BTreeMap::new();
+    let mut alike = |what: &str, print: [u8; 32]| seen.insert(print, what.to_owned());
+    // What stands between the parts of one form is written into the parts of another.
+    let marks = ["%00", "%01", "%02", "%00%00%00%00%00%00%00%01", "%00%00%00%00%00%00%00%01%02"];
+    let mut forms: Vec<String> =
+        ["a=1&b=2", "a=12&b", "a=1&b2", "b=2&a=1", "a=1&b=2&b=2", "a=1", "a1=", "a=%31&b=2", ""]
+            .map(str::to_owned)
+            .into();
+    forms.extend(marks.iter().flat_map(|m| [format!("a=1{m}&b=2"), format!("a{m}=1&b=2")]));
+    for form in &forms {
+        assert_eq!(alike(form, print(Kind::Urlencoded, form.as_bytes())), None, "{form}");
+    }
+    let files = ["name=\"f\"", "name=\"f\"; filename=\"\"", "name=\"f\"; filename=\"x\""];
+    for head in files {
+        let form = multipart(&[(head, "1")]);
+        assert_eq!(alike(head, print(Kind::Multipart, &form)), None, "{head}");
+    }
+    let with_token = |token: &str| print(Kind::Urlencoded, format!("csrf={token}&a=1").as_bytes());
+    assert_eq!(with_token("one"), with_token("another"));
+    assert_eq!(with_token("one"), with_token(""));
+}
+
+#[test]
+fn a_record_is_written_short_and_one_of_an_earlier_release_is_read() {
+    let (summary, _) = inspect(Kind::Urlencoded, "", b"name=Ana&csrf=t0ken").expect("kept");
+    let text = serde_json::to_string(&summary).expect("texts");
+    assert_eq!(text, r#"{"fields":[["name",3,{"whole":"Ana"}],["csrf",5,"token"]]}"#);
+    let before = r#"{"fields":[{"name":"name","bytes":3,"shown":{"whole":"Ana"}},
+        {"name":"csrf","bytes":5,"shown":"token"}]}"#;
+    for text in [before, text.as_str()] {
+        assert!(serde_json::from_str::<Summary>(text).expect("either way") == summary);
+    }
+}
+
 /// `body` cut at these places.
 fn cut<'a>(body: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (body.len() + 1)).collect();

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use intermission::clock::Wall;
+use intermission::digest;
 use intermission::id::{Id, NodeTag};
 use intermission::vault::keys::{NodeKey, NodeKeyError};
 use intermission::vault::owner::{Mode, Owner, Ticket};
@@ -116,6 +117,35 @@ fn a_browser_is_known_by_its_cookie_and_says_nothing_in_logs() {
     let secret = cookie.rsplit('.').next().expect("a secret");
     assert!(!format!("{owner:?}{:?}", owner.ticket(id(), 1)).contains(secret));
     assert_ne!(Owner::generate().browser(), owner.browser());
+}
+
+#[test]
+fn browsers_met_after_one_another_are_neighbours_and_older_cookies_mean_what_they_did() {
+    let (first, second) = (Wall::from_millis(1 << 40), Wall::from_millis((1 << 40) + 1));
+    let met: Vec<Owner> = [first, first, second].map(Owner::met).into();
+    let browsers: Vec<_> = met.iter().map(Owner::browser).collect();
+    assert_eq!(browsers[0][..6], browsers[1][..6]);
+    assert_ne!(browsers[0][6..], browsers[1][6..]);
+    assert!(browsers[0] < browsers[2] && browsers[1] < browsers[2]);
+    for owner in &met {
+        let again = Owner::from_cookie(&owner.cookie_value()).expect("our own cookie");
+        assert_eq!(again.browser(), owner.browser());
+        let here = id();
+        let (named, program) = Owner::from_capability(&owner.capability(here)).expect("our own");
+        assert_eq!((named, program.browser()), (here, owner.browser()));
+    }
+    let (id, secret) = ("AAECAwQFBgcICQoLDA0ODw", "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8");
+    let before = Owner::from_cookie(&format!("v1.{id}.{secret}")).expect("as it was");
+    let verifier = digest::derive(
+        &digest::unbase64url(secret).expect("text"),
+        &digest::unbase64url(id).expect("text"),
+        &[b"intermission/v1/verifier"],
+    );
+    assert_eq!(before.browser(), verifier);
+    for length in [0, 15, 17, 21, 23] {
+        let id = digest::base64url(&vec![1; length]);
+        assert!(Owner::from_cookie(&format!("v1.{id}.{secret}")).is_none(), "{length} bytes");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use self::wire::{Body, Place};
-use super::{Fault, Reach};
+use super::{Fault, Reach, text};
 
 /// Speaks to one admin API.
 pub(super) struct Client {
@@ -45,6 +45,8 @@ pub(super) struct Event {
 /// A whole exchange. A switch takes milliseconds; reading a large config may take seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Pages of one list that are read, a thousand rows each. Over it: `next` says that there is more.
+const PAGES_MAX: usize = 100;
 
 impl Client {
     /// A client of the API that the command line names.
@@ -59,6 +61,23 @@ impl Client {
     /// Reads.
     pub(super) fn get(&self, path: &str) -> Result<Value, Fault> {
         Ok(self.ask(Method::GET, path, None, None)?.body)
+    }
+
+    /// Reads a list to its end, page by page.
+    pub(super) fn all(&self, path: &str) -> Result<Value, Fault> {
+        let first = format!("{path}{}limit=1000", if path.contains('?') { '&' } else { '?' });
+        let mut whole = self.get(&first)?;
+        for _ in 1..PAGES_MAX {
+            let Some(next) = whole["next"].as_str() else { break };
+            let mut page = self.get(&format!("{first}&after={}", text::escaped(next)))?;
+            if let (Some(items), Some(more)) =
+                (whole["items"].as_array_mut(), page["items"].as_array_mut())
+            {
+                items.append(more);
+            }
+            whole["next"] = page["next"].take();
+        }
+        Ok(whole)
     }
 
     /// Reads, and tells the version that was read.

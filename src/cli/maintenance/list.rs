@@ -48,7 +48,7 @@ impl List {
             Wanted::All => "/api/v1/maintenances?state=all",
         };
         wait::watch(self.watch, || {
-            let answer = client.get(path)?;
+            let answer = client.all(path)?;
             if self.reach.json {
                 return Ok(table::json(&answer, self.watch));
             }

@@ -157,7 +157,7 @@ impl Which {
         if is_id {
             return Ok(wanted.to_owned());
         }
-        let answer = client.get("/api/v1/maintenances?state=all&limit=1000")?;
+        let answer = client.all("/api/v1/maintenances?state=all")?;
         let known: Vec<MaintenanceShown> = client::read(table::items(&answer, "maintenances"))?;
         let fits = |one: &&MaintenanceShown| {
             (wanted.len() >= 4 && one.id.starts_with(wanted)) || one.title == wanted

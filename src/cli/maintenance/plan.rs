@@ -114,7 +114,7 @@ fn read(file: &Path) -> Result<Value, Fault> {
 
 /// The maintenance that is not over and is called as the plan is.
 fn of_the_same_title(client: &Client, plan: &Value) -> Result<Option<String>, Fault> {
-    let answer = client.get(&format!("{ALL}?limit=1000"))?;
+    let answer = client.all(ALL)?;
     let known: Vec<MaintenanceShown> = client::read(table::items(&answer, "maintenances"))?;
     let same = known.into_iter().find(|one| plan["title"] == json!(one.title));
     Ok(same.map(|one| one.id))
@@ -122,7 +122,7 @@ fn of_the_same_title(client: &Client, plan: &Value) -> Result<Option<String>, Fa
 
 /// Tells which declared maintenances stand otherwise than their files say.
 fn drifts(client: &Client, as_json: bool) -> Result<(), Fault> {
-    let answer = client.get(&format!("{ALL}?limit=1000"))?;
+    let answer = client.all(ALL)?;
     let all: Vec<Value> = client::read(table::items(&answer, "maintenances"))?;
     let differs = |one: &Value| {
         one["source"]["file"].is_string() && one["drift"].as_array().is_some_and(|d| !d.is_empty())

@@ -11,10 +11,12 @@ use axum::{Extension, Router};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode, Uri};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tower::ServiceExt as _;
+use utoipa::ToSchema;
 
-use super::asked::{Asked, Key};
+use super::asked::{self, Asked, Items, Key, Paging};
 use super::gate::{self, Operator};
 use super::problem::{Code, Problem};
 use super::rehearsal::Nothing;
@@ -49,17 +51,43 @@ struct Pending {
     body: Bytes,
 }
 
+/// What waits for a second operator.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Approval)]
+pub(super) struct PendingView {
+    id: Id,
+    /// When it was asked for.
+    at: Wall,
+    /// When it is dropped if nobody approves it.
+    not_after: Wall,
+    /// Who asked.
+    by: String,
+    /// What it would close.
+    scope: Scope,
+    /// Method and target of the request.
+    action: String,
+    /// Its body; null if it had none.
+    #[schema(value_type = Option<Object>)]
+    body: Value,
+}
+
+/// What was asked for, and waits or waits no more.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApprovalAnswer {
+    approval: PendingView,
+}
+
 impl Pending {
-    fn view(&self) -> Value {
-        json!({
-            "id": self.id,
-            "at": self.at,
-            "not_after": self.not_after,
-            "by": self.operator.name,
-            "scope": self.scope,
-            "action": format!("{} {}", self.method, self.target),
-            "body": serde_json::from_slice::<Value>(&self.body).unwrap_or_default(),
-        })
+    fn view(&self) -> PendingView {
+        PendingView {
+            id: self.id,
+            at: self.at,
+            not_after: self.not_after,
+            by: self.operator.name.clone(),
+            scope: self.scope.clone(),
+            action: format!("{} {}", self.method, self.target),
+            body: serde_json::from_slice(&self.body).unwrap_or_default(),
+        }
     }
 
     fn request(&self, second: &Operator, inner: &Inner) -> Request {
@@ -145,7 +173,7 @@ pub(super) async fn hold(
         return problem.into_response();
     }
     let mut response =
-        (StatusCode::ACCEPTED, axum::Json(json!({ "approval": view }))).into_response();
+        (StatusCode::ACCEPTED, axum::Json(ApprovalAnswer { approval: view })).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/api/v1/approvals/{id}")) {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -170,13 +198,15 @@ fn wanted(response: &Response) -> Option<Scope> {
 pub(super) struct Guarded(pub(super) Scope);
 
 /// What waits for a second operator, oldest first.
-#[utoipa::path(get, path = "/api/v1/approvals", tag = "approvals",
-    responses((status = 200, description = "All of it", body = Object)))]
-pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(_): Asked<Nothing>) -> Response {
-    let now = admin.clock.now();
-    let items =
-        admin.door.waiting.with(now, |all| all.iter().map(Pending::view).collect::<Vec<_>>());
-    axum::Json(json!({ "items": items, "next": null })).into_response()
+#[utoipa::path(get, path = "/api/v1/approvals", tag = "approvals", params(Paging),
+    responses((status = 200, description = "One page", body = Items<PendingView>)))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(paging): Asked<Paging>) -> Answer {
+    let count = asked::count(paging.limit)?;
+    let after = asked::cursor(paging.after.as_deref())?;
+    let view = |pending: &Pending| (pending.id, pending.view());
+    let all: Vec<_> =
+        admin.door.waiting.with(admin.clock.now(), |all| all.iter().map(view).collect());
+    Ok(axum::Json(Items::after(all, after.as_ref(), count, Id::to_string)).into_response())
 }
 
 /// Carries out what waits, and answers what that answers.
@@ -214,7 +244,7 @@ pub(super) async fn approve(
 /// Drops what waits: it is not carried out.
 #[utoipa::path(delete, path = "/api/v1/approvals/{id}", tag = "approvals",
     params(("id" = Id, Path, description = "Of what waits")),
-    responses((status = 200, description = "What was asked for", body = Object)))]
+    responses((status = 200, description = "What was asked for", body = ApprovalAnswer)))]
 pub(super) async fn drop(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
@@ -225,5 +255,5 @@ pub(super) async fn drop(
     let pending = admin.door.waiting.find(&id, now)?;
     operator.may(Role::Operator, &pending.scope)?;
     admin.door.waiting.take(pending.id, now);
-    Ok(axum::Json(json!({ "approval": pending.view() })).into_response())
+    Ok(axum::Json(ApprovalAnswer { approval: pending.view() }).into_response())
 }

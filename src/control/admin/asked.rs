@@ -81,17 +81,30 @@ pub(super) struct Items<T> {
 }
 
 impl<T> Items<T> {
-    /// All there is.
-    pub(super) fn whole(items: Vec<T>) -> Self {
-        Self { items, next: None }
+    /// The same, of rows that are told by their place in the list.
+    pub(super) fn of(rows: Vec<(u64, T)>, count: u32) -> Self {
+        Self::keyed(rows, count, u64::to_string)
     }
 
-    /// The same, of rows that are told by their place in the list.
-    pub(super) fn of(mut rows: Vec<(u64, T)>, count: u32) -> Self {
+    /// The rows after this key, in the order of their keys: whoever reads on misses none and reads
+    /// none twice, whatever was added or taken away meanwhile. `cursor` writes a key down.
+    pub(super) fn after<K: Ord>(
+        rows: impl IntoIterator<Item = (K, T)>,
+        after: Option<&K>,
+        count: u32,
+        cursor: impl Fn(&K) -> String,
+    ) -> Self {
+        let later = rows.into_iter().filter(|(key, _)| after.is_none_or(|after| key > after));
+        let mut rows: Vec<_> = later.collect();
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self::keyed(rows, count, cursor)
+    }
+
+    fn keyed<K>(mut rows: Vec<(K, T)>, count: u32, cursor: impl Fn(&K) -> String) -> Self {
         let count = count as usize;
         let more = rows.len() > count;
         rows.truncate(count);
-        let next = more.then(|| rows.last().map(|(at, _)| at.to_string())).flatten();
+        let next = more.then(|| rows.last().map(|(key, _)| cursor(key))).flatten();
         Self { items: rows.into_iter().map(|(_, row)| row).collect(), next }
     }
 
@@ -110,6 +123,21 @@ impl<T> Items<T> {
 pub(super) fn number(after: Option<&str>) -> Result<Option<u64>, Problem> {
     let wrong = |_| Problem::field("after", "give it as `next` of the page before said");
     after.map(|after| after.parse().map_err(wrong)).transpose()
+}
+
+/// The cursor of a list by two names, of which the second has no slash.
+pub(super) fn pair(after: Option<&str>) -> Result<Option<(String, String)>, Problem> {
+    let read = |after: &str| {
+        let (first, second) = after.rsplit_once('/')?;
+        Some((first.to_owned(), second.to_owned()))
+    };
+    let wrong = || Problem::field("after", "give it as `next` of the page before said");
+    after.map(|after| read(after).ok_or_else(wrong)).transpose()
+}
+
+/// Such a cursor as it is written.
+pub(super) fn written((first, second): &(String, String)) -> String {
+    format!("{first}/{second}")
 }
 
 /// The cursor of a list by id.

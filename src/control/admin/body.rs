@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use super::strict::Strict;
 use crate::clock::Wall;
 use crate::control::command::Expected;
 use crate::limit;
@@ -68,7 +69,7 @@ fn json<T: DeserializeOwned>(
     wanted: &str,
 ) -> Result<T, Problem> {
     // The document calls bodies that may be left out `null`.
-    if matches!(bytes, b"" | b"null") {
+    if matches!(bytes.trim_ascii(), b"" | b"null") {
         return parse(b"{}");
     }
     if !is_kind(headers, "application/json") {
@@ -102,23 +103,17 @@ pub(super) async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let whole =
         serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| broken(&error))?;
-    // A list would be taken for the members in their order.
     if !whole.is_object() {
         return Err(Problem::field("", "the body must be a JSON object"));
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let at_field = |error: serde_path_to_error::Error<serde_json::Error>| {
         let field = error.path().to_string();
-        let error = error.into_inner();
-        match error.classify() {
-            serde_json::error::Category::Data => Problem::field(&field, error.to_string()),
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => broken(&error),
-        }
-    })?;
-    json.end().map_err(|error| broken(&error))?;
-    Ok(value)
+        Problem::field(&field, error.into_inner().to_string())
+    };
+    serde_path_to_error::deserialize::<_, T>(Strict(&whole)).map_err(at_field)?;
+    // Once more from the text: of two members of one name, the value has only the last.
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut json).map_err(at_field)
 }
 
 fn broken(error: &serde_json::Error) -> Problem {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Admin;
-use super::asked::{self, Asked, Items, Key};
+use super::asked::{self, Asked, Items, Key, Paging};
 use super::body::{self, Json, Span};
 use super::gate::Operator;
 use super::problem::Problem;
@@ -109,14 +109,16 @@ impl BypassView {
 }
 
 /// Bypasses that hold, oldest first.
-#[utoipa::path(get, path = "/api/v1/bypasses", tag = "bypasses",
-    responses((status = 200, description = "All of them", body = Items<BypassView>)))]
-pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(_): Asked<Nothing>) -> Answer {
+#[utoipa::path(get, path = "/api/v1/bypasses", tag = "bypasses", params(Paging),
+    responses((status = 200, description = "One page", body = Items<BypassView>)))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(paging): Asked<Paging>) -> Answer {
+    let count = asked::count(paging.limit)?;
+    let after = asked::cursor(paging.after.as_deref())?;
     let now = admin.clock.now();
     let standing = admin.handle.standing();
     let live = standing.bypasses.iter().filter(|one| one.revoked.is_none() && now < one.not_after);
-    let views = live.map(|bypass| BypassView::of(bypass)).collect();
-    Ok(axum::Json(Items::whole(views)).into_response())
+    let views = live.map(|bypass| (bypass.id, BypassView::of(bypass)));
+    Ok(axum::Json(Items::after(views, after.as_ref(), count, Id::to_string)).into_response())
 }
 
 /// Lets people through a closed scope: by link, by header, by client network.

@@ -129,12 +129,12 @@ pub(super) async fn in_flight(
     Asked(paging): Asked<Paging>,
 ) -> Answer {
     let count = asked::count(paging.limit)?;
-    let after = asked::number(paging.after.as_deref())?.map_or(0, |after| after.saturating_add(1));
-    let rows = (0u64..).zip(admin.traffic.in_flight()).skip_while(|(at, _)| *at < after);
-    let rows = rows.take(count as usize + 1).map(|(at, one)| {
+    let after = asked::pair(paging.after.as_deref())?;
+    let rows = admin.traffic.in_flight().into_iter().map(|one| {
         let (route, region) = (one.route.to_string(), one.region.to_string());
         let (requests, tunnels, streams) = (one.count, one.tunnels, one.streams);
-        (at, UnderWay { route, region, requests, tunnels, streams })
+        let key = (route.clone(), region.clone());
+        (key, UnderWay { route, region, requests, tunnels, streams })
     });
-    Ok(axum::Json(Items::of(rows.collect(), count)).into_response())
+    Ok(axum::Json(Items::after(rows, after.as_ref(), count, asked::written)).into_response())
 }

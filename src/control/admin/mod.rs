@@ -26,6 +26,7 @@ mod report;
 mod routes;
 mod schema;
 mod status;
+mod strict;
 mod switches;
 mod tokens;
 mod upstreams;

@@ -105,20 +105,20 @@ impl SubmissionView {
 }
 
 /// How many submissions are kept, by route and state; never what is in them.
-#[utoipa::path(get, path = "/api/v1/submissions", tag = "records",
-    responses((status = 200, description = "All of them", body = Items<Heap>)))]
+#[utoipa::path(get, path = "/api/v1/submissions", tag = "records", params(Paging),
+    responses((status = 200, description = "One page", body = Items<Heap>)))]
 pub(super) async fn submissions(
     State(admin): State<Arc<Admin>>,
-    Asked(_): Asked<super::rehearsal::Nothing>,
+    Asked(paging): Asked<Paging>,
 ) -> Answer {
+    let count = asked::count(paging.limit)?;
+    let after = asked::pair(paging.after.as_deref())?;
     let heaps = admin.store.heaps().await?;
-    let heaps = heaps.into_iter().map(|heap| Heap {
-        route: heap.route,
-        state: heap.state,
-        count: heap.count,
-        bytes: heap.bytes,
+    let heaps = heaps.into_iter().map(|heap| {
+        let key = (heap.route.clone(), heap.state.clone());
+        (key, Heap { route: heap.route, state: heap.state, count: heap.count, bytes: heap.bytes })
     });
-    Ok(axum::Json(Items::whole(heaps.collect())).into_response())
+    Ok(axum::Json(Items::after(heaps, after.as_ref(), count, asked::written)).into_response())
 }
 
 /// What is known of one submission, by its id or by the reference on its receipt.

@@ -189,7 +189,7 @@ pub(super) async fn reload(
 /// is looked at as if it stood in the file's place; it may name files of the machine, so that an
 /// admin is wanted.
 #[utoipa::path(post, path = "/api/v1/config/check", tag = "node",
-    request_body(content((Because = "application/json"), (String = "application/toml"))),
+    request_body(content((Option<Because> = "application/json"), (String = "application/toml"))),
     responses((status = 200, description = "It would be taken", body = Outcome)))]
 pub(super) async fn check(
     State(admin): State<Arc<Admin>>,

@@ -7,17 +7,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Admin;
-use super::asked::{Asked, Key};
+use super::asked::{self, Asked, Items, Key, Paging};
 use super::body::{self, Json, Span};
 use super::gate::Operator;
 use super::problem::Problem;
 use super::rehearsal::Nothing;
 use crate::clock::Wall;
+use crate::config;
 use crate::control::scopes;
 use crate::digest;
 use crate::grant::token::LOCAL_USER;
@@ -50,52 +51,131 @@ pub(super) struct Wanted {
 }
 
 /// A token as it may be seen.
-fn view(token: &Token, now: Wall) -> Value {
-    json!({
-        "id": token.id,
-        "name": token.name,
-        "source": "api",
-        "role": token.role,
-        "scope": token.scope,
-        "created": token.created,
-        "by": token.by,
-        "not_after": token.not_after,
-        "revoked": token.revoked,
-        "holds": token.holds(now),
-    })
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenView {
+    /// Null for one of the config, which goes when it leaves the file.
+    id: Option<Id>,
+    name: String,
+    source: Origin,
+    role: Role,
+    /// Where it may change anything.
+    scope: Scope,
+    /// A DNS name of the certificate that it is known by as well.
+    certificate: Option<String>,
+    /// When it was made, and by whom; null for one of the config.
+    created: Option<Wall>,
+    by: Option<String>,
+    /// From when on it is worth nothing.
+    not_after: Option<Wall>,
+    /// When it was taken back.
+    revoked: Option<Wall>,
+    /// Whether it lets anybody in now.
+    holds: bool,
+}
+
+/// Where a token comes from.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TokenSource)]
+enum Origin {
+    /// It stands in the config.
+    Config,
+    /// It was made through the API.
+    Api,
+}
+
+/// A token that was made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MadeToken {
+    token: TokenView,
+    /// It is told now and never again; null where the answer is told again.
+    secret: Option<String>,
+}
+
+/// A token that was taken back.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RevokedToken {
+    token: TokenView,
+}
+
+impl TokenView {
+    fn of(token: &Token, now: Wall) -> Self {
+        Self {
+            id: Some(token.id),
+            name: token.name.clone(),
+            source: Origin::Api,
+            role: token.role,
+            scope: token.scope.clone(),
+            certificate: None,
+            created: Some(token.created),
+            by: Some(token.by.clone()),
+            not_after: token.not_after,
+            revoked: token.revoked,
+            holds: token.holds(now),
+        }
+    }
+
+    fn declared(token: &config::Token) -> Self {
+        Self {
+            id: None,
+            name: token.name.clone(),
+            source: Origin::Config,
+            role: token.role,
+            scope: token.scope.clone(),
+            certificate: token.certificate.clone(),
+            created: None,
+            by: None,
+            not_after: None,
+            revoked: None,
+            holds: true,
+        }
+    }
 }
 
 /// The token with this id as it may be seen.
 pub(super) fn shown(admin: &Admin, id: &str) -> Option<Value> {
     let all = admin.door.tokens.all();
     let token = all.iter().find(|token| token.id.to_string() == id)?;
-    Some(view(token, admin.clock.now()))
+    Some(json!(TokenView::of(token, admin.clock.now())))
 }
 
 /// Those of the config, then those that were made, oldest first.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
-    responses((status = 200, description = "All of them", body = Object)))]
-pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(_): Asked<Nothing>) -> Response {
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", params(Paging),
+    responses((status = 200, description = "One page", body = Items<TokenView>)))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Asked(paging): Asked<Paging>) -> Answer {
+    let count = asked::count(paging.limit)?;
+    let after = paging.after.as_deref().map(place).transpose()?;
     let now = admin.clock.now();
-    let declared = admin.rules.tokens.iter().map(|token| {
-        json!({
-            "id": null,
-            "name": token.name,
-            "source": "config",
-            "role": token.role,
-            "scope": token.scope,
-            "certificate": token.certificate,
-            "holds": true,
-        })
-    });
+    let declared = (0u64..).zip(admin.rules.tokens.iter());
+    let declared = declared.map(|(at, token)| (Place::Config(at), TokenView::declared(token)));
     let made = admin.door.tokens.all();
-    let items: Vec<_> = declared.chain(made.iter().map(|token| view(token, now))).collect();
-    axum::Json(json!({ "items": items, "next": null })).into_response()
+    let made = made.iter().map(|token| (Place::Made(token.id), TokenView::of(token, now)));
+    let page =
+        Items::after(declared.chain(made), after.as_ref(), count, |place: &Place| match place {
+            Place::Config(at) => at.to_string(),
+            Place::Made(id) => id.to_string(),
+        });
+    Ok(axum::Json(page).into_response())
+}
+
+/// Where a token stands in the list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Config(u64),
+    Made(Id),
+}
+
+fn place(after: &str) -> Result<Place, Problem> {
+    if let Ok(id) = after.parse() {
+        return Ok(Place::Made(id));
+    }
+    let wrong = |_| Problem::field("after", "give it as `next` of the page before said");
+    after.parse().map(Place::Config).map_err(wrong)
 }
 
 /// Makes one. The secret is in this answer and nowhere else.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = Wanted,
-    responses((status = 201, description = "The token and its secret", body = Object,
+    responses((status = 201, description = "The token and its secret", body = MadeToken,
         headers(("Location" = String, description = "The token")))))]
 pub(super) async fn make(
     State(admin): State<Arc<Admin>>,
@@ -135,8 +215,8 @@ pub(super) async fn make(
         revoked: None,
     };
     keep(&admin, &token).await?;
-    let told = view(&token, now);
-    let whole = axum::Json(json!({ "token": told, "secret": secret }));
+    let made = MadeToken { token: TokenView::of(&token, now), secret: Some(secret) };
+    let whole = axum::Json(made);
     let mut response = (StatusCode::CREATED, whole).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/api/v1/tokens/{}", token.id)) {
         response.headers_mut().insert(LOCATION, location);
@@ -182,7 +262,7 @@ fn new_name(admin: &Admin, name: &str, now: Wall) -> Result<String, Problem> {
 /// Revokes one: it is worth nothing from this answer on.
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens",
     params(("id" = Id, Path, description = "Of the token")),
-    responses((status = 200, description = "The token", body = Object)))]
+    responses((status = 200, description = "The token", body = RevokedToken)))]
 pub(super) async fn revoke(
     State(admin): State<Arc<Admin>>,
     Extension(operator): Extension<Operator>,
@@ -201,5 +281,6 @@ pub(super) async fn revoke(
     let token = Token { revoked, ..token };
     keep(&admin, &token).await?;
     admin.door.waiting.forget(&token.name, now);
-    Ok(axum::Json(json!({ "token": view(&token, now) })).into_response())
+    let body = RevokedToken { token: TokenView::of(&token, now) };
+    Ok(axum::Json(body).into_response())
 }

@@ -61,27 +61,21 @@ impl Exclusive {
 
 type Answered = Result<Response<Incoming>, TrySendError<Request<Upload>>>;
 
+/// Waits for an answer's head. It is boxed because whatever awaits it would hold it twice, as what
+/// it was given and as what it waits for, and so would whatever awaits that.
+type Answering = Pin<Box<dyn Future<Output = Answered>>>;
+
 impl Lease {
     /// Sends a request, at once; what is returned waits for the answer's head.
-    pub(in crate::proxy) fn send(
-        &mut self,
-        mut request: Request<Upload>,
-    ) -> impl Future<Output = Answered> + use<> {
-        let (alone, shared) = match &mut self.carrier {
+    pub(in crate::proxy) fn send(&mut self, mut request: Request<Upload>) -> Answering {
+        match &mut self.carrier {
             Carrier::Exclusive { connection, .. } => {
                 connection.asked.ask(request.method());
-                (Some(connection.requests.try_send_request(request)), None)
+                Box::pin(connection.requests.try_send_request(request))
             }
             Carrier::Shared(stream) => {
                 speak_http2(&mut request, self.held.server().manner().scheme());
-                (None, Some(stream.send(request)))
-            }
-        };
-        async move {
-            match (alone, shared) {
-                (Some(answer), _) => answer.await,
-                (None, Some(answer)) => answer.await,
-                (None, None) => unreachable!("INVARIANT: there is one carrier"),
+                Box::pin(stream.send(request))
             }
         }
     }

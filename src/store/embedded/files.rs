@@ -26,7 +26,7 @@ pub(super) struct Files {
     pub(super) disk: Disk,
     main: PathBuf,
     /// Locked as long as this lives; the system unlocks it however the process ends.
-    _lock: File,
+    lock: File,
 }
 
 impl Files {
@@ -57,7 +57,7 @@ impl Files {
         private(&main).map_err(|error| told("cannot write to the directory", error))?;
         sync_directory(directory).map_err(|error| told("cannot sync the directory", error))?;
         let disk = Disk { directory: directory.to_owned(), free_min };
-        Ok(Self { disk, main, _lock: lock })
+        Ok(Self { disk, main, lock })
     }
 
     /// Opens, migrates and checks the file. Gives the connection that writes, and whether the
@@ -175,6 +175,16 @@ impl Files {
     }
 }
 
+impl Drop for Files {
+    /// Says that the directory is free. To close the file is not enough: a process that is just
+    /// being started has a copy of it, as of everything that is open, until it is another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the store is given free only when its lock file is closed");
+        }
+    }
+}
+
 /// The file system that the store is on.
 #[derive(Clone)]
 pub(super) struct Disk {
@@ -267,4 +277,21 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 
 fn failed(what: String) -> StoreError {
     StoreError::Failed(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Files;
+
+    #[test]
+    fn what_was_given_free_can_be_claimed_while_a_child_still_has_a_copy_of_the_lock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = Files::claim(folder.path(), None).expect("nobody has it");
+        // What a fork makes of an open file: another handle of the same lock.
+        let copy = first.lock.try_clone().expect("a copy");
+        assert!(Files::claim(folder.path(), None).is_err(), "the control: it is held");
+        drop(first);
+        assert!(Files::claim(folder.path(), None).is_ok());
+        drop(copy);
+    }
 }

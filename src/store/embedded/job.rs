@@ -18,6 +18,16 @@ pub(super) enum Growth {
     Stays,
 }
 
+/// Whether a job that is refused must be undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undoing {
+    /// Part of it may be done by then.
+    Needed,
+    /// It changes nothing before it is sure to be done. So it needs no savepoint, which would cost
+    /// a copy of each page that it changes.
+    Spared,
+}
+
 /// What is free on the store's file system.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
@@ -39,14 +49,17 @@ pub(super) enum Ran {
 
 /// A job of whatever answer.
 pub(super) trait Job: Send {
-    /// Does the work, once.
-    fn run(&mut self, conn: &Connection, room: Room) -> Ran;
+    /// Whether it needs a savepoint.
+    fn undoing(&self) -> Undoing;
+    /// Does the work, once; in a savepoint, or in none if that is spared.
+    fn run(&mut self, conn: &Connection, room: Room, undoing: Undoing) -> Ran;
     /// Tells the outcome, or what befell the transaction.
     fn answer(self: Box<Self>, lost: Option<&StoreError>);
 }
 
 struct Task<T, W> {
     growth: Growth,
+    undoing: Undoing,
     work: Option<W>,
     outcome: Result<T, StoreError>,
     asker: oneshot::Sender<Result<T, StoreError>>,
@@ -57,7 +70,11 @@ where
     T: Send,
     W: FnOnce(&Connection) -> Result<T, Fault> + Send,
 {
-    fn run(&mut self, conn: &Connection, room: Room) -> Ran {
+    fn undoing(&self) -> Undoing {
+        self.undoing
+    }
+
+    fn run(&mut self, conn: &Connection, room: Room, undoing: Undoing) -> Ran {
         if room == Room::Reserve && self.growth == Growth::Grows {
             self.outcome = Err(StoreError::Full);
             return Ran::Undo;
@@ -69,6 +86,8 @@ where
                 Ran::Done
             }
             Err(fault) if fault.ends_batch() || conn.is_autocommit() => Ran::Lost(fault.into()),
+            // Nobody knows how far it came.
+            Err(fault @ Fault::Sqlite(_)) if undoing == Undoing::Spared => Ran::Lost(fault.into()),
             Err(fault) => {
                 self.outcome = Err(fault.into());
                 Ran::Undo
@@ -86,7 +105,11 @@ where
 }
 
 /// Puts `work` into `queue`, waiting for a place, and gives its answer when it comes.
-pub(super) fn ask<T, W>(queue: &mpsc::Sender<Box<dyn Job>>, growth: Growth, work: W) -> Pending<T>
+pub(super) fn ask<T, W>(
+    queue: &mpsc::Sender<Box<dyn Job>>,
+    (growth, undoing): (Growth, Undoing),
+    work: W,
+) -> Pending<T>
 where
     T: Send + 'static,
     W: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
@@ -94,7 +117,7 @@ where
     let queue = queue.clone();
     Box::pin(async move {
         let (asker, answer) = oneshot::channel();
-        let task = Task { growth, work: Some(work), outcome: Err(unanswered()), asker };
+        let task = Task { growth, undoing, work: Some(work), outcome: Err(unanswered()), asker };
         queue.send(Box::new(task)).await.map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     })

@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, watch};
 use fault::Fault;
 use files::{Disk, Files, Soundness};
 use gauges::Meter;
-use job::{Growth, Job, Room, ask};
+use job::{Growth, Job, Room, Undoing, ask};
 use writer::Writer;
 
 pub use gauges::StoreGauges;
@@ -110,9 +110,8 @@ pub fn open_with(
     let reader = start("store-reader", move |runtime| {
         reader::work(&read_conn, runtime, read_queue, reader_stops);
     })?;
-    let emptied = clock.tick();
     let disk = files.disk.clone();
-    let writer = Writer { files, meter: Arc::clone(&meter), clock, conn: Some(conn), emptied };
+    let writer = Writer::new(files, Arc::clone(&meter), clock, conn);
     let writer = start("store-writer", move |runtime| {
         writer.work(runtime, write_queue, writer_stops);
     })?;
@@ -157,14 +156,14 @@ impl Embedded {
         growth: Growth,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Pending<T> {
-        ask(&self.writes, growth, work)
+        ask(&self.writes, (growth, Undoing::Needed), work)
     }
 
     fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Pending<T> {
-        ask(&self.reads, Growth::Stays, work)
+        ask(&self.reads, (Growth::Stays, Undoing::Needed), work)
     }
 }
 
@@ -301,7 +300,8 @@ impl Store for Embedded {
     }
 
     fn keep(&self, item: Item, frames: Vec<(u32, Vec<u8>)>, quota: Quota) -> Pending<Kept> {
-        self.write(Growth::Grows, move |conn| submissions::keep(conn, &item, &frames, &quota))
+        let how = (Growth::Grows, submissions::undoing(&item, &frames));
+        ask(&self.writes, how, move |conn| submissions::keep(conn, &item, &frames, &quota))
     }
 
     fn item(&self, id: Id) -> Pending<Option<Item>> {

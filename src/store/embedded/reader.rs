@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
-use super::job::{Job, Ran, Room};
+use super::job::{Job, Ran, Room, Undoing};
 
 /// Reads until told to stop or nobody can ask any more; what is queued by then is still answered.
 pub(super) fn work(
@@ -29,7 +29,7 @@ pub(super) fn work(
             }
         });
         let Some(mut job) = job else { break };
-        match job.run(conn, Room::Ample) {
+        match job.run(conn, Room::Ample, Undoing::Needed) {
             Ran::Done | Ran::Undo => job.answer(None),
             Ran::Lost(error) => job.answer(Some(&error)),
         }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x496d_736e;
 
 /// Step `n` leads from `user_version` n to n + 1. A step that was released is never edited.
-const STEPS: [&str; 6] = [FIRST, DUTIES, GRANTS, MAINTENANCES, TALLIES, CODES];
+const STEPS: [&str; 7] = [FIRST, DUTIES, GRANTS, MAINTENANCES, TALLIES, CODES, UNDER_WAY];
 
 // Integer keys with a unique index beside them, not WITHOUT ROWID: a sealed form fits a table leaf
 // three times over, whereas a clustered index would push each one to an overflow page of its own.
@@ -165,6 +165,13 @@ CREATE TABLE codes (
     wrapped_key BLOB NOT NULL,
     wrong INTEGER NOT NULL
 ) STRICT;
+";
+
+// Who starts again looks for what was under way, never for what is held: that is most of all, and
+// each capture would write to the index.
+const UNDER_WAY: &str = "
+DROP INDEX submissions_by_state;
+CREATE INDEX submissions_by_state ON submissions (state) WHERE state <> 'held';
 ";
 
 /// The tables whose damage keeps the store from opening: small, and everything else hangs on them.

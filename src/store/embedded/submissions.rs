@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codes;
 use super::fault::Fault;
+use super::job::Undoing;
 use super::rows::{self, COLUMNS, is_live, name_of};
 use super::windows::signed;
 use crate::clock::Wall;
@@ -38,6 +39,12 @@ pub(super) fn drop_frames(conn: &Connection, submission: Id) -> Result<(), Fault
     Ok(())
 }
 
+/// A form that comes in one piece is stored by three statements, of which the first may refuse.
+/// One of several pieces may turn out to be half of one after some of it was changed.
+pub(super) fn undoing(item: &Item, frames: &[(u32, Vec<u8>)]) -> Undoing {
+    if item.frames == 1 && frames.len() == 1 { Undoing::Spared } else { Undoing::Needed }
+}
+
 pub(super) fn keep(
     conn: &Connection,
     item: &Item,
@@ -56,8 +63,9 @@ pub(super) fn keep(
     if version_of(conn, item.id)?.is_some() {
         return Err(StoreError::Conflict.into());
     }
+    let before = live_of(conn, &item.browser)?;
     // What may have arrived is never taken for another one that was not sent yet.
-    let may_be_same = item.state == State::Held;
+    let may_be_same = before.count > 0 && item.state == State::Held;
     if may_be_same && let Some(same) = same_as(conn, item, quota)? {
         erase_received(conn, item.id)?;
         return Ok(Kept::Same(same));
@@ -69,7 +77,7 @@ pub(super) fn keep(
     };
     let given: usize = frames.iter().map(|(_, sealed)| sealed.len()).sum();
     let bytes = received_bytes + signed(given as u64)?;
-    hold_quota(conn, item, bytes, received_bytes, quota)?;
+    hold_quota(conn, &before, (bytes, received_bytes), quota)?;
     for (frame, sealed) in frames {
         insert_frame(conn, item.id, *frame, sealed)?;
     }
@@ -96,7 +104,21 @@ pub(super) fn of_browser(conn: &Connection, browser: &Hash) -> Result<Vec<Item>,
 }
 
 pub(super) fn in_state(conn: &Connection, state: State) -> Result<Vec<Item>, Fault> {
-    some(conn, "state = ?1 ORDER BY seq", params![name_of(state)])
+    // The index knows all but those that are held, and is used by who says so.
+    let filter = match state {
+        State::Held => "state = ?1 ORDER BY seq",
+        State::Receiving
+        | State::Armed
+        | State::Sending
+        | State::Accepted
+        | State::Refused
+        | State::Unknown
+        | State::Done
+        | State::Discarded
+        | State::Expired
+        | State::Unreadable => "state = ?1 AND state <> 'held' ORDER BY seq",
+    };
+    some(conn, filter, params![name_of(state)])
 }
 
 pub(super) fn due(conn: &Connection, now: Wall, count: u32) -> Result<Vec<Item>, Fault> {
@@ -217,27 +239,35 @@ fn same_as(conn: &Connection, item: &Item, quota: &Quota) -> Result<Option<Id>, 
     Ok(same.map(Id::from_bytes))
 }
 
+/// What a browser has in the store.
+struct Live {
+    count: u64,
+    bytes: u64,
+}
+
+fn live_of(conn: &Connection, browser: &Hash) -> Result<Live, Fault> {
+    let sql = "SELECT count(*), coalesce(sum(bytes), 0) FROM submissions
+               WHERE browser = ?1 AND live = 1";
+    Ok(conn.prepare_cached(sql)?.query_row([browser], |row| {
+        Ok(Live { count: rows::unsigned(row, 0)?, bytes: rows::unsigned(row, 1)? })
+    })?)
+}
+
 /// Refuses what would exceed a quota. `received` of its `bytes` are in the totals already.
 fn hold_quota(
     conn: &Connection,
-    item: &Item,
-    bytes: i64,
-    received: i64,
+    before: &Live,
+    (bytes, received): (i64, i64),
     quota: &Quota,
 ) -> Result<(), Fault> {
-    let sql = "SELECT count(*), coalesce(sum(bytes), 0) FROM submissions
-               WHERE browser = ?1 AND live = 1";
-    let (live, held): (u64, u64) = conn
-        .prepare_cached(sql)?
-        .query_row([item.browser], |row| Ok((rows::unsigned(row, 0)?, rows::unsigned(row, 1)?)))?;
     let all: u64 = conn
         .prepare_cached("SELECT sum(bytes) FROM totals")?
         .query_row([], |row| rows::unsigned(row, 0))?;
     let over = |held: u64, more: i64, most: u64| held.saturating_add_signed(more) > most;
-    if live >= u64::from(quota.per_browser) {
+    if before.count >= u64::from(quota.per_browser) {
         return Err(StoreError::Quota("submissions of one browser").into());
     }
-    if over(held, bytes, quota.bytes_per_browser) {
+    if over(before.bytes, bytes, quota.bytes_per_browser) {
         return Err(StoreError::Quota("bytes of one browser").into());
     }
     if over(all, bytes - received, quota.bytes) {

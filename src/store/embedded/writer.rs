@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
@@ -19,20 +20,26 @@ use tokio::sync::{mpsc, watch};
 use super::fault::{Fault, told};
 use super::files::Files;
 use super::gauges::Meter;
-use super::job::{Job, Ran, Room};
+use super::job::{Job, Ran, Room, Undoing};
 use crate::clock::{Clock, Tick};
 use crate::limit;
 use crate::store::StoreError;
 
 /// The writing side of the store.
 pub(super) struct Writer {
-    pub(super) files: Arc<Files>,
-    pub(super) meter: Arc<Meter>,
-    pub(super) clock: Clock,
     /// None after a failure, until the next batch opens it again.
-    pub(super) conn: Option<Connection>,
+    ///
+    /// ORDER: before `files`, which give the directory free when they are dropped.
+    conn: Option<Connection>,
+    files: Arc<Files>,
+    meter: Arc<Meter>,
+    clock: Clock,
     /// When the log was last emptied.
-    pub(super) emptied: Tick,
+    emptied: Tick,
+    /// Jobs of the last commit, and how long it took.
+    last: (usize, Duration),
+    /// Whether every job gets a savepoint, whatever it says.
+    careful: bool,
 }
 
 /// Why the writer woke.
@@ -43,6 +50,18 @@ enum Woke {
 }
 
 impl Writer {
+    /// A writer over its first connection.
+    pub(super) fn new(
+        files: Arc<Files>,
+        meter: Arc<Meter>,
+        clock: Clock,
+        conn: Connection,
+    ) -> Self {
+        let (emptied, careful) = (clock.tick(), meter.damaged.load(Relaxed) > 0);
+        let last = (0, Duration::ZERO);
+        Self { files, meter, clock, conn: Some(conn), emptied, last, careful }
+    }
+
     /// Works until told to stop or nobody can ask any more; what is queued by then is still done.
     pub(super) fn work(
         mut self,
@@ -61,7 +80,10 @@ impl Writer {
                 Woke::Stop => queue.close(),
                 Woke::Quiet => self.do_chores(),
                 Woke::Jobs if batch.is_empty() => break,
-                Woke::Jobs => self.commit(&mut batch),
+                Woke::Jobs => {
+                    self.gather(&mut queue, &mut batch);
+                    self.commit(&mut batch);
+                }
             }
         }
         self.do_chores();
@@ -75,14 +97,30 @@ impl Writer {
         }
     }
 
+    /// Waits a moment for more where the last commit tells that more will come: what is committed
+    /// together shares a sync and the pages at the tables' ends. Who comes alone never waits.
+    fn gather(&self, queue: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
+        let (jobs, took) = self.last;
+        if batch.len() * 2 > jobs || queue.is_closed() {
+            return;
+        }
+        std::thread::sleep(took.min(limit::STORE_GATHER));
+        while batch.len() < limit::STORE_BATCH_MAX
+            && let Ok(job) = queue.try_recv()
+        {
+            batch.push(job);
+        }
+    }
+
     /// One transaction for the whole batch, then the answers.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let began = self.clock.tick();
         let jobs = batch.len();
-        let room = self.room();
-        let outcome = self.connection().and_then(|conn| transact(conn, batch, room));
+        let (room, careful) = (self.room(), self.careful);
+        let outcome = self.connection().and_then(|conn| transact(conn, batch, room, careful));
         if outcome.is_ok() {
-            self.meter.committed(jobs, self.clock.tick().since(began));
+            self.last = (jobs, self.clock.tick().since(began));
+            self.meter.committed(jobs, self.last.1);
         } else {
             self.meter.failed();
         }
@@ -112,6 +150,8 @@ impl Writer {
 
     fn let_go(&mut self, error: &StoreError) {
         tracing::error!(%error, "a commit failed; nothing of it was acknowledged");
+        // Were it for one job that met a damaged row, the others would have been kept.
+        self.careful = true;
         if let Some(conn) = self.conn.take()
             && !conn.is_autocommit()
         {
@@ -190,13 +230,28 @@ async fn next(
     }
 }
 
-/// Every job in a savepoint of its own, all in one commit.
-fn transact(conn: &Connection, batch: &mut [Box<dyn Job>], room: Room) -> Result<(), StoreError> {
+/// All jobs in one commit, each in a savepoint of its own if it may have to be undone.
+fn transact(
+    conn: &Connection,
+    batch: &mut [Box<dyn Job>],
+    room: Room,
+    careful: bool,
+) -> Result<(), StoreError> {
     let run = |sql| conn.prepare_cached(sql).and_then(|mut go| go.execute([])).map_err(Fault::from);
     run("BEGIN IMMEDIATE")?;
     for job in batch {
+        if !careful && job.undoing() == Undoing::Spared {
+            let before = conn.total_changes();
+            match job.run(conn, room, Undoing::Spared) {
+                Ran::Done => {}
+                Ran::Undo if conn.total_changes() == before => {}
+                Ran::Undo => return Err(StoreError::Failed("a job was refused half done".into())),
+                Ran::Lost(error) => return Err(error),
+            }
+            continue;
+        }
         run("SAVEPOINT job")?;
-        match job.run(conn, room) {
+        match job.run(conn, room, Undoing::Needed) {
             Ran::Done => run("RELEASE job")?,
             Ran::Undo => run("ROLLBACK TO job").and_then(|_| run("RELEASE job"))?,
             Ran::Lost(error) => return Err(error),
