@@ -350,6 +350,7 @@ fn route_rules(route: u32) -> RouteRules {
             csrf_fields: Arc::new([]),
             never_kept: Arc::new([]),
             sign_in_paths: Arc::new([]),
+            session_cookies: Arc::new([]),
             script: false,
             csp: Csp::Amend,
             tee: false,

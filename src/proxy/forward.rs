@@ -89,7 +89,8 @@ pub(super) fn start(
     };
     let spare = exchange.spare(&lease, &request);
     let sending = exchange.give(lease, request, &mut story);
-    // The way of nearly every request: what happens seldom is boxed, so that its size costs nothing.
+    // The way of nearly every request: what happens seldom is boxed, so that its size costs
+    // nothing.
     Box::pin(async move {
         let sent = match sending.await {
             Ok(answered) => Ok(exchange.judged_well(answered)),

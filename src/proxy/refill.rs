@@ -3,7 +3,8 @@
 //! The receipt leads there with a cookie that names the submission and lives for two minutes. It
 //! opens nothing: the answers are read with the visitor's key, and go into no other page than the
 //! one that the form was on. Who has typed a resume code instead has no key, so that cookie holds
-//! what the code opens it with, as long as the code is good. The visitor sends the form as any other; we are not asked.
+//! what the code opens it with, as long as the code is good. The visitor sends the form as any
+//! other; we are not asked.
 
 use std::rc::Rc;
 

@@ -5,7 +5,6 @@
 
 use bytes::{Bytes, BytesMut};
 use http::{Response, request};
-use http_body::Body as _;
 
 use super::answer::{self, Asker, Reply};
 use super::body::{Body, Upload};
@@ -32,10 +31,9 @@ pub(super) enum Looked {
     Broken(End),
 }
 
-/// Looks into a post that may be a ticket. What tells its length is small and read whole, so that
-/// it can be sent again where that is safe; of anything else no more is read than its beginning.
+/// Looks into a post that may be a ticket. Of one that is none no more is read than it takes to
+/// know; the rest streams on as its client sends it.
 pub(super) async fn look(lane: &Lane, mut upload: Upload) -> Looked {
-    let is_small = upload.size_hint().exact().is_some();
     let mut bytes = BytesMut::new();
     loop {
         match visitor::next_piece(lane, &mut upload).await {
@@ -43,7 +41,7 @@ pub(super) async fn look(lane: &Lane, mut upload: Upload) -> Looked {
             Ok(None) => break,
             Err(end) => return Looked::Broken(end),
         }
-        if !is_small && !begins(&bytes) {
+        if !begins(&bytes) {
             return Looked::Other(upload.unread(bytes.freeze()));
         }
         if bytes.len() as u64 > limit::TICKET_BODY_BYTES_MAX {

@@ -37,8 +37,17 @@ fn told(head: &str, besides: &[&str]) -> BTreeSet<String> {
 fn every_member_of_a_view_is_told() {
     let closed = told("| `view.` in `closed.html`", &["why"]);
     assert_eq!(closed, members(&sample::notices()));
-    let derived =
-        ["title", "keeps", "sendable", "refillable", "refill_first", "stale", "send_mode", "once"];
+    let derived = [
+        "title",
+        "keeps",
+        "shown",
+        "sendable",
+        "refillable",
+        "refill_first",
+        "stale",
+        "send_mode",
+        "once",
+    ];
     assert_eq!(told("| `view.` in `receipt.html`", &derived), members(&sample::receipts()));
     assert_eq!(told("| `view.` in `code.html`", &[]), members(&sample::codes()));
     assert_eq!(told("| `view.` in `list.html`", &[]), members(&sample::lists()));
