@@ -52,7 +52,8 @@ const TEXTS: [(&str, &str); 6] = [
     ("form.ja.json", include_str!("../../pages/form/texts/ja.json")),
     ("form.pt.json", include_str!("../../pages/form/texts/pt.json")),
 ];
-/// What stands before the names that the script hands to the modules, and the first one to the second.
+/// What stands before the names that the script hands to the modules, and the first one of these to
+/// the second.
 const SHARED: &str = "const shared = ";
 const TELLING: &str = "const telling = ";
 
