@@ -120,8 +120,6 @@ pub const FORMER_KEYS_MAX: usize = 8;
 pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit. More wait for the next.
 pub const STORE_BATCH_MAX: usize = 256;
-/// How long a commit waits for more jobs when the one before held many, at most.
-pub const STORE_GATHER: Duration = Duration::from_micros(500);
 /// Free bytes of the store's file system (`store.free_bytes_min`), or an eighth of it where that is
 /// less and the config says nothing. Below it nothing
 /// more is kept ("not kept: full"), so that windows can still be switched and content be erased.

@@ -11,7 +11,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
@@ -36,8 +35,6 @@ pub(super) struct Writer {
     clock: Clock,
     /// When the log was last emptied.
     emptied: Tick,
-    /// Jobs of the last commit, and how long it took.
-    last: (usize, Duration),
     /// Whether every job gets a savepoint, whatever it says.
     careful: bool,
 }
@@ -58,8 +55,7 @@ impl Writer {
         conn: Connection,
     ) -> Self {
         let (emptied, careful) = (clock.tick(), meter.damaged.load(Relaxed) > 0);
-        let last = (0, Duration::ZERO);
-        Self { files, meter, clock, conn: Some(conn), emptied, last, careful }
+        Self { files, meter, clock, conn: Some(conn), emptied, careful }
     }
 
     /// Works until told to stop or nobody can ask any more; what is queued by then is still done.
@@ -80,10 +76,7 @@ impl Writer {
                 Woke::Stop => queue.close(),
                 Woke::Quiet => self.do_chores(),
                 Woke::Jobs if batch.is_empty() => break,
-                Woke::Jobs => {
-                    self.gather(&mut queue, &mut batch);
-                    self.commit(&mut batch);
-                }
+                Woke::Jobs => self.commit(&mut batch),
             }
         }
         self.do_chores();
@@ -97,21 +90,6 @@ impl Writer {
         }
     }
 
-    /// Waits a moment for more where the last commit tells that more will come: what is committed
-    /// together shares a sync and the pages at the tables' ends. Who comes alone never waits.
-    fn gather(&self, queue: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
-        let (jobs, took) = self.last;
-        if batch.len() * 2 > jobs || queue.is_closed() {
-            return;
-        }
-        std::thread::sleep(took.min(limit::STORE_GATHER));
-        while batch.len() < limit::STORE_BATCH_MAX
-            && let Ok(job) = queue.try_recv()
-        {
-            batch.push(job);
-        }
-    }
-
     /// One transaction for the whole batch, then the answers.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let began = self.clock.tick();
@@ -119,8 +97,7 @@ impl Writer {
         let (room, careful) = (self.room(), self.careful);
         let outcome = self.connection().and_then(|conn| transact(conn, batch, room, careful));
         if outcome.is_ok() {
-            self.last = (jobs, self.clock.tick().since(began));
-            self.meter.committed(jobs, self.last.1);
+            self.meter.committed(jobs, self.clock.tick().since(began));
         } else {
             self.meter.failed();
         }
