@@ -32,12 +32,18 @@ pub fn asks_for_page(method: &Method, headers: &HeaderMap) -> bool {
     if *method != Method::GET && *method != Method::POST {
         return false;
     }
-    if let Some(target) = text(headers, &SEC_FETCH_DEST) {
-        return is_any(target, &["document", "iframe", "frame"]) && !is_fragment(headers);
-    }
-    let navigates =
-        text(headers, &SEC_FETCH_MODE).is_none_or(|mode| mode.eq_ignore_ascii_case("navigate"));
-    navigates && accepts_html(headers) && !is_fragment(headers)
+    let mode = text(headers, &SEC_FETCH_MODE);
+    let navigates = mode.is_none_or(|mode| mode.eq_ignore_ascii_case("navigate"));
+    let is_page = match text(headers, &SEC_FETCH_DEST) {
+        Some(target) if is_any(target, &["document", "iframe", "frame"]) => true,
+        // A service worker that fetches the page it was asked for names no place for it. No script
+        // can ask in this mode (Fetch §5.4, step 18 of the constructor of Request).
+        Some(target) => {
+            is_any(target, &["empty"]) && mode.is_some() && navigates && accepts_html(headers)
+        }
+        None => navigates && accepts_html(headers),
+    };
+    is_page && !is_fragment(headers)
 }
 
 /// Whether a library has said that it puts the answer into a page that is there.

@@ -96,10 +96,14 @@ pub(super) fn wanted<B>(judged: &Judged, request: &Request<B>) -> Option<Wish> {
 
 /// Whether a browser shows the answer as a page of its own.
 fn navigates(headers: &HeaderMap) -> bool {
-    let is = |name: &str, wanted: &str| {
-        headers.get(name).is_none_or(|told| told.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
+    let is = |name: &str, wanted: &[&str]| {
+        let is_one = |told: &HeaderValue| {
+            wanted.iter().any(|one| told.as_bytes().eq_ignore_ascii_case(one.as_bytes()))
+        };
+        headers.get(name).is_none_or(is_one)
     };
-    is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document")
+    // Empty where a service worker fetches the page that it was asked for.
+    is("sec-fetch-mode", &["navigate"]) && is("sec-fetch-dest", &["document", "empty"])
 }
 
 /// Forwards a request for a page, which is filled on its way back if it is the one.

@@ -131,6 +131,10 @@ fn only_pages_that_people_go_to_get_it() {
         ("Sec-Fetch-Dest: iframe\r\n", true),
         ("Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\n", true),
         ("Sec-Fetch-Dest: empty\r\nAccept: text/html\r\n", false),
+        ("Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nAccept: text/html\r\n", false),
+        // A service worker that hands the page on.
+        ("Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: navigate\r\nAccept: text/html\r\n", true),
+        ("Sec-Fetch-Dest: image\r\nSec-Fetch-Mode: navigate\r\nAccept: text/html\r\n", false),
         ("Sec-Fetch-Dest: document\r\nHX-Request: true\r\n", false),
         ("Accept: text/html\r\nTurbo-Frame: x\r\n", false),
         ("Accept: text/html\r\nX-Requested-With: XMLHttpRequest\r\n", false),
